@@ -1,0 +1,26 @@
+import { defineConfig } from 'vitest/config';
+
+const shared = {
+  sequence: { shuffle: true },
+  restoreMocks: true,
+  env: { ORT_DISABLE_TELEMETRY: '1' },
+};
+
+export default defineConfig({
+  test: {
+    reporters: ['default', './test/support/closing-line-reporter.ts'],
+    projects: [
+      { test: { ...shared, name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/integration/**', 'test/story.test.ts'] } },
+      {
+        test: {
+          ...shared,
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts', 'test/story.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
