@@ -1,0 +1,258 @@
+import { collectDefaultMetrics, type Metric, Registry } from 'prom-client';
+import { type Phase, phases } from '../store/rollout-store.ts';
+import { createHistogramSeries, createSeriesFamily, type HistogramSeries, type Labels, type NumberSeries, type SeriesFamily } from './series.ts';
+
+/*
+ * Every metric of the gateway. The request path adds to plain numbers; prom-client is handed them when it is scraped,
+ * because its own `inc` and `observe` hash the labels at every call (400 ns each against some ten).
+ */
+
+/** What a request was assigned to; `none` for pinned versions and for requests that end before the assignment. */
+export type ArmLabel = 'baseline' | 'candidate' | 'none';
+
+const requestResults = ['ok', 'client_error', 'error', 'timeout', 'shed', 'breach'] as const;
+/** How a request ended for the arm that it was assigned to, whoever answered it. */
+export type RequestResult = (typeof requestResults)[number];
+
+const rescueReasons = ['error', 'timeout', 'circuit_open', 'queue_full', 'lost_worker', 'breach'] as const;
+/** Why the baseline answered for the candidate. */
+export type RescueReason = (typeof rescueReasons)[number];
+
+const workerRestartReasons = ['exit', 'timeout', 'memory'] as const;
+/** Why a worker was replaced: it ended, its run overran the deadline, or it took more memory than it may. */
+export type WorkerRestartReason = (typeof workerRestartReasons)[number];
+
+/** Which rule of the data contract a request broke. */
+export type ContractRule = 'unknown' | 'missing' | 'value' | 'row';
+
+/** Records the end of requests of one arm; safe to call for every request. */
+export interface ArmRecorder {
+  readonly request: (result: RequestResult, durationSeconds: number) => void;
+}
+
+/** Records what happens inside one version. */
+export interface VersionRecorder {
+  /** A request waited this long between its arrival at the batcher and its run. */
+  readonly queued: (durationSeconds: number) => void;
+  /** One run ended. */
+  readonly computed: (run: { readonly rows: number; readonly durationSeconds: number }) => void;
+  /** The baseline answered a request of this candidate. */
+  readonly rescued: (reason: RescueReason) => void;
+  readonly workerRestarted: (reason: WorkerRestartReason) => void;
+  readonly setBreakerOpen: (open: boolean) => void;
+}
+
+/** Records what concerns a model as a whole. */
+export interface ModelRecorder {
+  /** A request satisfied the baseline's contract only. */
+  readonly ineligible: () => void;
+  /** One violation of the contract; a feature that the model does not declare is counted as `other`. */
+  readonly violated: (broken: { readonly feature: string; readonly rule: ContractRule }) => void;
+  /** Replaces the shown state: the phase, null without a rollout, and the share of traffic of each version, 0 to 1. */
+  readonly setRollout: (state: { readonly phase: Phase | null; readonly weights: Readonly<Record<string, number>> }) => void;
+}
+
+export interface ModelInfo {
+  readonly model: string;
+  readonly version: string;
+  readonly digest: string;
+  readonly contractVersion: string;
+}
+
+/** The gateway's metrics. The `for…` calls return the same series for the same labels; make them once and keep them. */
+export interface Metrics {
+  /** `version` is the one that the arm stands for; `none` for what ends before the assignment. */
+  readonly forArm: (labels: { readonly model: string; readonly version: string; readonly arm: ArmLabel }) => ArmRecorder;
+  readonly forVersion: (labels: { readonly model: string; readonly version: string }) => VersionRecorder;
+  /** `features` are the field names that the loaded versions declare; a later call replaces them. */
+  readonly forModel: (model: { readonly model: string; readonly features: Iterable<string> }) => ModelRecorder;
+  /** Requests that end before their model is known: unreadable, shed, or for a model that is not there. All labels are `none`. */
+  readonly unrouted: ArmRecorder;
+  readonly setModelInfo: (info: ModelInfo) => void;
+  /** Adds a boundary at each latency objective, in seconds, to the request durations. */
+  readonly addSloBounds: (boundsSeconds: readonly number[]) => void;
+  /** `read` is called at every scrape. */
+  readonly observePendingRequests: (read: () => number) => void;
+  readonly spansDropped: (count: number) => void;
+  /** Drops the series of a released version, or of a whole model. */
+  readonly release: (released: { readonly model: string; readonly version?: string }) => void;
+  /** The scrape. */
+  readonly text: () => Promise<{ readonly contentType: string; readonly body: string }>;
+}
+
+/** Seconds. Requests of models that take 1 to 50 ms; the bundles' objectives are added to them. */
+const durationBoundsSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+/** Seconds. A run of a tabular model takes tens of microseconds, so these begin lower. */
+const stageBoundsSeconds = [0.00005, 0.0001, 0.00025, ...durationBoundsSeconds];
+const batchBoundsRows = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
+
+/** In prom-client's defaults, but gauges named as counters: promtool refuses them, and `nodejs_active_resources` and the like say the same by type. */
+const misnamedDefaults = ['nodejs_active_resources_total', 'nodejs_active_handles_total', 'nodejs_active_requests_total'];
+
+/** Makes the metrics in a registry of their own, with prom-client's default process metrics. `sloBoundsSeconds` are the latency objectives known at start. */
+export const createMetrics = ({ sloBoundsSeconds = [] }: { readonly sloBoundsSeconds?: readonly number[] } = {}): Metrics => {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  for (const name of misnamedDefaults) registry.removeSingleMetric(name);
+  let requestBoundsSeconds = [...durationBoundsSeconds, ...sloBoundsSeconds];
+  const families = createFamilies(registry, () => requestBoundsSeconds);
+  const spansDropped = families.spansDropped.of({});
+  const pendingRequests = families.pendingRequests.of({});
+  let readPendingRequests = (): number => 0;
+  const forArm = recordArm(families);
+  return {
+    forArm,
+    forVersion: recordVersion(families),
+    forModel: recordModel(families),
+    unrouted: forArm({ model: 'none', version: 'none', arm: 'none' }),
+    setModelInfo: ({ model, version, digest, contractVersion }) => {
+      families.modelInfo.release({ model, version });
+      families.modelInfo.of({ model, version, digest, contract_version: contractVersion }).value = 1;
+    },
+    addSloBounds: (boundsSeconds) => {
+      requestBoundsSeconds = [...requestBoundsSeconds, ...boundsSeconds];
+      for (const series of families.requestDuration.all()) series.addBounds(boundsSeconds);
+    },
+    observePendingRequests: (read) => {
+      readPendingRequests = read;
+    },
+    spansDropped: (count) => {
+      spansDropped.value += count;
+    },
+    release: ({ model, version }) => {
+      const labels = version === undefined ? { model } : { model, version };
+      for (const family of Object.values(families)) family.release(labels);
+    },
+    text: async () => {
+      pendingRequests.value = readPendingRequests();
+      return { contentType: registry.contentType, body: await registry.metrics() };
+    },
+  };
+};
+
+type Families = ReturnType<typeof createFamilies>;
+
+const createFamilies = (registry: Registry, requestBounds: () => readonly number[]) => {
+  const { counter, gauge, histogram } = familiesIn(registry);
+  return {
+    requests: counter('gateway_inference_requests_total', 'Inference requests by the arm they were assigned to and how they ended for it.'),
+    requestDuration: histogram('gateway_inference_request_duration_seconds', 'Time from the arrival of an inference request to its answer.', requestBounds),
+    rescues: counter('gateway_inference_rescues_total', 'Requests of the candidate, whose version is shown, that the baseline answered.'),
+    queueDuration: histogram('gateway_inference_queue_duration_seconds', 'Time a request waited for its run.', () => stageBoundsSeconds),
+    computeDuration: histogram('gateway_inference_compute_duration_seconds', 'Time of one run of the model.', () => stageBoundsSeconds),
+    batchSize: histogram('gateway_inference_batch_size', 'Rows in one run of the model.', () => batchBoundsRows),
+    pendingRequests: gauge('gateway_inference_pending_requests', 'Admitted inference requests without an answer yet.'),
+    ineligible: counter('gateway_ineligible_requests_total', "Requests that satisfied the baseline's contract but not the candidate's."),
+    violations: counter('gateway_contract_violations_total', 'Violations of the data contract by declared feature and rule.'),
+    weight: gauge('gateway_rollout_weight_ratio', 'Share of the traffic that is assigned to the version.'),
+    phase: gauge('gateway_rollout_phase', '1 for the phase that the rollout of the model is in, 0 for the others.'),
+    modelInfo: gauge('gateway_model_info', 'A loaded version; always 1.'),
+    workerRestarts: counter('gateway_worker_restarts_total', 'Worker processes that were replaced.'),
+    breakerOpen: gauge('gateway_breaker_open', '1 while the circuit breaker of the version is open.'),
+    spansDropped: counter('gateway_spans_dropped_total', 'Trace spans that were recorded and not delivered.'),
+  };
+};
+
+const recordArm =
+  (families: Families): Metrics['forArm'] =>
+  ({ model, version, arm }) => {
+    const labels = { model, version, arm };
+    const requests = seriesEach(requestResults, (result) => families.requests.of({ ...labels, result }));
+    const duration = families.requestDuration.of(labels);
+    return {
+      request: (result, durationSeconds) => {
+        requests[result].value += 1;
+        duration.observe(durationSeconds);
+      },
+    };
+  };
+
+const recordVersion =
+  (families: Families): Metrics['forVersion'] =>
+  ({ model, version }) => {
+    const labels = { model, version };
+    const queueDuration = families.queueDuration.of(labels);
+    const computeDuration = families.computeDuration.of(labels);
+    const batchSize = families.batchSize.of(labels);
+    const rescues = seriesEach(rescueReasons, (reason) => families.rescues.of({ ...labels, reason }));
+    const restarts = seriesEach(workerRestartReasons, (reason) => families.workerRestarts.of({ ...labels, reason }));
+    const breakerOpen = families.breakerOpen.of(labels);
+    return {
+      queued: queueDuration.observe,
+      computed: ({ rows, durationSeconds }) => {
+        computeDuration.observe(durationSeconds);
+        batchSize.observe(rows);
+      },
+      rescued: (reason) => {
+        rescues[reason].value += 1;
+      },
+      workerRestarted: (reason) => {
+        restarts[reason].value += 1;
+      },
+      setBreakerOpen: (open) => {
+        breakerOpen.value = open ? 1 : 0;
+      },
+    };
+  };
+
+const recordModel = (families: Families): Metrics['forModel'] => {
+  const declared = new Map<string, ReadonlySet<string>>();
+  return ({ model, features }) => {
+    declared.set(model, new Set(features));
+    const ineligible = families.ineligible.of({ model });
+    return {
+      ineligible: () => {
+        ineligible.value += 1;
+      },
+      violated: ({ feature, rule }) => {
+        const known = declared.get(model)?.has(feature) === true;
+        families.violations.of({ model, feature: known ? feature : 'other', rule }).value += 1;
+      },
+      setRollout: ({ phase, weights }) => {
+        families.weight.release({ model });
+        for (const [version, ratio] of Object.entries(weights)) families.weight.of({ model, version }).value = ratio;
+        for (const name of phases) families.phase.of({ model, phase: name }).value = name === phase ? 1 : 0;
+      },
+    };
+  };
+};
+
+/** One series a value of a closed label, all at zero from the start, so that the first increase is seen as one. */
+const seriesEach = <Value extends string>(values: readonly Value[], seriesOf: (value: Value) => NumberSeries): Record<Value, NumberSeries> =>
+  Object.fromEntries(values.map((value) => [value, seriesOf(value)])) as Record<Value, NumberSeries>;
+
+interface Sample {
+  readonly metricName?: string;
+  readonly labels: Labels;
+  readonly value: number;
+}
+
+/** The makers of families whose values prom-client reads at a scrape. Its registry takes anything that has a metric's `get`. */
+const familiesIn = (registry: Registry) => {
+  const register = (name: string, description: { readonly help: string; readonly type: string }, samples: () => Iterable<Sample>): void => {
+    const get = async () => ({ name, ...description, aggregator: 'sum', values: [...samples()] });
+    registry.registerMetric({ name, ...description, get } as unknown as Metric);
+  };
+  const numbers =
+    (type: 'counter' | 'gauge') =>
+    (name: string, help: string): SeriesFamily<NumberSeries> => {
+      const family = createSeriesFamily((labels) => ({ labels, value: 0 }));
+      register(name, { help, type }, family.all);
+      return family;
+    };
+  const histogram = (name: string, help: string, bounds: () => readonly number[]): SeriesFamily<HistogramSeries> => {
+    const family = createSeriesFamily((labels) => createHistogramSeries(labels, bounds()));
+    register(name, { help, type: 'histogram' }, () => [...family.all()].flatMap((series) => samplesOf(name, series)));
+    return family;
+  };
+  return { counter: numbers('counter'), gauge: numbers('gauge'), histogram };
+};
+
+const samplesOf = (name: string, { labels, read }: HistogramSeries): Sample[] => {
+  const { buckets, sum } = read();
+  const bucketSamples = buckets.map(({ upperBound, count }) => {
+    const le = upperBound === Number.POSITIVE_INFINITY ? '+Inf' : String(upperBound);
+    return { metricName: `${name}_bucket`, labels: { ...labels, le }, value: count };
+  });
+  return [...bucketSamples, { metricName: `${name}_sum`, labels, value: sum }, { metricName: `${name}_count`, labels, value: buckets.at(-1)?.count ?? 0 }];
+};

@@ -1,0 +1,64 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Express } from 'express';
+import { createRolloutControl, type RolloutControl } from '../../src/control-plane/rollout-control.ts';
+import { type AdminDeps, createAdminApp } from '../../src/http/admin-server.ts';
+import { ProblemError } from '../../src/problem.ts';
+import type { TrafficAssignment } from '../../src/store/rollout-store.ts';
+import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
+import { found, planFile } from './rollout-files.ts';
+
+/** An admin app over a real store, with `card-fraud` pending 1.4.0 to 2.0.0 and `search-ranker` without a rollout. */
+export interface TestAdmin {
+  readonly app: Express;
+  readonly rollouts: RolloutControl;
+  readonly published: readonly TrafficAssignment[];
+  readonly logged: readonly unknown[];
+  /** Fails whatever needs the store from now on. */
+  readonly closeStore: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+const models: AdminDeps['models'] = {
+  list: () => [{ model: 'card-fraud', version: '1.4.0' }],
+  get: (model, version) => {
+    if (model !== 'card-fraud') throw new ProblemError('model-not-found', `There is no model ${model}.`);
+    return { model, version };
+  },
+};
+
+export const createTestAdmin = async (changes: Partial<AdminDeps> = {}): Promise<TestAdmin> => {
+  const directory = await mkdtemp(join(tmpdir(), 'handoff-admin-'));
+  const store = await createSqliteRolloutStore({ dataDir: directory });
+  const published: TrafficAssignment[] = [];
+  const logged: unknown[] = [];
+  const rollouts = createRolloutControl({
+    store,
+    clock: { wallMs: () => Date.UTC(2026, 4, 1), monotonicMs: () => 0 },
+    newId: () => 'rollout-1',
+    publish: (assignment) => {
+      published.push(assignment);
+    },
+  });
+  const cards = found(['1.4.0', '2.0.0'], [planFile()]);
+  await rollouts.reconcile({ ...cards, versions: [...cards.versions, { model: 'search-ranker', version: '1.2.0', digest: 'r' }] });
+  const app = createAdminApp({
+    rollouts,
+    explain: (model, key) => ({ key, bucket: 17, weight: rollouts.get(model).weight, arm: 'baseline', epoch: 1, rollout: 'rollout-1' }),
+    rescan: async () => ({ accepted: [], refused: [] }),
+    models,
+    metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'gateway_up 1\n' }),
+    readiness: () => ({ ready: true, detail: '' }),
+    keys: null,
+    newId: () => 'request-1',
+    random: () => 0.5,
+    log: { error: (fields) => logged.push(fields) },
+    ...changes,
+  });
+  const close = async (): Promise<void> => {
+    await store.close();
+    await rm(directory, { recursive: true, force: true });
+  };
+  return { app, rollouts, published, logged, closeStore: store.close, close };
+};
