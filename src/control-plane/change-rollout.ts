@@ -1,0 +1,62 @@
+import type { Clock } from '../clock.ts';
+import { ProblemError } from '../problem.ts';
+import type { RolloutRecord, RolloutStore, TrafficAssignment } from '../store/rollout-store.ts';
+import type { InTurn } from './in-turn.ts';
+import type { Standing } from './standing.ts';
+
+/** What the control plane is made of, shared by its operations. */
+export interface ControlContext {
+  readonly store: RolloutStore;
+  readonly clock: Clock;
+  /** A new ULID. */
+  readonly newId: () => string;
+  /** Puts an assignment in force; it is so for the next request once this has returned or resolved. */
+  readonly publish: (assignment: TrafficAssignment) => void | Promise<void>;
+  /** Where each model stands. Written only by a task that holds the model's turn. */
+  readonly standings: Map<string, Standing>;
+  readonly inTurn: InTurn;
+}
+
+/** One change of a rollout: from what to what, by which move of whom. */
+export interface RolloutChange {
+  readonly previous: RolloutRecord | null;
+  /** The record that is to be kept; its epoch, revision and time are set here. */
+  readonly next: Omit<RolloutRecord, 'epoch' | 'revision' | 'changedAtMs'>;
+  /** The epoch that is in force; the change's own is one above it. */
+  readonly epoch: number;
+  readonly move: string;
+  readonly actor: string;
+}
+
+/**
+ * Saves a change together with its decision and returns the record as it is kept.
+ * @throws ProblemError rollout-conflict when the kept record is not `previous` any more; nothing is changed then
+ */
+export const changeRollout = async ({ store, clock }: ControlContext, { previous, next, epoch, move, actor }: RolloutChange): Promise<RolloutRecord> => {
+  const atMs = clock.wallMs();
+  const record: RolloutRecord = { ...next, epoch: epoch + 1, revision: (previous?.revision ?? 0) + 1, changedAtMs: atMs };
+  const saved = await store.save({
+    record,
+    expectedRevision: previous?.revision ?? null,
+    decision: {
+      model: record.model,
+      rollout: record.rollout,
+      move,
+      actor,
+      reason: record.reason,
+      atMs,
+      fromWeightHundredths: previous?.rollout === next.rollout ? previous.weightHundredths : 0,
+      toWeightHundredths: record.weightHundredths,
+      epoch: record.epoch,
+      revision: record.revision,
+    },
+  });
+  if (saved === 'conflict') throw new ProblemError('rollout-conflict', `The rollout of ${record.model} was changed by someone else at the same time.`);
+  return record;
+};
+
+/** Remembers where a model stands and puts its assignment in force. */
+export const takeStanding = async ({ standings, publish }: ControlContext, standing: Standing): Promise<void> => {
+  standings.set(standing.assignment.model, standing);
+  await publish(standing.assignment);
+};

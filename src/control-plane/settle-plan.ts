@@ -1,0 +1,111 @@
+import type { Fault } from '../bundle/fault.ts';
+import type { RolloutRecord } from '../store/rollout-store.ts';
+import { highestRelease } from './highest-release.ts';
+import type { Plan } from './plan.ts';
+import { hasEnded, keptBaseline, type Versions } from './standing.ts';
+
+/** A plan file that was read and parsed, with the digest of its bytes. */
+export interface PlanFile {
+  readonly file: string;
+  readonly plan: Plan;
+  readonly digest: string;
+}
+
+/** All that is known of one model when its plan is settled. */
+export interface ModelFiles {
+  readonly model: string;
+  readonly record: RolloutRecord | null;
+  readonly plans: readonly PlanFile[];
+  readonly versions: Versions;
+  /** The baseline that this gateway serves now; null before the first time. */
+  readonly serving: string | null;
+}
+
+/** Which version is the model's baseline, which plan begins a rollout, and which files do not hold. */
+export interface Settlement {
+  readonly baseline: string | null;
+  readonly accept: PlanFile | null;
+  readonly faults: readonly Fault[];
+}
+
+const plannedBaseline = (plans: readonly PlanFile[]): string | null => {
+  const named = new Set(plans.map(({ plan }) => plan.baseline));
+  return named.size === 1 ? (plans[0]?.plan.baseline ?? null) : null;
+};
+
+/**
+ * Store beats file, file beats guess. A plan that is refused still names the baseline: to guess the highest version
+ * would give all traffic to the candidate that the plan was to try out. For the same reason a version that arrives in a
+ * running gateway takes nothing from the one that serves.
+ */
+const baselineOf = ({ record, plans, versions, serving }: ModelFiles): string | null => {
+  if (record !== null) return keptBaseline(record);
+  if (plans.length > 0) return plannedBaseline(plans);
+  return serving !== null && versions.has(serving) ? serving : highestRelease(versions.keys());
+};
+
+const listed = (versions: Versions): string => (versions.size === 0 ? 'none is' : [...versions.keys()].join(', '));
+
+const versionFaults = ({ file, plan }: PlanFile, versions: Versions): readonly Fault[] =>
+  (['baseline', 'candidate'] as const)
+    .filter((field) => !versions.has(plan[field]))
+    .map((field) => ({ file, field, got: `${plan[field]}, which is not there or was refused`, expected: `a version that serves (${listed(versions)})` }));
+
+const baselineFaults = ({ file, plan }: PlanFile, record: RolloutRecord | null): readonly Fault[] => {
+  if (plan.candidate === plan.baseline) return [{ file, field: 'candidate', got: plan.candidate, expected: 'another version than the baseline' }];
+  if (record === null || plan.baseline === keptBaseline(record)) return [];
+  const why = record.phase === 'promoted' ? 'the promoted version' : 'the baseline that is kept';
+  return [{ file, field: 'baseline', got: plan.baseline, expected: `${keptBaseline(record)}, ${why}` }];
+};
+
+const digestFaults = ({ model, record, versions }: ModelFiles): readonly Fault[] => {
+  if (record === null || record.phase === 'pending' || hasEnded(record)) return [];
+  const digest = versions.get(record.candidate);
+  if (digest === undefined || digest === record.candidateDigest) return [];
+  return [
+    { file: `${model}/${record.candidate}`, field: 'digest', got: digest, expected: `${record.candidateDigest}, with which rollout ${record.rollout} began` },
+  ];
+};
+
+const twoPlans = (model: string, plans: readonly PlanFile[]): readonly Fault[] => {
+  const all = plans.map(({ file }) => file).join(', ');
+  return plans.map(({ file }) => ({ file, field: 'model', got: `${model} in ${plans.length} plans (${all})`, expected: 'one plan a model' }));
+};
+
+const liveFaults = (planned: PlanFile, record: RolloutRecord): readonly Fault[] =>
+  planned.digest === record.planDigest
+    ? []
+    : [
+        {
+          file: planned.file,
+          field: '(whole file)',
+          got: 'a changed plan',
+          expected: `the plan of rollout ${record.rollout} until it ends; the next start uses the new one`,
+        },
+      ];
+
+/**
+ * Whether the plan asks for what has already been: the same candidate under the same plan, or a candidate whose rollout
+ * ended. That one is remembered by its digest, so that only a person starts it again.
+ */
+const isKnown = (planned: PlanFile, { record, versions }: ModelFiles): boolean => {
+  if (record === null || versions.get(planned.plan.candidate) !== record.candidateDigest) return false;
+  return hasEnded(record) || planned.digest === record.planDigest;
+};
+
+const settleOne = (planned: PlanFile, files: ModelFiles): Omit<Settlement, 'baseline'> => {
+  const { record, versions } = files;
+  const missing = versionFaults(planned, versions);
+  if (record !== null && record.phase !== 'pending' && !hasEnded(record)) return { accept: null, faults: [...missing, ...liveFaults(planned, record)] };
+  // The plan that led to a promotion names the old baseline for ever: that is its history, not a fault.
+  if (record?.phase === 'promoted' && record.planDigest === planned.digest) return { accept: null, faults: [] };
+  const faults = [...missing, ...baselineFaults(planned, record)];
+  return { accept: faults.length > 0 || isKnown(planned, files) ? null : planned, faults };
+};
+
+/** Decides for one model between what is kept, what its plan files say and what is there. Pure: nothing is saved or published here. */
+export const settlePlan = (files: ModelFiles): Settlement => {
+  const [planned, ...others] = files.plans;
+  const settled = planned !== undefined && others.length === 0 ? settleOne(planned, files) : { accept: null, faults: twoPlans(files.model, files.plans) };
+  return { baseline: baselineOf(files), accept: settled.accept, faults: [...digestFaults(files), ...settled.faults] };
+};

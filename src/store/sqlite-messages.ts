@@ -1,0 +1,32 @@
+import type { Decision, RolloutRecord, RolloutStore } from './rollout-store.ts';
+
+/** What the driver asks its worker thread to do. Requests are served one after the other, in the order of sending. */
+export type SqliteRequest =
+  | { readonly call: 'load' }
+  | { readonly call: 'save'; readonly change: Parameters<RolloutStore['save']>[0] }
+  | { readonly call: 'decisions'; readonly query: Parameters<RolloutStore['decisions']>[0] }
+  | { readonly call: 'close' };
+
+/** What each call answers with. */
+export interface SqliteAnswers {
+  readonly load: readonly RolloutRecord[];
+  readonly save: 'saved' | 'conflict';
+  readonly decisions: readonly Decision[];
+  readonly close: null;
+}
+
+/** A request with the number under which its answer comes back. */
+export type NumberedRequest = SqliteRequest & { readonly id: number };
+
+/** The first message of the worker: the store is open, or why it is not. */
+export type SqliteOpening = { readonly opened: true } | { readonly opened: false; readonly inUse: boolean; readonly reason: string };
+
+/** The answer to one request. */
+export type SqliteReply =
+  | { readonly id: number; readonly done: true; readonly answer: SqliteAnswers[keyof SqliteAnswers] }
+  | { readonly id: number; readonly done: false; readonly reason: string };
+
+/** What the worker thread is started with. */
+export interface SqliteWorkerData {
+  readonly dataDir: string;
+}

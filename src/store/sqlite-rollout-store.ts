@@ -1,0 +1,95 @@
+/**
+ * SQLite driver of the store, for one gateway on one machine. The database lives in a worker thread; here is the
+ * mailbox to it. States: opening -> open -> closed, or broken when the thread is lost: then every call rejects.
+ */
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import type { RolloutStore } from './rollout-store.ts';
+import type { NumberedRequest, SqliteAnswers, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
+
+/** The data directory belongs to a gateway that is still running. */
+export class DataDirectoryInUseError extends Error {
+  override readonly name = 'DataDirectoryInUseError';
+  readonly dataDir: string;
+
+  constructor(dataDir: string) {
+    super(`another gateway uses the data directory ${dataDir}`);
+    this.dataDir = dataDir;
+  }
+}
+
+interface Waiter {
+  readonly resolve: (answer: SqliteAnswers[keyof SqliteAnswers]) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const openingOf = async (worker: Worker): Promise<SqliteOpening> => {
+  // Rejects when the thread throws before its first message.
+  const [opening] = (await once(worker, 'message')) as [SqliteOpening];
+  return opening;
+};
+
+const createMailbox = (worker: Worker) => {
+  const waiting = new Map<number, Waiter>();
+  let lastId = 0;
+  let lost: Error | null = null;
+
+  const lose = (reason: string): void => {
+    lost ??= new Error(reason);
+    for (const waiter of waiting.values()) waiter.reject(lost);
+    waiting.clear();
+  };
+  worker.on('message', (reply: SqliteReply) => {
+    const waiter = waiting.get(reply.id);
+    waiting.delete(reply.id);
+    if (reply.done) waiter?.resolve(reply.answer);
+    else waiter?.reject(new Error(`the store failed: ${reply.reason}`));
+  });
+  worker.on('error', (error) => lose(`the store failed: ${error instanceof Error ? error.message : String(error)}`));
+  worker.on('exit', () => lose('the store is closed'));
+
+  return <Call extends SqliteRequest['call']>(request: Extract<SqliteRequest, { call: Call }>): Promise<SqliteAnswers[Call]> => {
+    if (lost !== null) return Promise.reject(lost);
+    const { promise, resolve, reject } = Promise.withResolvers<SqliteAnswers[keyof SqliteAnswers]>();
+    lastId += 1;
+    waiting.set(lastId, { resolve, reject });
+    worker.postMessage({ ...request, id: lastId } satisfies NumberedRequest);
+    // The worker answers each call with its own kind: `SqliteAnswers` is the contract of both ends.
+    return promise as Promise<SqliteAnswers[Call]>;
+  };
+};
+
+/**
+ * Opens (and creates, mode 0700) `<dataDir>/handoff.db` and takes the directory's lock until `close` or the end of the process.
+ * @throws DataDirectoryInUseError when another gateway holds the lock
+ * @throws Error when the directory or the database cannot be opened
+ */
+export const createSqliteRolloutStore = async ({ dataDir }: { readonly dataDir: string }): Promise<RolloutStore> => {
+  // Started with no flags of this process: those of a test runner or an inspector mean nothing to this thread.
+  const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
+    workerData: { dataDir } satisfies SqliteWorkerData,
+    execArgv: [],
+    name: 'store',
+  });
+  const opening = await openingOf(worker);
+  if (!opening.opened) {
+    throw opening.inUse ? new DataDirectoryInUseError(dataDir) : new Error(`the store in ${dataDir} cannot be opened: ${opening.reason}`);
+  }
+  const { promise: exited, resolve: onExit } = Promise.withResolvers<void>();
+  worker.once('exit', () => onExit());
+  const ask = createMailbox(worker);
+  let closing: Promise<void> | null = null;
+  const close = async (): Promise<void> => {
+    await ask({ call: 'close' });
+    await exited;
+  };
+  return {
+    load: () => ask({ call: 'load' }),
+    save: (change) => ask({ call: 'save', change }),
+    decisions: (query) => ask({ call: 'decisions', query }),
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+};

@@ -1,0 +1,100 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { RolloutRecord, RolloutStore } from '../../src/store/rollout-store.ts';
+import { decisionFor, recordWith } from '../support/rollout-record.ts';
+
+/** The suite that every driver of the port passes. `open` gives a store with nothing in it. */
+export const rolloutStoreContract = (driver: string, open: () => Promise<RolloutStore>): void => {
+  describe(`${driver} as a rollout store`, () => {
+    let store: RolloutStore;
+    beforeEach(async () => {
+      store = await open();
+    });
+    afterEach(() => store.close());
+
+    const saveNext = async (expectedRevision: number | null, changes: Partial<RolloutRecord>) => {
+      const record = recordWith(changes);
+      return store.save({ record, expectedRevision, decision: decisionFor(record) });
+    };
+
+    it('is empty at first', async () => {
+      expect(await store.load()).toEqual([]);
+      expect(await store.decisions({ model: 'card-fraud', limit: 10 })).toEqual([]);
+    });
+
+    it('gives back every field of a record and of its decision', async () => {
+      const record = recordWith({ phase: 'paused', weightHundredths: 1234, step: 3, attempt: 2, epoch: 9, revision: 7 });
+      const decision = decisionFor(record, { fromWeightHundredths: 1000 });
+      expect(await store.save({ record, expectedRevision: null, decision })).toBe('saved');
+      expect(await store.load()).toEqual([record]);
+      expect(await store.decisions({ model: 'card-fraud', limit: 10 })).toEqual([{ ...decision, sequence: expect.any(Number) }]);
+    });
+
+    it('replaces a record whose revision is the expected one', async () => {
+      await saveNext(null, {});
+      expect(await saveNext(1, { revision: 2, epoch: 2, phase: 'paused', weightHundredths: 1000 })).toBe('saved');
+      expect(await store.load()).toEqual([recordWith({ revision: 2, epoch: 2, phase: 'paused', weightHundredths: 1000 })]);
+    });
+
+    it.each([
+      { title: 'an older revision', expectedRevision: 1 },
+      { title: 'a newer revision', expectedRevision: 3 },
+      { title: 'no record', expectedRevision: null },
+    ])('answers conflict and changes nothing when $title is expected', async ({ expectedRevision }) => {
+      await saveNext(null, {});
+      await saveNext(1, { revision: 2 });
+      expect(await saveNext(expectedRevision, { revision: 9, weightHundredths: 5000 })).toBe('conflict');
+      expect(await store.load()).toEqual([recordWith({ revision: 2 })]);
+      expect(await store.decisions({ model: 'card-fraud', limit: 10 })).toHaveLength(2);
+    });
+
+    it('answers conflict when a record is expected that was never there', async () => {
+      expect(await saveNext(1, { revision: 2 })).toBe('conflict');
+      expect(await store.load()).toEqual([]);
+      expect(await store.decisions({ model: 'card-fraud', limit: 10 })).toEqual([]);
+    });
+
+    it('lets one of many writers with the same expectation win', async () => {
+      await saveNext(null, {});
+      const results = await Promise.all(Array.from({ length: 20 }, (_, index) => saveNext(1, { revision: 2, weightHundredths: index })));
+      expect(results.filter((result) => result === 'saved')).toHaveLength(1);
+      const [kept] = await store.load();
+      expect(kept?.weightHundredths).toBe(results.indexOf('saved'));
+      expect(await store.decisions({ model: 'card-fraud', limit: 50 })).toHaveLength(2);
+    });
+
+    it('keeps the record as it was when its decision cannot be written', async () => {
+      await saveNext(null, {});
+      const record = recordWith({ revision: 2, weightHundredths: 5000 });
+      const broken = { ...decisionFor(record), actor: null as unknown as string };
+      await expect(store.save({ record, expectedRevision: 1, decision: broken })).rejects.toThrow();
+      expect(await store.load()).toEqual([recordWith()]);
+      expect(await saveNext(1, { revision: 2 })).toBe('saved');
+    });
+
+    it('keeps models apart', async () => {
+      await saveNext(null, {});
+      await saveNext(null, { model: 'search-ranker' });
+      expect((await store.load()).map((record) => record.model)).toEqual(['card-fraud', 'search-ranker']);
+      expect((await store.decisions({ model: 'search-ranker', limit: 10 })).map((decision) => decision.model)).toEqual(['search-ranker']);
+    });
+
+    it('lists decisions newest first, a page at a time', async () => {
+      await saveNext(null, { revision: 1 });
+      for (let revision = 2; revision <= 5; revision += 1) await saveNext(revision - 1, { revision });
+      const newest = await store.decisions({ model: 'card-fraud', limit: 2 });
+      expect(newest.map((decision) => decision.revision)).toEqual([5, 4]);
+      const before = newest.at(-1)?.sequence ?? 0;
+      const older = await store.decisions({ model: 'card-fraud', limit: 10, before });
+      expect(older.map((decision) => decision.revision)).toEqual([3, 2, 1]);
+    });
+
+    it('finishes the writes that are under way when it closes, and refuses later ones', async () => {
+      const saving = saveNext(null, {});
+      const closing = store.close();
+      expect(await saving).toBe('saved');
+      await closing;
+      await store.close();
+      await expect(store.load()).rejects.toThrow('closed');
+    });
+  });
+};
