@@ -1,0 +1,195 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { parse } from 'yaml';
+import type { ModelContract } from './contract.ts';
+import { readContract } from './contract.ts';
+import type { Fault } from './fault.ts';
+import { faultsOf } from './fault.ts';
+import type { GoldenCase } from './golden-case.ts';
+import { goldenCaseSchema } from './golden-case.ts';
+import type { Manifest } from './manifest.ts';
+import { manifestSchema } from './manifest.ts';
+
+export const manifestFile = 'handoff.yaml';
+const modelFile = 'model.onnx';
+const contractFile = 'contract.odcs.yaml';
+/** Made after the bundle and about it, so outside its digest. */
+const outsideDigest: ReadonlySet<string> = new Set(['signoffs.yaml', 'model.sig']);
+/** What version control leaves in a folder; the same list as the model signature's `ignore_paths`. */
+const ignored: ReadonlySet<string> = new Set(['.git', '.gitattributes', '.github', '.gitignore']);
+
+/** Where a bundle lies: its folder `<models>/<model>/<version>` and its golden cases `<golden>/<model>/<version>`. */
+export interface BundlePlace {
+  readonly model: string;
+  readonly version: string;
+  readonly folder: string;
+  readonly goldenFolder: string;
+}
+
+export interface NamedGoldenCase {
+  readonly file: string;
+  readonly golden: GoldenCase;
+}
+
+/** A bundle whose files are read, digests checked and schemas held. What it does is not yet proven. */
+export interface Bundle {
+  readonly model: string;
+  readonly version: string;
+  /** SHA-256 over the digests of all files, in hexadecimal: the identity of the bundle. */
+  readonly digest: string;
+  readonly manifest: Manifest;
+  readonly contract: ModelContract;
+  readonly golden: readonly NamedGoldenCase[];
+  /** The verified bytes of the graph. */
+  readonly modelBytes: Uint8Array;
+  /** Class names, by the path that an output step names. */
+  readonly labels: ReadonlyMap<string, readonly string[]>;
+  readonly place: BundlePlace;
+}
+
+export type BundleReading = { readonly bundle: Bundle; readonly faults: readonly [] } | { readonly bundle: null; readonly faults: readonly Fault[] };
+
+type Files = ReadonlyMap<string, Buffer>;
+
+const byCodePoint = (left: string, right: string): number => Buffer.compare(Buffer.from(left), Buffer.from(right));
+
+const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
+
+const readFolder = async (folder: string): Promise<Files> => {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const names = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .filter((name) => !ignored.has(name.split('/')[0] ?? ''))
+    .sort(byCodePoint);
+  return new Map(await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name))] as const)));
+};
+
+/** Symbolic links and the like: they could point at anything, and are refused. */
+const oddEntries = async (folder: string): Promise<readonly string[]> => {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => !entry.isFile() && !entry.isDirectory()).map((entry) => relative(folder, join(entry.parentPath, entry.name)));
+};
+
+const parseYaml = (file: string, bytes: Buffer | undefined, faults: Fault[]): unknown => {
+  if (bytes === undefined) {
+    faults.push({ file, field: '(whole file)', got: 'no such file', expected: 'the file' });
+    return undefined;
+  }
+  try {
+    return parse(bytes.toString('utf8'), { uniqueKeys: true });
+  } catch (error) {
+    faults.push({ file, field: '(whole file)', got: error instanceof Error ? error.message.split('\n')[0] ?? '' : 'no YAML', expected: 'YAML' });
+    return undefined;
+  }
+};
+
+const parseManifest = (place: BundlePlace, files: Files, faults: Fault[]): Manifest | null => {
+  const document = parseYaml(manifestFile, files.get(manifestFile), faults);
+  if (document === undefined) return null;
+  const parsed = manifestSchema.safeParse(document);
+  if (!parsed.success) {
+    faults.push(...faultsOf(manifestFile, document, parsed.error));
+    return null;
+  }
+  for (const field of ['model', 'version'] as const) {
+    if (parsed.data[field] !== place[field]) faults.push({ file: manifestFile, field, got: parsed.data[field], expected: `${place[field]}, the name of its folder` });
+  }
+  return parsed.data;
+};
+
+/** Every artifact present and equal, and nothing beside what is listed. */
+const checkArtifacts = (manifest: Manifest, files: Files): readonly Fault[] => {
+  const listed = new Set(manifest.artifacts.map((artifact) => artifact.path));
+  const wrong = manifest.artifacts.flatMap(({ path, sha256: expected }) => digestFault(path, files.get(path), expected));
+  const unlisted = [...files.keys()].filter((name) => !listed.has(name) && name !== manifestFile && !outsideDigest.has(name));
+  return [...wrong, ...unlisted.map((file) => ({ file, field: '(whole file)', got: 'a file that the manifest does not list', expected: 'an entry under artifacts, or no file' }))];
+};
+
+const digestFault = (file: string, bytes: Buffer | undefined, expected: string): readonly Fault[] => {
+  if (bytes === undefined) return [{ file, field: '(whole file)', got: 'no such file', expected: `sha256 ${expected}` }];
+  const got = sha256(bytes).toString('hex');
+  return got === expected ? [] : [{ file, field: 'sha256', got, expected }];
+};
+
+const parseGolden = (file: string, bytes: Buffer): { readonly golden?: GoldenCase; readonly faults: readonly Fault[] } => {
+  let document: unknown;
+  try {
+    document = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return { faults: [{ file, field: '(whole file)', got: 'no JSON', expected: 'JSON' }] };
+  }
+  const parsed = goldenCaseSchema.safeParse(document);
+  return parsed.success ? { golden: parsed.data, faults: [] } : { faults: faultsOf(file, document, parsed.error) };
+};
+
+const readGolden = async (manifest: Manifest, place: BundlePlace, faults: Fault[]): Promise<readonly NamedGoldenCase[]> => {
+  const files: Files = await readFolder(place.goldenFolder).catch(() => new Map<string, Buffer>());
+  const listed = new Set(manifest.golden.map((entry) => entry.file));
+  for (const file of files.keys()) {
+    if (!listed.has(file)) faults.push({ file: `golden/${file}`, field: '(whole file)', got: 'a golden case that the manifest does not list', expected: 'an entry under golden, or no file' });
+  }
+  return manifest.golden.flatMap(({ file, sha256: expected }) => {
+    const bytes = files.get(file);
+    const wrong = digestFault(`golden/${file}`, bytes, expected);
+    faults.push(...wrong);
+    if (wrong.length > 0 || bytes === undefined) return [];
+    const { golden, faults: found } = parseGolden(`golden/${file}`, bytes);
+    faults.push(...found);
+    return golden === undefined ? [] : [{ file, golden }];
+  });
+};
+
+const labelsSchemaFault = (file: string): Fault => ({ file, field: '(whole file)', got: 'something else', expected: 'a JSON list of texts' });
+
+const readLabels = (manifest: Manifest, files: Files, faults: Fault[]): ReadonlyMap<string, readonly string[]> => {
+  const paths = manifest.interface.outputs.flatMap(({ steps }) => steps.flatMap((step) => ('topK' in step ? [step.topK.labels] : [])));
+  return new Map(
+    paths.flatMap((path) => {
+      const labels = parseLabels(files.get(path));
+      if (labels === null) faults.push(labelsSchemaFault(path));
+      return labels === null ? [] : [[path, labels] as const];
+    }),
+  );
+};
+
+const parseLabels = (bytes: Buffer | undefined): readonly string[] | null => {
+  try {
+    const labels: unknown = JSON.parse(bytes?.toString('utf8') ?? '');
+    return Array.isArray(labels) && labels.every((label) => typeof label === 'string') ? labels : null;
+  } catch {
+    return null;
+  }
+};
+
+/** The root digest of the model signing specification: SHA-256 of the concatenated raw digests in the order of the names. */
+const digestOf = (files: Files): string => {
+  const hash = createHash('sha256');
+  for (const [name, bytes] of files) if (!outsideDigest.has(name)) hash.update(sha256(bytes));
+  return hash.digest('hex');
+};
+
+/** Reads a bundle from disk and holds its files against its manifest. Finds every fault, not only the first. */
+export const readBundle = async (place: BundlePlace): Promise<BundleReading> => {
+  const faults: Fault[] = [];
+  const files = await readFolder(place.folder);
+  for (const entry of await oddEntries(place.folder)) faults.push({ file: entry, field: '(whole file)', got: 'no regular file', expected: 'a regular file' });
+  const manifest = parseManifest(place, files, faults);
+  if (manifest === null) return { bundle: null, faults };
+  faults.push(...checkArtifacts(manifest, files));
+  const golden = await readGolden(manifest, place, faults);
+  const labels = readLabels(manifest, files, faults);
+  const document = parseYaml(contractFile, files.get(contractFile), faults);
+  const reading = document === undefined ? { faults: [] } : readContract(contractFile, document);
+  faults.push(...reading.faults);
+  const modelBytes = files.get(modelFile);
+  if (modelBytes === undefined) faults.push({ file: modelFile, field: '(whole file)', got: 'no such file', expected: 'the graph' });
+  if (faults.length > 0 || modelBytes === undefined || reading.contract === undefined) return { bundle: null, faults };
+  const { model, version } = place;
+  return { bundle: { model, version, digest: digestOf(files), manifest, contract: reading.contract, golden, modelBytes, labels, place }, faults: [] };
+};
+
+/** The digests of all files of a folder that count for its bundle, by name. */
+export const folderDigests = async (folder: string): Promise<readonly { readonly name: string; readonly sha256: string }[]> =>
+  [...(await readFolder(folder))].filter(([name]) => !outsideDigest.has(name)).map(([name, bytes]) => ({ name, sha256: sha256(bytes).toString('hex') }));

@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { checkCommand } from './cli/check.ts';
+import type { CommandIo } from './cli/io.ts';
+import { serveCommand } from './cli/serve.ts';
+import { smokeCommand } from './cli/smoke.ts';
+
+const io: CommandIo = {
+  out: (text) => void process.stdout.write(`${text}\n`),
+  talk: (text) => void process.stderr.write(`${text}\n`),
+  exit: (code) => {
+    process.exitCode = code;
+  },
+};
+
+const program = new Command('handoff')
+  .description('serve ONNX models from handoff bundles and roll new versions out safely')
+  .exitOverride()
+  .configureOutput({ writeOut: (text) => process.stdout.write(text), writeErr: (text) => process.stderr.write(text) });
+
+for (const make of [serveCommand, checkCommand, smokeCommand]) program.addCommand(make(io).exitOverride());
+
+process.once('SIGINT', () => process.exit(130));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // commander has said what is wrong; asking for help is no fault.
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? 0 : 2;
+}

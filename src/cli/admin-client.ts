@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import type { ExitCode } from './io.ts';
+
+/** Longer than any answer of the admin port takes; the gateway may be busy, but a command must end. */
+const timeoutMs = 10_000;
+
+/** An answer of the admin port: what was asked for, or why not. */
+export type AdminAnswer =
+  | { readonly ok: true; readonly body: unknown }
+  /** `body` is the problem as it was sent; undefined when there was none. */
+  | { readonly ok: false; readonly exitCode: ExitCode; readonly message: string; readonly body?: unknown };
+
+/** Where the admin port is and what to show it. */
+export interface AdminAddress {
+  readonly url: URL;
+  /** The secret of an access key; null without. */
+  readonly secret: string | null;
+}
+
+/** What to ask. */
+export interface AdminRequest {
+  readonly method: 'GET' | 'PUT';
+  /** Segments of the path; each is encoded. */
+  readonly path: readonly string[];
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+const problem = z.object({
+  title: z.string(),
+  detail: z.string(),
+  errors: z.array(z.object({ pointer: z.string(), got: z.string(), expected: z.string() })).default([]),
+});
+
+/** A refusal of what was asked is 1. A caller who is not let in, and a gateway that cannot, leave the question open: 3. */
+const exitCodeOf = (status: number): ExitCode => (status >= 400 && status < 500 && ![401, 403, 429].includes(status) ? 1 : 3);
+
+const refusal = (status: number, body: unknown): AdminAnswer => {
+  const parsed = problem.safeParse(body);
+  if (!parsed.success) return { ok: false, exitCode: 3, message: `the answer has status ${status} and is not of an admin port` };
+  const { title, detail, errors } = parsed.data;
+  const faults = errors.map(({ pointer, got, expected }) => `\n  ${pointer}: got ${got}, expected ${expected}`);
+  return { ok: false, exitCode: exitCodeOf(status), message: `${title}: ${detail}${faults.join('')}`, body };
+};
+
+const urlOf = (base: URL, { path, query = {} }: AdminRequest): URL => {
+  const url = new URL(base);
+  url.pathname = `${base.pathname.replace(/\/$/, '')}/${path.map(encodeURIComponent).join('/')}`;
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  return url;
+};
+
+const reasonOf = (error: unknown): string => {
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  // A refused connection to a name with several addresses has no message of its own.
+  return cause instanceof Error ? cause.message || String(Reflect.get(cause, 'code') ?? cause.name) : String(cause);
+};
+
+/** Asks the admin port once. Never rejects: what goes wrong is an answer too. */
+export const askAdmin = async ({ url, secret }: AdminAddress, request: AdminRequest): Promise<AdminAnswer> => {
+  try {
+    const response = await fetch(urlOf(url, request), {
+      method: request.method,
+      headers: { 'content-type': 'application/json', ...(secret === null ? {} : { authorization: `Bearer ${secret}` }) },
+      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+      // The secret goes to the address that was given and to no other.
+      redirect: 'error',
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    const body: unknown = await response.json().catch(() => undefined);
+    return response.ok && body !== undefined ? { ok: true, body } : refusal(response.status, body);
+  } catch (error) {
+    return { ok: false, exitCode: 3, message: `no answer from ${url.origin}: ${reasonOf(error)}` };
+  }
+};

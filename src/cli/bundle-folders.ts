@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import { Option, type Command } from 'commander';
+import { systemClock } from '../clock.ts';
+import { readPlans } from '../control-plane/read-plans.ts';
+import { findBundles } from '../bundle/find-bundles.ts';
+import type { Fault } from '../bundle/fault.ts';
+import { readBundle, type Bundle, type BundlePlace } from '../bundle/read-bundle.ts';
+import { openVersion } from '../data-plane/inference/open-version.ts';
+import type { GoldenResult } from '../data-plane/inference/run-golden.ts';
+
+/** The folders that a command works on. */
+export interface BundleFolders {
+  readonly modelsDir: string;
+  readonly goldenDir: string;
+  readonly rolloutDir: string;
+}
+
+/** Adds the folder flags with their environment variables and defaults. */
+export const withFolders = (command: Command): Command =>
+  command
+    .addOption(new Option('--models-dir <dir>', 'folder of the bundles').env('HANDOFF_MODELS_DIR').default('models'))
+    .addOption(new Option('--golden-dir <dir>', 'folder of the golden cases').env('HANDOFF_GOLDEN_DIR').default('golden'))
+    .addOption(new Option('--rollout-dir <dir>', 'folder of the rollout plans').env('HANDOFF_ROLLOUT_DIR').default('rollout'));
+
+/** The bundles that a list of `model` or `model/version` names; all of them for an empty list. */
+export const selectBundles = async (folders: BundleFolders, names: readonly string[]): Promise<readonly BundlePlace[]> => {
+  const places = await findBundles(folders);
+  if (names.length === 0) return places;
+  return places.filter(({ model, version }) => names.includes(model) || names.includes(`${model}/${version}`));
+};
+
+/** Everything that is wrong with one bundle, and how its golden cases came out on this machine. */
+export interface BundleProof {
+  readonly place: BundlePlace;
+  readonly bundle: Bundle | null;
+  readonly faults: readonly Fault[];
+  readonly golden: readonly GoldenResult[];
+}
+
+const silentHooks = { onRun: () => undefined, onWorkerRestart: () => undefined, onBreaker: () => undefined };
+
+/** Reads, loads and proves a bundle as the gateway does before it serves, then lets it go. */
+export const proveBundle = async (place: BundlePlace): Promise<BundleProof> => {
+  const { bundle, faults } = await readBundle(place);
+  if (bundle === null) return { place, bundle, faults, golden: [] };
+  const opened = await openVersion(bundle, { monotonicMs: systemClock.monotonicMs, hooks: silentHooks });
+  await opened.version?.close();
+  return { place, bundle, faults: opened.faults, golden: opened.golden };
+};
+
+/** What is wrong with the plans: their own text, and versions that are not there. */
+export const planFaults = async (folders: BundleFolders, proofs: readonly BundleProof[]): Promise<readonly Fault[]> => {
+  const { plans, faults } = await readPlans(folders.rolloutDir);
+  const missing = plans.flatMap(({ file, plan }) =>
+    (['baseline', 'candidate'] as const)
+      .filter((field) => !proofs.some(({ place }) => place.model === plan.model && place.version === plan[field]))
+      .map((field) => ({ file, field, got: plan[field], expected: `a version in ${join(folders.modelsDir, plan.model)}` })),
+  );
+  return [...faults, ...missing];
+};

@@ -1,0 +1,78 @@
+import { findBundles } from '../bundle/find-bundles.ts';
+import type { Fault } from '../bundle/fault.ts';
+import type { Bundle, BundlePlace } from '../bundle/read-bundle.ts';
+import { readBundle } from '../bundle/read-bundle.ts';
+import type { OpenedVersion } from './inference/open-version.ts';
+import type { GoldenResult } from './inference/run-golden.ts';
+import type { ModelRegistry } from './registry.ts';
+
+/** What became of one bundle folder. */
+export interface BundleReport {
+  readonly model: string;
+  readonly version: string;
+  /** Null while its files do not hold. */
+  readonly digest: string | null;
+  readonly faults: readonly Fault[];
+  readonly golden: readonly GoldenResult[];
+}
+
+/** The bundles on disk and what became of each. */
+export interface BundleLibrary {
+  /** Every folder that is there now; cheap. */
+  readonly places: () => Promise<readonly BundlePlace[]>;
+  /** Reads, proves and serves one bundle, if it is not served already. Never rejects for what a bundle contains. */
+  readonly take: (place: BundlePlace) => Promise<BundleReport>;
+  /** Takes out a version that is no longer used and answers what it still has. */
+  readonly release: (model: string, version: string) => Promise<void>;
+  readonly reports: () => readonly BundleReport[];
+}
+
+export interface BundleLibraryDeps {
+  readonly modelsDir: string;
+  readonly goldenDir: string;
+  readonly registry: ModelRegistry;
+  readonly open: (bundle: Bundle) => Promise<OpenedVersion>;
+}
+
+const keyOf = (model: string, version: string): string => `${model}/${version}`;
+
+export const createBundleLibrary = ({ modelsDir, goldenDir, registry, open }: BundleLibraryDeps): BundleLibrary => {
+  const reports = new Map<string, BundleReport>();
+
+  const serve = async (bundle: Bundle): Promise<BundleReport> => {
+    const { model, version, digest } = bundle;
+    const opened = await open(bundle);
+    if (opened.version !== null) registry.add(opened.version);
+    return { model, version, digest, faults: opened.faults, golden: opened.golden };
+  };
+
+  /** A version that serves is never exchanged under the same name: its answers could not be told apart. */
+  const compareServed = (place: BundlePlace, read: Bundle | null, served: Bundle): readonly Fault[] => {
+    if (read?.digest === served.digest) return [];
+    const got = read === null ? 'files that do not hold' : `digest ${read.digest}`;
+    return [{ file: 'handoff.yaml', field: 'version', got: `${got} under the served version ${place.version}`, expected: `digest ${served.digest}, or a new version` }];
+  };
+
+  const take = async (place: BundlePlace): Promise<BundleReport> => {
+    const { model, version } = place;
+    const reading = await readBundle(place);
+    const served = registry.get(model)?.versions.get(version)?.bundle;
+    if (served !== undefined) {
+      const golden = reports.get(keyOf(model, version))?.golden ?? [];
+      return { model, version, digest: served.digest, faults: compareServed(place, reading.bundle, served), golden };
+    }
+    const report = reading.bundle === null ? { model, version, digest: null, faults: reading.faults, golden: [] } : await serve(reading.bundle);
+    reports.set(keyOf(model, version), report);
+    return report;
+  };
+
+  return {
+    places: () => findBundles({ modelsDir, goldenDir }),
+    take,
+    release: async (model, version) => {
+      reports.delete(keyOf(model, version));
+      await registry.remove(model, version)?.close();
+    },
+    reports: () => [...reports.values()],
+  };
+};

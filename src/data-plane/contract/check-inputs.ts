@@ -1,0 +1,106 @@
+import type { Violation } from '../../problem.ts';
+import type { CompiledContract, Row } from './compile-contract.ts';
+import type { CompiledField } from './compile-field.ts';
+
+/** As many violations as one answer lists; the rest is counted in its detail. */
+export const maxViolations = 1_000;
+
+/** The contracts that one request is held against. */
+export interface ContractPair {
+  readonly baseline: CompiledContract;
+  /** The candidate's, while a rollout is on. */
+  readonly candidate: CompiledContract | null;
+  /** Every field that some loaded version of the model declares: anything else is unknown. */
+  readonly known: ReadonlySet<string>;
+}
+
+/** A feature and the rule that it broke, for the metric: both from closed lists. */
+export interface BrokenRule {
+  readonly feature: string;
+  readonly rule: 'unknown' | 'missing' | 'value' | 'row';
+}
+
+/** Rows that may be answered, and whether both versions can answer them; or everything that is wrong. */
+export type ContractCheck =
+  | { readonly ok: true; readonly rows: readonly Row[]; readonly eligible: boolean }
+  | { readonly ok: false; readonly violations: readonly Violation[]; readonly total: number; readonly broken: readonly BrokenRule[] };
+
+const isRow = (value: unknown): value is Row => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const hasOnly = (row: Row, known: ReadonlySet<string>): boolean => {
+  for (const name in row) if (!known.has(name)) return false;
+  return true;
+};
+
+/**
+ * Holds the rows of one request against the baseline's contract, and the candidate's for eligibility. A request that
+ * breaks the baseline's contract is refused with every violation at once.
+ */
+export const checkInputs = (inputs: readonly unknown[], contracts: ContractPair): ContractCheck => {
+  let eligible = contracts.candidate !== null;
+  for (const input of inputs) {
+    if (!isRow(input) || !hasOnly(input, contracts.known) || !contracts.baseline.holds(input)) return refuse(inputs, contracts);
+    if (eligible && contracts.candidate !== null) eligible = contracts.candidate.holds(input);
+  }
+  return { ok: true, rows: inputs as readonly Row[], eligible };
+};
+
+const refuse = (inputs: readonly unknown[], contracts: ContractPair): ContractCheck => {
+  const violations: Violation[] = [];
+  const broken: BrokenRule[] = [];
+  let total = 0;
+  const add = (rule: BrokenRule, violation: Violation): void => {
+    total += 1;
+    if (violations.length < maxViolations) violations.push(violation);
+    broken.push(rule);
+  };
+  inputs.forEach((input, index) => {
+    const pointer = `#/inputs/${index}`;
+    if (!isRow(input)) add({ feature: 'other', rule: 'row' }, { pointer, detail: 'is not a row', got: kindOf(input), expected: 'an object of named fields' });
+    else checkRow(input, { contracts, pointer, add });
+  });
+  return { ok: false, violations, total, broken };
+};
+
+interface RowCheck {
+  readonly contracts: ContractPair;
+  readonly pointer: string;
+  readonly add: (rule: BrokenRule, violation: Violation) => void;
+}
+
+const checkRow = (row: Row, { contracts, pointer, add }: RowCheck): void => {
+  for (const name of Object.keys(row)) {
+    if (!contracts.known.has(name)) {
+      add({ feature: 'other', rule: 'unknown' }, { pointer: `${pointer}/${escapePointer(name)}`, detail: 'is an unknown field', got: 'a field that no version declares', expected: 'no such field' });
+    }
+  }
+  for (const field of contracts.baseline.fields) {
+    const value = Object.hasOwn(row, field.name) ? row[field.name] : undefined;
+    if (!field.holds(value)) add({ feature: field.name, rule: value === undefined ? 'missing' : 'value' }, violationOf(field, value, pointer));
+  }
+};
+
+const violationOf = (field: CompiledField, value: unknown, pointer: string): Violation => ({
+  pointer: `${pointer}/${escapePointer(field.name)}`,
+  detail: value === undefined ? 'is missing' : value === null ? 'must not be null' : 'breaks the contract',
+  got: kindOf(value),
+  expected: field.expected,
+  ...(field.field.unit === undefined ? {} : { unit: field.field.unit }),
+});
+
+/** A name as a token of an RFC 6901 pointer in its URI fragment form. */
+const escapePointer = (name: string): string => encodeURIComponent(name.replaceAll('~', '~0').replaceAll('/', '~1'));
+
+const shownLength = 60;
+
+/** What was got, short enough for an error message. */
+const kindOf = (value: unknown): string => {
+  if (value === undefined) return 'nothing';
+  if (typeof value === 'string') return value.length > shownLength ? `text of ${value.length} characters` : `text ${JSON.stringify(value)}`;
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object' && value !== null) {
+    const text = JSON.stringify(value);
+    return text.length > shownLength ? 'an object' : text;
+  }
+  return String(value);
+};

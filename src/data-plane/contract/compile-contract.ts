@@ -1,0 +1,80 @@
+import type { ModelContract, TensorSpec } from '../../bundle/contract.ts';
+import type { Manifest } from '../../bundle/manifest.ts';
+import type { CompiledField } from './compile-field.ts';
+import { compileField } from './compile-field.ts';
+import type { Tensor, TensorData, Tensors } from './tensor.ts';
+import { allocate } from './tensor.ts';
+
+/** A request row as it was parsed: fields by name, nothing known about the values yet. */
+export type Row = Readonly<Record<string, unknown>>;
+
+interface CompiledTensor {
+  readonly spec: TensorSpec;
+  readonly columns: readonly CompiledField[];
+}
+
+/** A version's data contract made ready for the request path. */
+export interface CompiledContract {
+  readonly fields: readonly CompiledField[];
+  readonly names: ReadonlySet<string>;
+  /** True when every declared field of the row holds. Says nothing about undeclared ones. */
+  readonly holds: (row: Row) => boolean;
+  /**
+   * Rows that hold, as the input tensors: `[rows, fields]`, or `[rows]` of base64 text for an image tensor. The caller
+   * owns the result.
+   */
+  readonly encode: (rows: readonly Row[]) => Tensors;
+}
+
+/** Compiles a contract together with the manifest's input steps (text categories). */
+export const compileContract = (contract: ModelContract, inputs: Manifest['interface']['inputs']): CompiledContract => {
+  const categories = new Map(
+    inputs.flatMap(({ steps }) => steps.flatMap((step) => ('encode' in step ? Object.entries(step.encode) : []))),
+  );
+  const tensors = contract.inputs.map((spec) => ({
+    spec,
+    columns: spec.fields.map((field) => compileField(field, spec.datatype, categories.get(field.name))),
+  }));
+  const fields = [...tensors.flatMap((tensor) => tensor.columns), ...contract.passThrough.map((field) => compileField(field, 'BYTES'))];
+  return {
+    fields,
+    names: new Set(fields.map((field) => field.name)),
+    holds: (row) => fields.every((field) => field.holds(row[field.name])),
+    encode: (rows) => Object.fromEntries(tensors.map((tensor) => [tensor.spec.name, encodeTensor(tensor, rows)])),
+  };
+};
+
+const encodeTensor = ({ spec, columns }: CompiledTensor, rows: readonly Row[]): Tensor => {
+  const [first] = columns;
+  if (first?.field.kind === 'image') return { datatype: 'BYTES', shape: [rows.length], data: rows.map((row) => String(row[first.name])) };
+  const width = columns.length;
+  const data = allocate(spec.datatype, rows.length * width);
+  const write = writer(data);
+  let index = 0;
+  for (const row of rows) {
+    for (const column of columns) {
+      write(index, column, row[column.name]);
+      index += 1;
+    }
+  }
+  const shape = spec.shape.length === 1 ? [rows.length] : [rows.length, ...spec.shape.slice(1)];
+  return { datatype: spec.datatype, shape, data };
+};
+
+type Write = (index: number, column: CompiledField, value: unknown) => void;
+
+const writer = (data: TensorData): Write => {
+  if (Array.isArray(data)) {
+    return (index, _column, value) => {
+      data[index] = typeof value === 'string' ? value : '';
+    };
+  }
+  if (data instanceof BigInt64Array) {
+    return (index, column, value) => {
+      data[index] = BigInt(column.read(value));
+    };
+  }
+  return (index, column, value) => {
+    data[index] = column.read(value);
+  };
+};

@@ -1,0 +1,34 @@
+import type { TimePart } from '../../bundle/contract.ts';
+
+/** RFC 3339 with seconds and an offset: a time without an offset names no instant. */
+const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i;
+
+const isWeekend = new Set(['Sat', 'Sun']);
+
+/**
+ * Reads a part of the local time from an RFC 3339 timestamp: the hour 0-23, or 1/0 for a weekend (Saturday, Sunday) or a
+ * night (22:00 to 05:59).
+ *
+ * @param timeZone an IANA time zone, whose daylight saving rules apply
+ * @returns a reader that gives NaN for what is no timestamp with an offset
+ */
+export const createLocalTimeReader = (timeZone: string, part: TimePart): ((timestamp: string) => number) => {
+  const format = new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', hourCycle: 'h23', weekday: 'short' });
+  return (timestamp) => {
+    if (!rfc3339.test(timestamp)) return Number.NaN;
+    const instant = Date.parse(timestamp);
+    if (Number.isNaN(instant)) return Number.NaN;
+    const parts = Object.fromEntries(format.formatToParts(instant).map(({ type, value }) => [type, value]));
+    const hour = Number(parts['hour']);
+    switch (part) {
+      case 'hour':
+        return hour;
+      case 'isWeekend':
+        return isWeekend.has(parts['weekday'] ?? '') ? 1 : 0;
+      case 'isNight':
+        return hour < 6 || hour >= 22 ? 1 : 0;
+      default:
+        return part satisfies never;
+    }
+  };
+};

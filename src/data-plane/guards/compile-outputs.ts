@@ -1,0 +1,170 @@
+import type { Field, ModelContract, TensorSpec } from '../../bundle/contract.ts';
+import type { Manifest, OutputStep } from '../../bundle/manifest.ts';
+import type { Row } from '../contract/compile-contract.ts';
+import type { Tensor, Tensors } from '../contract/tensor.ts';
+
+/** One row of an answer. */
+export type OutputRow = Record<string, unknown>;
+
+/** An answer's rows, or why the model's output is rejected. */
+export type GuardedOutputs = { readonly ok: true; readonly rows: readonly OutputRow[]; readonly abstained: number } | { readonly ok: false; readonly breach: string };
+
+/** What the guard sees of one request: its rows, the output tensors of just these rows, and the images' mean luma (0-255), if any. */
+export interface GuardInput {
+  readonly rows: readonly Row[];
+  readonly outputs: Tensors;
+  readonly luma: Float32Array | null;
+}
+
+export type GuardOutputs = (input: GuardInput) => GuardedOutputs;
+
+/** float32 holds 7.2 decimal digits; more would print noise such as 0.10000000149011612. */
+const significantDigits = 7;
+const round = (value: number): number => (Number.isInteger(value) ? value : Number(value.toPrecision(significantDigits)));
+
+interface RowContext {
+  readonly values: readonly number[];
+  readonly luma: number | null;
+  readonly row: OutputRow;
+}
+
+type CompiledStep = (context: RowContext) => void;
+
+interface CompiledOutput {
+  readonly spec: TensorSpec;
+  /** Values a row, product of the dimensions after the first. */
+  readonly width: number;
+  readonly transform: (values: number[]) => number[];
+  readonly fields: readonly Field[];
+  readonly steps: readonly CompiledStep[];
+}
+
+const sigmoid = (values: number[]): number[] => values.map((value) => 1 / (1 + Math.exp(-value)));
+const softmax = (values: number[]): number[] => {
+  const largest = Math.max(...values);
+  const exponentials = values.map((value) => Math.exp(value - largest));
+  const sum = exponentials.reduce((total, value) => total + value, 0);
+  return exponentials.map((value) => value / sum);
+};
+
+/** The indexes of the k largest values, largest first; of equal values the lower index first. */
+const topIndexes = (values: readonly number[], k: number): readonly number[] => {
+  const best: number[] = [];
+  for (let index = 0; index < values.length; index += 1) {
+    const value = values[index] ?? Number.NEGATIVE_INFINITY;
+    if (best.length === k && value <= (values[best[k - 1] ?? 0] ?? 0)) continue;
+    const place = best.findIndex((other) => (values[other] ?? 0) < value);
+    best.splice(place === -1 ? best.length : place, 0, index);
+    if (best.length > k) best.pop();
+  }
+  return best;
+};
+
+const compileStep = (step: OutputStep, labels: readonly string[]): CompiledStep | null => {
+  if ('topK' in step) {
+    const { k, output } = step.topK;
+    return ({ values, row }) => {
+      row[output] = topIndexes(values, k).map((index) => ({ label: labels[index] ?? String(index), confidence: round(values[index] ?? 0) }));
+    };
+  }
+  if ('threshold' in step) {
+    const { at, output } = step.threshold;
+    // The reported value is compared, so that the caller can check the flag by eye.
+    return ({ values, row }) => {
+      row[output] = round(values[0] ?? Number.NaN) >= at;
+    };
+  }
+  if ('abstain' in step) {
+    const { below, brightnessBelow, output } = step.abstain;
+    return ({ values, luma, row }) => {
+      const dark = brightnessBelow !== undefined && luma !== null && luma < brightnessBelow;
+      row[output] = dark || (below !== undefined && round(Math.max(...values)) < below);
+    };
+  }
+  return null;
+};
+
+const compileOutput = (spec: TensorSpec, steps: readonly OutputStep[], labels: readonly string[]): CompiledOutput => {
+  const transforms = steps.flatMap((step) => ('sigmoid' in step ? [sigmoid] : 'softmax' in step ? [softmax] : []));
+  return {
+    spec,
+    width: spec.shape.slice(1).reduce((product, size) => product * size, 1),
+    transform: (values) => transforms.reduce((result, transform) => transform(result), values),
+    // A class vector that `topK` reads is not repeated in the answer.
+    fields: steps.some((step) => 'topK' in step) ? [] : spec.fields,
+    steps: steps.flatMap((step) => compileStep(step, labels) ?? []),
+  };
+};
+
+const shapeBreach = ({ spec, width }: CompiledOutput, tensor: Tensor | undefined, rows: number): string | null => {
+  if (tensor === undefined) return `output ${spec.name} is missing`;
+  if (tensor.shape[0] !== rows || tensor.data.length !== rows * width) return `output ${spec.name}: got shape [${tensor.shape.join(', ')}], expected [${[rows, ...spec.shape.slice(1)].join(', ')}]`;
+  return null;
+};
+
+const rangeBreach = (spec: TensorSpec, values: readonly number[]): string | null => {
+  for (let index = 0; index < values.length; index += 1) {
+    const value = values[index] ?? Number.NaN;
+    const field = spec.fields[index] ?? spec.fields[0];
+    if (!Number.isFinite(value)) return `output ${field?.name ?? spec.name}: got ${value}, expected a finite number`;
+    if (value < (field?.minimum ?? value)) return `output ${field?.name}: got ${value}, expected at least ${field?.minimum}`;
+    if (value > (field?.maximum ?? value)) return `output ${field?.name}: got ${value}, expected at most ${field?.maximum}`;
+  }
+  return null;
+};
+
+const putFields = ({ spec, fields }: CompiledOutput, values: readonly number[], row: OutputRow): void => {
+  const [first] = fields;
+  if (first?.kind === 'array') row[first.name] = values.map(round);
+  else {
+    fields.forEach((field, index) => {
+      const value = values[index] ?? Number.NaN;
+      row[field.name] = spec.datatype === 'BOOL' ? value === 1 : round(value);
+    });
+  }
+};
+
+const valuesOf = (tensor: Tensor, start: number, width: number): number[] => {
+  const values: number[] = [];
+  for (let index = start; index < start + width; index += 1) values.push(Number(tensor.data[index]));
+  return values;
+};
+
+/**
+ * Compiles the manifest's output steps and the contract's output ranges into one function: model output in, checked rows
+ * out. Finite and in range are checked after `sigmoid`/`softmax`, on what the caller would get.
+ *
+ * @param labels class names by the path that `topK` names
+ */
+export const compileOutputs = (contract: ModelContract, manifest: Manifest, labels: ReadonlyMap<string, readonly string[]>): GuardOutputs => {
+  const outputs = contract.outputs.flatMap((spec) => {
+    const steps = manifest.interface.outputs.find((output) => output.tensor === spec.name)?.steps ?? [];
+    const path = steps.flatMap((step) => ('topK' in step ? [step.topK.labels] : []))[0];
+    return [compileOutput(spec, steps, path === undefined ? [] : (labels.get(path) ?? []))];
+  });
+  const { passThrough } = manifest.interface;
+  const abstainFields = manifest.interface.outputs.flatMap(({ steps }) => steps.flatMap((step) => ('abstain' in step ? [step.abstain.output] : [])));
+  return (input) => {
+    const rows: OutputRow[] = input.rows.map((row) => Object.fromEntries(passThrough.map((name) => [name, row[name]])));
+    for (const output of outputs) {
+      const breach = fill(output, input, rows);
+      if (breach !== null) return { ok: false, breach };
+    }
+    const abstained = abstainFields.length === 0 ? 0 : rows.filter((row) => abstainFields.some((name) => row[name] === true)).length;
+    return { ok: true, rows, abstained };
+  };
+};
+
+const fill = (output: CompiledOutput, { outputs, luma }: GuardInput, rows: readonly OutputRow[]): string | null => {
+  const tensor = outputs[output.spec.name];
+  const breach = shapeBreach(output, tensor, rows.length);
+  if (breach !== null || tensor === undefined) return breach;
+  for (const [index, row] of rows.entries()) {
+    const values = output.transform(valuesOf(tensor, index * output.width, output.width));
+    const outOfRange = rangeBreach(output.spec, values);
+    if (outOfRange !== null) return outOfRange;
+    putFields(output, values, row);
+    for (const step of output.steps) step({ values, luma: luma?.[index] ?? null, row });
+  }
+  return null;
+};

@@ -1,0 +1,222 @@
+import type { RequestSpan } from '../telemetry/request-span.ts';
+import type { PredictionIds } from './observe/prediction-id.ts';
+import { ProblemError } from '../problem.ts';
+import { checkInputs } from './contract/check-inputs.ts';
+import type { ContractPair } from './contract/check-inputs.ts';
+import type { Row } from './contract/compile-contract.ts';
+import type { OutputRow } from './guards/compile-outputs.ts';
+import { problemOf } from './inference/problem-of.ts';
+import type { ServingVersion } from './inference/serving-version.ts';
+import type { Observer } from './observe/observer.ts';
+import type { ModelRegistry, ServingModel } from './registry.ts';
+import type { Answer, Attempt, AttemptFailure } from './rescue.ts';
+import { attempt, attemptDeadline, failureOf } from './rescue.ts';
+import type { Assignment } from './routing/assign.ts';
+import { assign } from './routing/assign.ts';
+import { isMatched, routingKeyOf } from './routing/routing-key.ts';
+
+/** One request for predictions, its shape already checked. */
+export interface InferRequest {
+  readonly model: string;
+  /** A pinned version, or null. */
+  readonly version: string | null;
+  readonly inputs: readonly unknown[];
+}
+
+/** What surrounds a request. */
+export interface InferContext {
+  /** The first value of a header, by lower-case name. */
+  readonly header: (name: string) => string | undefined;
+  /** Arrival on the monotonic clock, milliseconds. */
+  readonly arrivedMs: number;
+  /** What the caller allows from arrival on, milliseconds; null for the bundle's own deadline. */
+  readonly timeoutMs: number | null;
+  readonly span: RequestSpan;
+}
+
+export interface InferAnswer {
+  readonly predictionId: string;
+  readonly model: string;
+  /** The version that answered. */
+  readonly version: string;
+  readonly arm: Assignment['arm'];
+  readonly rescued: boolean;
+  readonly epoch: number;
+  readonly outputs: readonly OutputRow[];
+}
+
+export interface InferDeps {
+  readonly registry: ModelRegistry;
+  readonly predictionIds: PredictionIds;
+  readonly observer: Observer;
+  readonly randomU32: () => number;
+  readonly monotonicMs: () => number;
+  readonly wallMs: () => number;
+}
+
+/** The request path: validate ▶ route ▶ predict ▶ guard ▶ respond. @throws ProblemError */
+export type Infer = (request: InferRequest, context: InferContext) => Promise<InferAnswer>;
+
+export const createInfer =
+  (deps: InferDeps): Infer =>
+  async (request, context) => {
+    const model = findModel(deps.registry, request.model); //                               404 model-not-found
+    const pinned = findPinned(model, request.version); //                                   404 version-not-found
+    const checked = validate(request, { model, pinned, deps }); //                          400 contract-violation
+    const validatedMs = deps.monotonicMs();
+    admit(model, checked.rows.length, deps.observer); //                                    503 overloaded, before the assignment
+    const routed = route(model, { checked, pinned, context, deps }); //                     503 model-not-ready
+    const routedMs = deps.monotonicMs();
+    const result = await predictAndGuard(model, { checked, routed, context, deps }); //     candidate, or rescue by the baseline
+    return respond(result, { model, routed, context, deps, validatedMs, routedMs });
+  };
+
+const findModel = (registry: ModelRegistry, name: string): ServingModel => {
+  const model = registry.get(name);
+  if (model === undefined) throw new ProblemError('model-not-found', `No model ${JSON.stringify(name)} is served.`);
+  return model;
+};
+
+const findPinned = (model: ServingModel, name: string | null): ServingVersion | null => {
+  if (name === null) return null;
+  const version = model.versions.get(name);
+  if (version === undefined) throw new ProblemError('version-not-found', `Model ${model.name} has no version ${JSON.stringify(name)}; it has ${[...model.versions.keys()].join(', ')}.`);
+  return version;
+};
+
+interface Checked {
+  readonly rows: readonly Row[];
+  readonly eligible: boolean;
+}
+
+interface Step {
+  readonly model: ServingModel;
+  readonly pinned: ServingVersion | null;
+  readonly deps: InferDeps;
+}
+
+const contractsFor = ({ model, pinned }: Step): ContractPair => {
+  if (pinned !== null) return { baseline: pinned.contract, candidate: null, known: model.known };
+  if (model.contracts === null) throw notReady(model);
+  return model.contracts;
+};
+
+const notReady = (model: ServingModel): ProblemError => new ProblemError('model-not-ready', `Model ${model.name} has no serving baseline.`);
+
+const validate = (request: InferRequest, step: Step): Checked => {
+  const contracts = contractsFor(step);
+  const { maxRows } = (step.pinned ?? step.model.baseline ?? step.model.candidate)?.bundle.manifest.budgets ?? { maxRows: 0 };
+  const count = request.inputs.length;
+  if (count < 1 || count > maxRows) {
+    const violation = { pointer: '#/inputs', detail: 'has a wrong number of rows', got: String(count), expected: `1 to ${maxRows}`, unit: 'rows' };
+    throw new ProblemError('contract-violation', `inputs: got ${count} rows, expected 1 to ${maxRows}.`, { errors: [violation] });
+  }
+  const check = checkInputs(request.inputs, contracts);
+  if (check.ok) return { rows: check.rows, eligible: check.eligible && count <= (step.model.candidate?.bundle.manifest.budgets.maxRows ?? 0) };
+  step.deps.observer.violated(step.model, check.broken);
+  const shown = check.total > check.violations.length ? `, of which the first ${check.violations.length} are listed` : '';
+  throw new ProblemError('contract-violation', `The inputs break the data contract of ${step.model.name} in ${check.total} places${shown}.`, { errors: check.violations });
+};
+
+const admit = (model: ServingModel, rows: number, observer: Observer): void => {
+  const queued = (model.baseline?.queuedRows() ?? 0) + (model.candidate?.queuedRows() ?? 0);
+  const limit = model.baseline?.bundle.manifest.budgets.maxQueueRows ?? Number.POSITIVE_INFINITY;
+  if (queued + rows <= limit) return;
+  observer.shed(model);
+  throw new ProblemError('overloaded', `${queued} rows wait for model ${model.name}, the limit is ${limit}.`);
+};
+
+interface Routed {
+  readonly assignment: Assignment;
+  readonly version: ServingVersion;
+  readonly routingKey: string | null;
+}
+
+interface RouteStep extends Omit<Step, 'model'> {
+  readonly checked: Checked;
+  readonly context: InferContext;
+}
+
+const route = (model: ServingModel, { checked, pinned, context, deps }: RouteStep): Routed => {
+  const { rollout } = model.traffic;
+  const routingKey = rollout === null || pinned !== null ? null : routingKeyOf(rollout.routingKey, checked.rows, context.header);
+  const assignment = assign(model.traffic, {
+    pinned: pinned?.bundle.version ?? null,
+    eligible: checked.eligible,
+    matched: rollout !== null && isMatched(rollout.match, context.header),
+    key: routingKey,
+    randomU32: deps.randomU32,
+  });
+  const version = assignment === null ? undefined : model.versions.get(assignment.version);
+  if (assignment === null || version === undefined) throw notReady(model);
+  return { assignment, version, routingKey };
+};
+
+interface PredictStep {
+  readonly checked: Checked;
+  readonly routed: Routed;
+  readonly context: InferContext;
+  readonly deps: InferDeps;
+}
+
+interface Result {
+  readonly answer: Answer;
+  /** Why the assigned candidate did not answer; null when the assigned version did. */
+  readonly rescuedFrom: AttemptFailure | null;
+}
+
+const predictAndGuard = async (model: ServingModel, { checked, routed, context, deps }: PredictStep): Promise<Result> => {
+  const { assignment, version } = routed;
+  const budgetMs = (assignment.arm === null ? version : (model.baseline ?? version)).bundle.manifest.budgets.deadlineMs;
+  const deadlineMs = context.arrivedMs + Math.min(context.timeoutMs ?? budgetMs, budgetMs);
+  const whole: Attempt = { rows: checked.rows, deadlineMs, span: context.span, monotonicMs: deps.monotonicMs };
+  const rescuer = assignment.arm === 'candidate' ? model.baseline : null;
+  const first = rescuer === null ? whole : { ...whole, deadlineMs: attemptDeadline(deps.monotonicMs(), deadlineMs, rescuer.p99Ms()) };
+  try {
+    return { answer: await attempt(version, first), rescuedFrom: null };
+  } catch (error) {
+    const failure = failureOf(error);
+    const observed = { model, version, assignment, failure, error, context };
+    if (rescuer === null || failure === null) throw deps.observer.failed(observed, problemOf(error));
+    deps.observer.rescued(observed, failure);
+    const answer = await attempt(rescuer, whole).catch((again: unknown) => {
+      throw deps.observer.failed({ ...observed, failure, error: again }, problemOf(again));
+    });
+    return { answer, rescuedFrom: failure };
+  }
+};
+
+interface RespondStep {
+  readonly model: ServingModel;
+  readonly routed: Routed;
+  readonly context: InferContext;
+  readonly deps: InferDeps;
+  readonly validatedMs: number;
+  readonly routedMs: number;
+}
+
+/** The first probability-like output of the first row, for outcomes that come later. */
+const scoreOf = ([row]: readonly OutputRow[]): number | null => {
+  for (const name in row) if (typeof row[name] === 'number') return row[name];
+  return null;
+};
+
+const respond = ({ answer, rescuedFrom }: Result, { model, routed, context, deps, validatedMs, routedMs }: RespondStep): InferAnswer => {
+  const { assignment, routingKey, version: assigned } = routed;
+  const { version } = answer.version.bundle;
+  const { epoch, rollout } = model.traffic;
+  const predictionId = deps.predictionIds.mint({
+    model: model.name,
+    version,
+    rollout: rollout?.id ?? null,
+    arm: assignment.arm,
+    evidence: assignment.evidence ? 'unit' : 'none',
+    epoch,
+    assignedAtMs: deps.wallMs(),
+    probability: assignment.probability,
+    routingKey,
+    score: scoreOf(answer.rows),
+  });
+  deps.observer.answered({ model, assigned, assignment, answer, rescuedFrom, context, routingKey, predictionId, validatedMs, routedMs });
+  return { predictionId, model: model.name, version, arm: assignment.arm, rescued: rescuedFrom !== null, epoch, outputs: answer.rows };
+};

@@ -1,0 +1,85 @@
+import sharp from 'sharp';
+import type { ImagePipeline } from './image-pipeline.ts';
+import { InferenceFailure } from './inference-failure.ts';
+
+/** A decoded image: planar RGB `[3, size, size]` ready for the tensor, and its mean luma (0-255) before normalisation. */
+export interface DecodedImage {
+  readonly pixels: Float32Array;
+  readonly luma: number;
+}
+
+// One decode uses one thread: parallelism comes from the requests. The cache would only keep personal data in memory.
+sharp.concurrency(1);
+sharp.cache(false);
+
+const invalid = (pipeline: ImagePipeline, got: string, expected: string, cause?: unknown): InferenceFailure =>
+  new InferenceFailure('invalid-input', 'the image cannot be read', { cause, invalid: { row: 0, field: pipeline.field, got, expected } });
+
+const bytesOf = (base64: string, pipeline: ImagePipeline): Buffer => {
+  const bytes = Buffer.from(base64, 'base64');
+  const padding = base64.endsWith('==') ? 2 : base64.endsWith('=') ? 1 : 0;
+  // Node skips what is no base64: only the length tells.
+  if (base64.length % 4 !== 0 || bytes.length !== (base64.length / 4) * 3 - padding || bytes.length === 0) {
+    throw invalid(pipeline, `${base64.length} characters that are not base64`, 'standard base64 with padding (RFC 4648, section 4)');
+  }
+  return bytes;
+};
+
+const cropBox = (width: number, height: number, { cropSize, cropPadding }: ImagePipeline) => {
+  const side = Math.max(1, Math.floor((Math.min(width, height) * cropSize) / (cropSize + cropPadding)));
+  return { left: Math.floor((width - side) / 2), top: Math.floor((height - side) / 2), width: side, height: side };
+};
+
+const lumaWeights = [0.299, 0.587, 0.114] as const;
+
+/** Interleaved RGB bytes to planes of (v - mean) / scale, with the mean luma (ITU-R BT.601 weights). */
+const toPlanes = (rgb: Uint8Array, { size, mean, scale }: ImagePipeline): DecodedImage => {
+  const plane = size * size;
+  const pixels = new Float32Array(3 * plane);
+  let luma = 0;
+  for (let channel = 0; channel < 3; channel += 1) {
+    let sum = 0;
+    for (let index = 0; index < plane; index += 1) {
+      const value = rgb[index * 3 + channel] ?? 0;
+      sum += value;
+      pixels[channel * plane + index] = (value - mean) / scale;
+    }
+    luma += sum * (lumaWeights[channel] ?? 0);
+  }
+  return { pixels, luma: luma / plane };
+};
+
+const readHeader = async (bytes: Buffer, pipeline: ImagePipeline): Promise<{ readonly width: number; readonly height: number }> => {
+  const expected = `an image of ${pipeline.formats.join(', ')} with at most ${pipeline.maxPixels} pixels`;
+  const metadata = await sharp(bytes, { limitInputPixels: false })
+    .metadata()
+    .catch((cause: unknown) => {
+      throw invalid(pipeline, `${bytes.length} bytes that are no image`, expected, cause);
+    });
+  const { width, height, format } = metadata;
+  if (!pipeline.formats.includes(format)) throw invalid(pipeline, `an image of format ${format}`, expected);
+  if (width * height > pipeline.maxPixels) throw invalid(pipeline, `${width} x ${height} pixels`, expected);
+  return { width, height };
+};
+
+/**
+ * Decodes one base64 image into tensor values. The header is read first, so a decompression bomb is refused before its
+ * pixels exist. Embedded colour profiles and EXIF orientation are not applied, as in the training pipeline.
+ *
+ * @throws InferenceFailure invalid-input for what is no complete image of an accepted format
+ */
+export const decodeImage = async (base64: string, pipeline: ImagePipeline): Promise<DecodedImage> => {
+  const bytes = bytesOf(base64, pipeline);
+  const { width, height } = await readHeader(bytes, pipeline);
+  const rgb = await sharp(bytes, { ignoreIcc: true, limitInputPixels: pipeline.maxPixels, failOn: 'warning' })
+    .removeAlpha()
+    .toColourspace('srgb')
+    .extract(cropBox(width, height, pipeline))
+    .resize(pipeline.size, pipeline.size, { fit: 'fill', kernel: pipeline.kernel, fastShrinkOnLoad: false })
+    .raw()
+    .toBuffer()
+    .catch((cause: unknown) => {
+      throw invalid(pipeline, 'an image that is truncated or damaged', 'a complete image', cause);
+    });
+  return toPlanes(rgb, pipeline);
+};

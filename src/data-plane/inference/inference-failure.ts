@@ -1,0 +1,32 @@
+/**
+ * Why a version did not answer. `error`: the run threw; `timeout`: the deadline passed; `circuit-open`: the version
+ * rests; `queue-full`: too many rows wait; `lost-worker`: its process is gone; `breach`: its output was rejected; `invalid-input`: the request's own
+ * content cannot be read (an image that does not decode), which is the caller's fault and no evidence.
+ */
+export type FailureReason = 'error' | 'timeout' | 'circuit-open' | 'queue-full' | 'lost-worker' | 'breach' | 'invalid-input';
+
+/** What of an input could not be read: the row in its request, the field and the two sides. */
+export interface InvalidInput {
+  readonly row: number;
+  readonly field: string;
+  readonly got: string;
+  readonly expected: string;
+}
+
+/** A failed attempt to get an answer from one version. */
+export class InferenceFailure extends Error {
+  readonly reason: FailureReason;
+  readonly invalid: InvalidInput | null;
+
+  constructor(reason: FailureReason, message: string, details: { readonly cause?: unknown; readonly invalid?: InvalidInput } = {}) {
+    super(message, { cause: details.cause });
+    this.name = 'InferenceFailure';
+    this.reason = reason;
+    this.invalid = details.invalid ?? null;
+  }
+
+  static from(error: unknown): InferenceFailure {
+    if (error instanceof InferenceFailure) return error;
+    return new InferenceFailure('error', error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}

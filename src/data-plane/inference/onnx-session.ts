@@ -1,0 +1,70 @@
+import './disable-runtime-telemetry.ts';
+import ort from 'onnxruntime-node';
+import type { Datatype } from '../../bundle/contract.ts';
+import type { Tensor, TensorData, Tensors } from '../contract/tensor.ts';
+
+/** A graph's own view of one input or output; -1 stands for a variable dimension. `datatype` is the runtime's word when it is none of ours. */
+export interface GraphTensor {
+  readonly name: string;
+  readonly datatype: Datatype | string;
+  readonly shape: readonly number[];
+}
+
+/** The signature of a graph as the runtime reads it. */
+export interface GraphSignature {
+  readonly inputs: readonly GraphTensor[];
+  readonly outputs: readonly GraphTensor[];
+}
+
+/** One loaded graph. `run` blocks the thread while it computes. */
+export interface OnnxSession {
+  readonly signature: GraphSignature;
+  /** Runs the graph; the caller owns the result. Rejects with the runtime's error. */
+  readonly run: (feeds: Tensors) => Promise<Tensors>;
+  /** Frees the graph. No run may be under way. */
+  readonly release: () => Promise<void>;
+}
+
+const datatypeOf: Readonly<Record<string, Datatype>> = { float32: 'FP32', float64: 'FP64', int32: 'INT32', int64: 'INT64', bool: 'BOOL', string: 'BYTES' };
+const ortTypeOf = { FP32: 'float32', FP64: 'float64', INT32: 'int32', INT64: 'int64', BOOL: 'bool', BYTES: 'string' } as const satisfies Record<Datatype, string>;
+
+const graphTensor = (meta: ort.InferenceSession.ValueMetadata): GraphTensor =>
+  meta.isTensor
+    ? { name: meta.name, datatype: datatypeOf[meta.type] ?? meta.type, shape: meta.shape.map((size) => (typeof size === 'number' ? size : -1)) }
+    : { name: meta.name, datatype: 'not a tensor', shape: [] };
+
+const toOrt = ({ datatype, data, shape }: Tensor): ort.Tensor => new ort.Tensor(ortTypeOf[datatype], data as never, shape as number[]);
+
+const fromOrt = (tensor: ort.Tensor): Tensor => {
+  const datatype = datatypeOf[tensor.type];
+  if (datatype === undefined) throw new Error(`an output has the element type ${tensor.type}, which cannot be read`);
+  return { datatype, shape: tensor.dims, data: tensor.data as TensorData };
+};
+
+/**
+ * Opens a graph from its verified bytes, never from a path, so that what was checked is what runs.
+ * One thread a session: on shared cores the runtime's spinning threads make it slower.
+ *
+ * @throws the runtime's error for bytes that are no graph it can run
+ */
+export const openSession = async (model: Uint8Array): Promise<OnnxSession> => {
+  const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential', logSeverityLevel: 3 });
+  return {
+    signature: { inputs: session.inputMetadata.map(graphTensor), outputs: session.outputMetadata.map(graphTensor) },
+    run: async (feeds) => {
+      const inputs: Record<string, ort.Tensor> = {};
+      for (const name in feeds) {
+        const feed = feeds[name];
+        if (feed !== undefined) inputs[name] = toOrt(feed);
+      }
+      const results = await session.run(inputs);
+      const outputs: Record<string, Tensor> = {};
+      for (const name in results) {
+        const result = results[name];
+        if (result !== undefined) outputs[name] = fromOrt(result);
+      }
+      return outputs;
+    },
+    release: () => session.release(),
+  };
+};

@@ -1,0 +1,86 @@
+/** From a read bundle to a version that can be served: its graph is loaded, compared, proven on the golden cases and timed - all in a process that can be killed. */
+import { checkGraph } from '../../bundle/check-graph.ts';
+import { checkInterface } from '../../bundle/check-interface.ts';
+import type { Fault } from '../../bundle/fault.ts';
+import type { Bundle } from '../../bundle/read-bundle.ts';
+import { compileContract } from '../contract/compile-contract.ts';
+import { compileOutputs } from '../guards/compile-outputs.ts';
+import type { RunCost } from './choose-batch.ts';
+import { chooseBatch } from './choose-batch.ts';
+import type { ImageInput } from './executor.ts';
+import { imagePipelineOf } from './image-pipeline.ts';
+import { InferenceFailure } from './inference-failure.ts';
+import { measureCosts } from './measure-costs.ts';
+import type { GoldenResult } from './run-golden.ts';
+import { runGolden } from './run-golden.ts';
+import type { ServingVersion, VersionHooks } from './serving-version.ts';
+import { createServingVersion } from './serving-version.ts';
+import type { WorkerPlacement } from './worker-placement.ts';
+import { createWorkerPlacement } from './worker-placement.ts';
+
+export interface OpenVersionDeps {
+  readonly monotonicMs: () => number;
+  readonly hooks: VersionHooks;
+}
+
+export type OpenedVersion =
+  | { readonly version: ServingVersion; readonly golden: readonly GoldenResult[]; readonly faults: readonly [] }
+  | { readonly version: null; readonly golden: readonly GoldenResult[]; readonly faults: readonly Fault[] };
+
+/** Loading a graph of 30 MB takes a tenth of a second; one that takes this long never ends. */
+const maxLoadMs = 30_000;
+
+const imageInputOf = (bundle: Bundle): ImageInput | null => {
+  for (const { tensor, steps } of bundle.manifest.interface.inputs) {
+    const pipeline = imagePipelineOf(steps.flatMap((step) => ('decode' in step || 'crop' in step || 'resize' in step || 'normalise' in step ? [step] : [])));
+    if (pipeline !== null) return { tensor, pipeline };
+  }
+  return null;
+};
+
+const goldenFaults = (results: readonly GoldenResult[]): readonly Fault[] =>
+  results.flatMap(({ file, differences }) => differences.map(({ pointer, got, expected }) => ({ file: `golden/${file}`, field: pointer, got, expected })));
+
+const refusal = (faults: readonly Fault[], golden: readonly GoldenResult[] = []): OpenedVersion => ({ version: null, golden, faults });
+
+/** Opens a bundle's version, or says everything that keeps it from being served. Never throws for what a bundle can contain. */
+export const openVersion = async (bundle: Bundle, deps: OpenVersionDeps): Promise<OpenedVersion> => {
+  const interfaceFaults = checkInterface(bundle.manifest, bundle.contract);
+  if (interfaceFaults.length > 0) return refusal(interfaceFaults);
+  const image = imageInputOf(bundle);
+  const startWorker = (): Promise<WorkerPlacement> => createWorkerPlacement({ ...workerDeps(bundle, image), ...deps, onRestart: deps.hooks.onWorkerRestart });
+  let worker: WorkerPlacement;
+  try {
+    worker = await startWorker();
+  } catch (error) {
+    return refusal([{ file: 'model.onnx', field: '(whole file)', got: InferenceFailure.from(error).message, expected: 'a graph that ONNX Runtime loads' }]);
+  }
+  const proven = await prove(bundle, worker);
+  if (proven.faults.length > 0) {
+    await worker.close();
+    return refusal(proven.faults, proven.golden);
+  }
+  const batch = chooseBatch(proven.costs);
+  const { contract, guard, golden } = proven;
+  const version = createServingVersion({ ...deps, bundle, contract, guard, costs: proven.costs, batch, hasImages: image !== null, worker, startWorker });
+  return { version, golden, faults: [] };
+};
+
+const workerDeps = ({ modelBytes, manifest: { budgets } }: Bundle, image: ImageInput | null) => ({
+  model: modelBytes,
+  image,
+  maxRunMs: budgets.deadlineMs,
+  maxLoadMs,
+  maxMemoryMiB: budgets.memoryMiB,
+});
+
+const prove = async (bundle: Bundle, worker: WorkerPlacement) => {
+  const contract = compileContract(bundle.contract, bundle.manifest.interface.inputs);
+  const guard = compileOutputs(bundle.contract, bundle.manifest, bundle.labels);
+  const graphFaults = checkGraph(bundle.contract, worker.signature);
+  if (graphFaults.length > 0) return { contract, guard, golden: [], costs: [] as readonly RunCost[], faults: graphFaults };
+  const golden = await runGolden(bundle, { contract, guard, placement: worker });
+  const faults = goldenFaults(golden);
+  const costs = faults.length > 0 ? [] : await measureCosts(bundle, { contract, placement: worker });
+  return { contract, guard, golden, costs, faults };
+};

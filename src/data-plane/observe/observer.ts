@@ -1,0 +1,139 @@
+import type { ProblemError } from '../../problem.ts';
+import type { Log } from '../../telemetry/log.ts';
+import type { ArmLabel, ArmRecorder, Metrics, RequestResult, RescueReason } from '../../telemetry/metrics.ts';
+import type { BrokenRule } from '../contract/check-inputs.ts';
+import type { InferContext } from '../infer.ts';
+import type { ServingVersion } from '../inference/serving-version.ts';
+import type { ServingModel } from '../registry.ts';
+import type { Answer, AttemptFailure } from '../rescue.ts';
+import type { Assignment } from '../routing/assign.ts';
+
+/** A failed attempt of the assigned version. `failure` is null when the caller's input was at fault. */
+export interface FailedAttempt {
+  readonly model: ServingModel;
+  readonly version: ServingVersion;
+  readonly assignment: Assignment;
+  readonly failure: AttemptFailure | null;
+  readonly error: unknown;
+  readonly context: InferContext;
+}
+
+export interface AnsweredRequest {
+  readonly model: ServingModel;
+  readonly assigned: ServingVersion;
+  readonly assignment: Assignment;
+  readonly answer: Answer;
+  readonly rescuedFrom: AttemptFailure | null;
+  readonly context: InferContext;
+  readonly routingKey: string | null;
+  readonly predictionId: string;
+  readonly validatedMs: number;
+  readonly routedMs: number;
+}
+
+/** Turns what happens on the request path into counters, span facts and log lines. After the assignment everything counts for the assigned arm. */
+export interface Observer {
+  readonly violated: (model: ServingModel, broken: readonly BrokenRule[]) => void;
+  readonly shed: (model: ServingModel) => void;
+  readonly rescued: (attempt: FailedAttempt, reason: AttemptFailure) => void;
+  /** Records a request that got no answer, and gives its problem back to be thrown. */
+  readonly failed: (attempt: FailedAttempt, problem: ProblemError) => ProblemError;
+  readonly answered: (request: AnsweredRequest) => void;
+}
+
+export interface ObserverDeps {
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly monotonicMs: () => number;
+  readonly hashKey: (routingKey: string) => string;
+}
+
+const resultOf: Readonly<Record<AttemptFailure, RequestResult>> = {
+  error: 'error',
+  timeout: 'timeout',
+  'circuit-open': 'error',
+  'queue-full': 'error',
+  'lost-worker': 'error',
+  breach: 'breach',
+};
+
+const rescueReasonOf: Readonly<Record<AttemptFailure, RescueReason>> = {
+  error: 'error',
+  timeout: 'timeout',
+  'circuit-open': 'circuit_open',
+  'queue-full': 'queue_full',
+  'lost-worker': 'lost_worker',
+  breach: 'breach',
+};
+
+export const createObserver = (deps: ObserverDeps): Observer => {
+  const recorders = new WeakMap<ServingVersion, Map<ArmLabel, ArmRecorder>>();
+
+  /** The recorder of a version's arm, kept so that a request hashes no labels. */
+  const recorderOf = (version: ServingVersion, arm: ArmLabel): ArmRecorder => {
+    const kept = recorders.get(version)?.get(arm);
+    if (kept !== undefined) return kept;
+    const { model, version: name } = version.bundle;
+    const made = deps.metrics.forArm({ model, version: name, arm });
+    recorders.set(version, new Map(recorders.get(version)).set(arm, made));
+    return made;
+  };
+  const record = (version: ServingVersion, assignment: Assignment, result: RequestResult, arrivedMs: number): void =>
+    recorderOf(version, assignment.arm ?? 'none').request(result, (deps.monotonicMs() - arrivedMs) / 1_000);
+  const unassigned = (model: ServingModel, result: RequestResult): void => deps.metrics.forArm({ model: model.name, version: 'none', arm: 'none' }).request(result, 0);
+  const perModel = (model: ServingModel) => deps.metrics.forModel({ model: model.name, features: model.known });
+
+  return {
+    violated: (model, broken) => {
+      unassigned(model, 'client_error');
+      const recorder = perModel(model);
+      for (const rule of broken) recorder.violated(rule);
+    },
+    shed: (model) => unassigned(model, 'shed'),
+    rescued: ({ model, version, error, context }, reason) => {
+      const { version: name } = version.bundle;
+      deps.metrics.forVersion({ model: model.name, version: name }).rescued(rescueReasonOf[reason]);
+      deps.log.info({ trace_id: context.span.traceId, model: model.name, version: name, reason, err: error }, 'rescued: the baseline answers for the candidate');
+    },
+    failed: ({ model, version, assignment, failure, context }, problem) => {
+      if (failure === null) unassigned(model, 'client_error');
+      else record(version, assignment, resultOf[failure], context.arrivedMs);
+      if (context.span.sampled) context.span.set({ ...assignmentFacts(model, assignment), version: version.bundle.version });
+      return problem;
+    },
+    answered: (request) => {
+      const { assigned, assignment, rescuedFrom, context, model } = request;
+      record(assigned, assignment, rescuedFrom === null ? 'ok' : resultOf[rescuedFrom], context.arrivedMs);
+      if (assignment.reason === 'disabled') perModel(model).ineligible();
+      if (context.span.sampled) describe(request, deps.hashKey);
+    },
+  };
+};
+
+const assignmentFacts = ({ name, traffic }: ServingModel, { arm, reason }: Assignment) => ({
+  model: name,
+  arm,
+  reason,
+  epoch: traffic.epoch,
+  ...(traffic.rollout === null ? {} : { rollout: traffic.rollout.id }),
+});
+
+const describe = (request: AnsweredRequest, hashKey: ObserverDeps['hashKey']): void => {
+  const { answer, assignment, context, routingKey } = request;
+  const { queueMs, computeMs } = answer.prediction;
+  context.span.set({
+    ...assignmentFacts(request.model, assignment),
+    ...(routingKey === null ? {} : { routingKeyHash: hashKey(routingKey) }),
+    version: answer.version.bundle.version,
+    rows: answer.rows.length,
+    rescued: request.rescuedFrom !== null,
+    predictionId: request.predictionId,
+    stagesMs: {
+      validate: request.validatedMs - context.arrivedMs,
+      route: request.routedMs - request.validatedMs,
+      queue: queueMs,
+      compute: computeMs,
+      guard: answer.guardMs,
+    },
+  });
+};

@@ -1,0 +1,26 @@
+import { ProblemError } from '../../problem.ts';
+import type { TrafficAssignment } from '../../store/rollout-store.ts';
+import { bucketOf, drawOf, thresholdOf } from './assign.ts';
+
+/** Which arm a routing key has, and by which numbers. */
+export interface RoutingExplanation {
+  readonly key: string;
+  /** 0 to 9999: the candidate's are those below the weight's hundredths. Null without a rollout. */
+  readonly bucket: number | null;
+  /** Weight in force, percent. */
+  readonly weight: number;
+  readonly arm: 'baseline' | 'candidate';
+  readonly epoch: number;
+  readonly rollout: string | null;
+}
+
+/** What the request path would do with this key now. @throws ProblemError model-not-found, model-not-ready */
+export const explainRouting = (traffic: TrafficAssignment | undefined, { model, key }: { readonly model: string; readonly key: string }): RoutingExplanation => {
+  if (traffic === undefined) throw new ProblemError('model-not-found', `No model ${JSON.stringify(model)} is served.`);
+  if (traffic.baseline === null) throw new ProblemError('model-not-ready', `Model ${model} has no serving baseline.`);
+  const { rollout, epoch } = traffic;
+  if (rollout === null) return { key, bucket: null, weight: 0, arm: 'baseline', epoch, rollout: null };
+  const draw = drawOf(rollout.id, key);
+  const arm = draw < thresholdOf(rollout.weightHundredths) ? 'candidate' : 'baseline';
+  return { key, bucket: bucketOf(draw), weight: rollout.weightHundredths / 100, arm, epoch, rollout: rollout.id };
+};

@@ -1,0 +1,38 @@
+const c1 = 0xcc9e2d51;
+const c2 = 0x1b873593;
+
+const mixBlock = (hash: number, block: number): number => {
+  const k1 = Math.imul(block, c1);
+  const mixed = hash ^ Math.imul((k1 << 15) | (k1 >>> 17), c2);
+  return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0;
+};
+
+const finish = (hash: number, length: number): number => {
+  let h1 = hash ^ length;
+  h1 = Math.imul(h1 ^ (h1 >>> 16), 0x85ebca6b);
+  h1 = Math.imul(h1 ^ (h1 >>> 13), 0xc2b2ae35);
+  return (h1 ^ (h1 >>> 16)) >>> 0;
+};
+
+const utf8 = new TextEncoder();
+
+/**
+ * MurmurHash3 x86 32-bit with seed 0 over the UTF-8 bytes of `text`.
+ *
+ * @returns an unsigned 32-bit integer
+ * @see Austin Appleby, MurmurHash3.cpp, MurmurHash3_x86_32
+ */
+export const murmur3 = (text: string): number => {
+  const bytes = utf8.encode(text);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const blocksEnd = bytes.length & ~3;
+  let hash = 0;
+  for (let offset = 0; offset < blocksEnd; offset += 4) hash = mixBlock(hash, view.getInt32(offset, true));
+  let tail = 0;
+  for (let offset = bytes.length - 1; offset >= blocksEnd; offset -= 1) tail = (tail << 8) | view.getUint8(offset);
+  if (blocksEnd < bytes.length) {
+    const k1 = Math.imul(tail, c1);
+    hash ^= Math.imul((k1 << 15) | (k1 >>> 17), c2);
+  }
+  return finish(hash, bytes.length);
+};

@@ -1,0 +1,60 @@
+import type { BundleLibrary, BundleReport } from './data-plane/bundle-library.ts';
+import type { ServingVersion } from './data-plane/inference/serving-version.ts';
+import type { ModelRegistry, ServingModel } from './data-plane/registry.ts';
+import { ProblemError } from './problem.ts';
+
+interface DescribeDeps {
+  readonly library: BundleLibrary;
+  readonly registry: ModelRegistry;
+}
+
+const roleOf = (model: ServingModel | undefined, version: ServingVersion | undefined): 'baseline' | 'candidate' | 'none' => {
+  if (version === undefined) return 'none';
+  if (version === model?.baseline) return 'baseline';
+  return version === model?.candidate ? 'candidate' : 'none';
+};
+
+const summaryOf = (report: BundleReport, model: ServingModel | undefined) => {
+  const serving = model?.versions.get(report.version);
+  return {
+    model: report.model,
+    version: report.version,
+    digest: report.digest,
+    serving: serving !== undefined,
+    role: roleOf(model, serving),
+    placement: serving?.placement() ?? null,
+    golden: { passed: report.golden.filter(({ ok }) => ok).length, total: report.golden.length },
+    faults: report.faults,
+  };
+};
+
+const detailsOf = (report: BundleReport, model: ServingModel | undefined) => {
+  const serving = model?.versions.get(report.version);
+  if (serving === undefined) return summaryOf(report, model);
+  const { manifest, contract } = serving.bundle;
+  return {
+    ...summaryOf(report, model),
+    purpose: manifest.purpose,
+    owners: manifest.owners,
+    budgets: manifest.budgets,
+    contract: { id: contract.id, version: contract.version, inputs: contract.inputs, outputs: contract.outputs, pass_through: contract.passThrough, derived: contract.derived },
+    artifacts: manifest.artifacts,
+    golden_cases: report.golden.map(({ file, ok }) => ({ file, ok })),
+    max_batch_rows: serving.maxBatchRows,
+    run_costs: serving.costs,
+    worker_pid: serving.workerPid(),
+    breaker_open: serving.breakerIsOpen(),
+  };
+};
+
+/** The bundles as the admin port shows them: what serves and what was refused, in the same words. */
+export const describeModels = ({ library, registry }: DescribeDeps) => ({
+  list: () => library.reports().map((report) => summaryOf(report, registry.get(report.model))),
+  get: (model: string, version: string) => {
+    const ofModel = library.reports().filter((report) => report.model === model);
+    if (ofModel.length === 0) throw new ProblemError('model-not-found', `No model ${JSON.stringify(model)} is there.`);
+    const report = ofModel.find((entry) => entry.version === version);
+    if (report === undefined) throw new ProblemError('version-not-found', `Model ${model} has no version ${JSON.stringify(version)}.`);
+    return detailsOf(report, registry.get(model));
+  },
+});

@@ -1,0 +1,151 @@
+/** The data port. The hot endpoint is dispatched on node:http itself; express, which costs more than the whole budget of a request, serves the rest. */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Infer, InferAnswer } from '../data-plane/infer.ts';
+import { ProblemError, type ProblemType, problems } from '../problem.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { RequestSpan, Tracing } from '../telemetry/request-span.ts';
+import { parseInferRequest } from './infer-request.ts';
+import { parseJsonBody, readBody } from './read-body.ts';
+import { readTimeoutMs } from './read-timeout.ts';
+import { requestIdOf } from './request-id.ts';
+import { sendProblem } from './send-problem.ts';
+
+export interface DataServerDeps {
+  readonly infer: Infer;
+  readonly tracing: Tracing;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly monotonicMs: () => number;
+  readonly random: () => number;
+  readonly newId: () => string;
+  readonly maxBodyBytes: number;
+  readonly maxPendingRequests: number;
+  /** While it drains, connections are closed after their answer. */
+  readonly isDraining: () => boolean;
+  /** @throws ProblemError unauthenticated, forbidden */
+  readonly authorize: (request: IncomingMessage) => void;
+  /** Everything but `POST /infer`. */
+  readonly others: RequestListener;
+}
+
+export interface DataServer {
+  readonly listener: RequestListener;
+  readonly pending: () => number;
+}
+
+/** Faults of the caller that are found before the model is known; the others are counted for their model. */
+const beforeTheModel: ReadonlySet<ProblemType> = new Set([
+  'malformed-request',
+  'unauthenticated',
+  'forbidden',
+  'model-not-found',
+  'version-not-found',
+  'request-too-large',
+  'unsupported-media-type',
+]);
+
+export const createDataServer = (deps: DataServerDeps): DataServer => {
+  let pending = 0;
+
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const arrivedMs = deps.monotonicMs();
+    const { headers } = request;
+    const header = (name: string): string | undefined => {
+      const value = headers[name];
+      return typeof value === 'string' ? value : value?.[0];
+    };
+    const requestId = requestIdOf(header('x-request-id'), deps.newId);
+    const span = deps.tracing.startRequest({
+      method: 'POST',
+      route: '/infer',
+      path: '/infer',
+      scheme: 'http',
+      traceparent: header('traceparent'),
+      tracestate: header('tracestate'),
+      startMs: arrivedMs,
+    });
+    pending += 1;
+    if (deps.isDraining()) response.setHeader('connection', 'close');
+    try {
+      deps.authorize(request);
+      if (pending > deps.maxPendingRequests) throw shed(deps);
+      const body = parseJsonBody(request, await readBody(request, deps.maxBodyBytes));
+      const { request: inferRequest, id } = parseInferRequest(body);
+      const answer = await deps.infer(inferRequest, { header, arrivedMs, timeoutMs: readTimeoutMs(header), span });
+      sendAnswer(response, answer, { id, requestId, span });
+      span.end({ status: 200, endMs: deps.monotonicMs() });
+    } catch (error) {
+      fail(error, { request, response, requestId, span, arrivedMs });
+    } finally {
+      pending -= 1;
+    }
+  };
+
+  interface Failed {
+    readonly request: IncomingMessage;
+    readonly response: ServerResponse;
+    readonly requestId: string;
+    readonly span: RequestSpan;
+    readonly arrivedMs: number;
+  }
+
+  const fail = (error: unknown, { request, response, requestId, span, arrivedMs }: Failed): void => {
+    const type = sendProblem(response, error, { requestId, traceId: span.traceId, path: '/infer', random: deps.random });
+    const { status } = problems[type];
+    if (beforeTheModel.has(type)) deps.metrics.unrouted.request('client_error', (deps.monotonicMs() - arrivedMs) / 1_000);
+    // What is left of the body flows past, so that the connection can serve the next request.
+    request.resume();
+    if (status >= 500) logFailure(deps.log, error, { type, requestId, traceId: span.traceId });
+    span.end({ status, endMs: deps.monotonicMs(), ...(status >= 500 ? { errorType: type } : {}) });
+  };
+
+  return {
+    listener: (request, response) => {
+      if (request.method === 'POST' && isInfer(request.url)) void serve(request, response);
+      else deps.others(request, response);
+    },
+    pending: () => pending,
+  };
+};
+
+const isInfer = (url: string | undefined): boolean => url === '/infer' || url?.startsWith('/infer?') === true;
+
+const shed = ({ metrics, maxPendingRequests }: DataServerDeps): ProblemError => {
+  metrics.unrouted.request('shed', 0);
+  return new ProblemError('overloaded', `${maxPendingRequests} requests are under way already.`);
+};
+
+const logFailure = (log: Log, error: unknown, { type, requestId, traceId }: { readonly type: string; readonly requestId: string; readonly traceId: string }): void => {
+  const fields = { trace_id: traceId, request_id: requestId, problem: type, err: error instanceof ProblemError && error.cause !== undefined ? error.cause : error };
+  if (type === 'internal') log.error(fields, 'a request met a fault of the gateway itself');
+  else log.warn(fields, 'a request got no answer');
+};
+
+interface Sent {
+  readonly id: string | null;
+  readonly requestId: string;
+  readonly span: RequestSpan;
+}
+
+const sendAnswer = (response: ServerResponse, answer: InferAnswer, { id, requestId, span }: Sent): void => {
+  const body = JSON.stringify({
+    ...(id === null ? {} : { id }),
+    prediction_id: answer.predictionId,
+    model: answer.model,
+    version: answer.version,
+    arm: answer.arm,
+    rescued: answer.rescued,
+    outputs: answer.outputs,
+  });
+  response.writeHead(200, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    'x-request-id': requestId,
+    traceparent: span.traceparent,
+    'x-handoff-version': answer.version,
+    'x-handoff-arm': answer.arm ?? 'none',
+    'x-handoff-epoch': answer.epoch,
+  });
+  response.end(body);
+};

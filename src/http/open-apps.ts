@@ -1,0 +1,15 @@
+import type { Express } from 'express';
+import { createExpressApp, type AppDeps } from './express-app.ts';
+import { type HealthRoutesDeps, healthResources } from './routes/health-routes.ts';
+import { type MetricsRoutesDeps, metricsResources } from './routes/metrics-routes.ts';
+
+type OpenDeps = Omit<AppDeps, 'admit' | 'maxBodyBytes'> & HealthRoutesDeps;
+
+const everybody = { admit: () => 'anonymous', maxBodyBytes: 0 };
+
+/** What the data port serves beside inference. */
+export const createDataApp = (deps: OpenDeps): Express => createExpressApp({ ...deps, ...everybody }, healthResources(deps));
+
+/** The port for metrics and health alone. */
+export const createMetricsApp = (deps: OpenDeps & MetricsRoutesDeps): Express =>
+  createExpressApp({ ...deps, ...everybody }, { ...healthResources(deps), ...metricsResources(deps) });

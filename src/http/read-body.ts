@@ -1,0 +1,46 @@
+import type { IncomingMessage } from 'node:http';
+import { isUtf8 } from 'node:buffer';
+import { ProblemError } from '../problem.ts';
+
+const tooLarge = (got: string, maxBytes: number): ProblemError => new ProblemError('request-too-large', `The body has ${got} bytes, at most ${maxBytes} are expected.`);
+
+/**
+ * Reads a whole body. What is too large is refused before it is read if its length is declared, and otherwise as soon as
+ * the limit is passed.
+ *
+ * @throws ProblemError request-too-large; malformed-request when the caller goes away
+ */
+export const readBody = (request: IncomingMessage, maxBytes: number): Promise<Buffer> => {
+  const declared = Number(request.headers['content-length'] ?? 0);
+  if (declared > maxBytes) return Promise.reject(tooLarge(String(declared), maxBytes));
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > maxBytes) {
+        // The rest flows past unkept, so that the answer can still be read by the caller.
+        chunks.length = 0;
+        reject(tooLarge(`more than ${maxBytes}`, maxBytes));
+      } else chunks.push(chunk);
+    });
+    request.on('end', () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
+    request.on('error', (cause) => reject(new ProblemError('malformed-request', 'The body ended early.', { cause })));
+  });
+};
+
+/** Whether a content type is JSON; parameters such as a charset are let through. */
+export const isJson = (contentType: string | undefined): boolean => contentType !== undefined && /^application\/json\s*(;|$)/i.test(contentType);
+
+/** @throws ProblemError unsupported-media-type, malformed-request */
+export const parseJsonBody = (request: IncomingMessage, body: Buffer): unknown => {
+  const { 'content-type': contentType, 'content-encoding': encoding } = request.headers;
+  if (!isJson(contentType)) throw new ProblemError('unsupported-media-type', `The content type is ${contentType ?? 'not given'}, application/json is expected.`);
+  if (encoding !== undefined && encoding !== 'identity') throw new ProblemError('unsupported-media-type', `The content encoding is ${encoding}, none is expected.`);
+  if (!isUtf8(body)) throw new ProblemError('malformed-request', 'The body is not UTF-8.');
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (cause) {
+    throw new ProblemError('malformed-request', 'The body is not JSON.', { cause });
+  }
+};

@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { pathParameter, type Resource } from '../express-app.ts';
+import { parseOrRefuse } from '../parse-or-refuse.ts';
+
+/** What the model resources need. */
+export interface ModelRoutesDeps {
+  readonly models: {
+    /** Every loaded version of every model. */
+    readonly list: () => unknown;
+    /** @throws ProblemError model-not-found, version-not-found */
+    readonly get: (model: string, version: string) => unknown;
+  };
+  /** Looks for new or changed bundles and plans now: what was accepted, what was refused and why. */
+  readonly rescan: () => unknown;
+}
+
+/** A rescan takes no options. */
+const rescanBody = z.strictObject({}).optional();
+
+/** The loaded bundles, and the look for new ones, by path. */
+export const modelResources = ({ models, rescan }: ModelRoutesDeps): Readonly<Record<string, Resource>> => ({
+  '/models': {
+    get: async (_request, response) => {
+      response.json({ models: await models.list() });
+    },
+  },
+  '/models/rescan': {
+    post: async (_request, response, body) => {
+      parseOrRefuse(rescanBody, body);
+      response.json(await rescan());
+    },
+  },
+  '/models/:model/:version': {
+    get: async (request, response) => {
+      response.json(await models.get(pathParameter(request, 'model'), pathParameter(request, 'version')));
+    },
+  },
+});

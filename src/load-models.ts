@@ -1,0 +1,130 @@
+import { stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { type Fault, faultText } from './bundle/fault.ts';
+import type { BundlePlace } from './bundle/read-bundle.ts';
+import { readPlans } from './control-plane/read-plans.ts';
+import type { RolloutControl } from './control-plane/rollout-control.ts';
+import type { BundleLibrary, BundleReport } from './data-plane/bundle-library.ts';
+import type { ModelRegistry } from './data-plane/registry.ts';
+import type { Log } from './telemetry/log.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+
+/** What a look at the folders found: what serves or begins, and what does not hold and why. */
+export interface RescanReport {
+  readonly accepted: readonly string[];
+  readonly refused: readonly Fault[];
+}
+
+/** Brings the gateway in line with the bundles and plans on disk, at start and whenever asked. */
+export interface ModelLoading {
+  /** Calls run one after the other. */
+  readonly rescan: () => Promise<RescanReport>;
+  /** The models that some folder or plan names: each must have a serving baseline for the gateway to be ready. */
+  readonly expected: () => ReadonlySet<string>;
+  /** Whether the first look is over. */
+  readonly isComplete: () => boolean;
+}
+
+export interface ModelLoadingDeps {
+  readonly library: BundleLibrary;
+  readonly registry: ModelRegistry;
+  readonly control: RolloutControl;
+  readonly rolloutDir: string;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+export const createModelLoading = (deps: ModelLoadingDeps): ModelLoading => {
+  let expected: ReadonlySet<string> = new Set();
+  let complete = false;
+  let last: Promise<unknown> = Promise.resolve();
+
+  const rescan = async (): Promise<RescanReport> => {
+    const places = await deps.library.places();
+    const { plans, faults } = await readPlans(deps.rolloutDir);
+    expected = new Set([...places.map((place) => place.model), ...plans.map(({ plan }) => plan.model)]);
+    const already = served(deps.registry);
+    const reports: BundleReport[] = [];
+    // Model by model, the smallest first: each answers as soon as its own golden cases pass.
+    for (const model of await bySize(places)) {
+      reports.push(...(await Promise.all(places.filter((place) => place.model === model).map((place) => deps.library.take(place)))));
+      await settle(deps, [model], plans);
+    }
+    const gone = await releaseGone(deps, places);
+    const settled = await settle(deps, [...expected, ...gone], plans);
+    complete = true;
+    return reported(deps, { reports, already, settled, planFaults: faults });
+  };
+
+  return {
+    rescan: () => {
+      const next = last.then(rescan);
+      last = next.catch(() => undefined);
+      return next;
+    },
+    expected: () => expected,
+    isComplete: () => complete,
+  };
+};
+
+const served = (registry: ModelRegistry): ReadonlySet<string> => new Set(registry.list().flatMap((model) => [...model.versions.keys()].map((version) => `${model.name} ${version}`)));
+
+const bySize = async (places: readonly BundlePlace[]): Promise<readonly string[]> => {
+  const sizes = new Map<string, number>();
+  for (const { model, folder } of places) {
+    const { size } = await stat(join(folder, 'model.onnx')).catch(() => ({ size: 0 }));
+    sizes.set(model, (sizes.get(model) ?? 0) + size);
+  }
+  return [...sizes.keys()].sort((left, right) => (sizes.get(left) ?? 0) - (sizes.get(right) ?? 0));
+};
+
+type Plans = Awaited<ReturnType<typeof readPlans>>['plans'];
+
+/** Settles baselines and rollouts for these models, then puts each version where its role wants it. */
+const settle = async ({ control, registry }: ModelLoadingDeps, models: readonly string[], plans: Plans) => {
+  const versions = registry.list().flatMap((model) => [...model.versions.values()].map(({ bundle: { model: name, version, digest } }) => ({ model: name, version, digest })));
+  const settled = await control.reconcile({ versions, plans, models: new Set(models) });
+  for (const model of models) await placeVersions(registry, model);
+  return settled;
+};
+
+const placeVersions = async (registry: ModelRegistry, name: string): Promise<void> => {
+  const model = registry.get(name);
+  for (const version of model?.versions.values() ?? []) await version.place(version === model?.baseline ? 'baseline' : 'other');
+};
+
+/** A version whose folder is gone and that no assignment needs is drained and released. */
+const releaseGone = async ({ library, registry, metrics, log }: ModelLoadingDeps, places: readonly BundlePlace[]): Promise<readonly string[]> => {
+  const there = new Set(places.map(({ model, version }) => `${model} ${version}`));
+  const released: string[] = [];
+  for (const { name, versions, baseline, candidate } of registry.list()) {
+    for (const [version, serving] of versions) {
+      if (there.has(`${name} ${version}`) || serving === baseline || serving === candidate) continue;
+      await library.release(name, version);
+      metrics.release({ model: name, version });
+      log.info({ model: name, version }, 'a version is gone from the folder and was released');
+      released.push(name);
+    }
+  }
+  return released;
+};
+
+interface Outcome {
+  readonly reports: readonly BundleReport[];
+  readonly already: ReadonlySet<string>;
+  readonly settled: Awaited<ReturnType<RolloutControl['reconcile']>>;
+  readonly planFaults: readonly Fault[];
+}
+
+const reported = ({ log, metrics, registry }: ModelLoadingDeps, { reports, already, settled, planFaults }: Outcome): RescanReport => {
+  const fresh = reports.filter(({ model, version, faults }) => faults.length === 0 && !already.has(`${model} ${version}`));
+  for (const { model, version, digest } of fresh) {
+    const contractVersion = registry.get(model)?.versions.get(version)?.bundle.contract.version ?? '';
+    metrics.setModelInfo({ model, version, digest: digest ?? '', contractVersion });
+    log.info({ model, version, digest }, 'a version holds and can serve');
+  }
+  const ofBundles = reports.flatMap(({ model, version, faults }) => faults.map((fault) => ({ ...fault, file: `${model}/${version}/${fault.file}` })));
+  const refused = [...ofBundles, ...planFaults, ...settled.refused];
+  for (const fault of refused) log.warn({ ...fault, file: fault.file, folder: basename(fault.file) }, `refused: ${faultText(fault)}`);
+  return { accepted: [...fresh.map(({ model, version }) => `${model} ${version}`), ...settled.accepted.map(({ file }) => file)], refused };
+};

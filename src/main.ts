@@ -1,0 +1,62 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createApp } from './app.ts';
+import type { Settings } from './settings.ts';
+
+/** A gateway that listens. */
+export interface RunningGateway {
+  readonly port: number;
+  readonly adminPort: number;
+  /** Not ready, no new connections, what is under way finishes or is cut off at the drain timeout; then everything is closed. */
+  readonly drain: () => Promise<void>;
+}
+
+/** A client that sends its headers this slowly is none. */
+const headersTimeoutMs = 10_000;
+const requestTimeoutMs = 60_000;
+
+const listen = async (listener: RequestListener, { host, port }: { readonly host: string; readonly port: number }): Promise<Server> => {
+  const server = createServer({ headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs, keepAliveTimeout: 65_000 }, listener);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  });
+  return server;
+};
+
+const closed = (server: Server, timeoutMs: number): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), timeoutMs);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+
+const portOf = (server: Server): number => (server.address() as AddressInfo).port;
+
+/** Settings -> app -> listen. The ports answer at once and each model as soon as it is proven; `listening` is logged when the first look at the folders is over. */
+export const startGateway = async (settings: Settings): Promise<RunningGateway> => {
+  const app = await createApp(settings);
+  const servers: Server[] = [];
+  const data = await listen(app.data, { host: settings.host, port: settings.port });
+  const admin = await listen(app.admin, { host: settings.adminHost, port: settings.adminPort });
+  servers.push(data, admin);
+  if (settings.metricsPort !== undefined) servers.push(await listen(app.metrics, { host: settings.metricsHost ?? settings.adminHost, port: settings.metricsPort }));
+  const ports = { port: portOf(data), adminPort: portOf(admin) };
+  const loading = app.load().then(
+    ({ accepted, refused }) => app.log.info({ ...ports, accepted: accepted.length, refused: refused.length }, 'listening'),
+    (error: unknown) => app.log.error({ ...ports, err: error }, 'the models could not be loaded'),
+  );
+  return {
+    ...ports,
+    drain: async () => {
+      app.beginDrain();
+      await Promise.all(servers.map((server) => closed(server, settings.drainTimeoutMs)));
+      await loading;
+      await app.close();
+      app.log.info({}, 'drained');
+    },
+  };
+};
