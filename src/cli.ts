@@ -1,14 +1,17 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { checkCommand } from './cli/check.ts';
-import type { CommandIo } from './cli/io.ts';
+import type { CliIo } from './cli/io.ts';
 import { serveCommand } from './cli/serve.ts';
+import { rolloutCommand } from './cli/rollout.ts';
 import { smokeCommand } from './cli/smoke.ts';
+import { processEnvironment } from './settings.ts';
 
-const io: CommandIo = {
-  out: (text) => void process.stdout.write(`${text}\n`),
-  talk: (text) => void process.stderr.write(`${text}\n`),
-  exit: (code) => {
+const io: CliIo = {
+  stdout: (text) => void process.stdout.write(text),
+  stderr: (text) => void process.stderr.write(text),
+  env: processEnvironment(),
+  setExitCode: (code) => {
     process.exitCode = code;
   },
 };
@@ -18,7 +21,7 @@ const program = new Command('handoff')
   .exitOverride()
   .configureOutput({ writeOut: (text) => process.stdout.write(text), writeErr: (text) => process.stderr.write(text) });
 
-for (const make of [serveCommand, checkCommand, smokeCommand]) program.addCommand(make(io).exitOverride());
+for (const make of [serveCommand, checkCommand, smokeCommand, rolloutCommand]) program.addCommand(make(io).exitOverride());
 
 process.once('SIGINT', () => process.exit(130));
 

@@ -1,88 +1,8 @@
 import { z } from 'zod';
 import type { Fault } from './fault.ts';
 import { faultsOf } from './fault.ts';
-
-const customProperty = z.strictObject({ property: z.string(), value: z.unknown(), description: z.string().optional() });
-const customProperties = z.array(customProperty).default([]);
-
-const logicalTypeOptions = z.strictObject({
-  minimum: z.number().optional(),
-  maximum: z.number().optional(),
-  exclusiveMinimum: z.number().optional(),
-  exclusiveMaximum: z.number().optional(),
-  multipleOf: z.number().positive().optional(),
-  minLength: z.int().min(0).optional(),
-  maxLength: z.int().min(0).optional(),
-  pattern: z.string().optional(),
-  format: z.string().optional(),
-  minItems: z.int().min(0).optional(),
-  maxItems: z.int().min(0).optional(),
-});
-
-const quality = z.looseObject({
-  metric: z.string().optional(),
-  arguments: z.looseObject({ validValues: z.array(z.union([z.string(), z.number()])).optional() }).optional(),
-});
-
-const described = {
-  businessName: z.string().optional(),
-  description: z.string().optional(),
-  tags: z.array(z.string()).optional(),
-  physicalName: z.string().optional(),
-  quality: z.array(quality).default([]),
-  customProperties,
-};
-
-const property = z.strictObject({
-  ...described,
-  name: z.string().min(1),
-  logicalType: z.enum(['string', 'number', 'integer', 'boolean', 'array', 'object']),
-  physicalType: z.string().optional(),
-  logicalTypeOptions: logicalTypeOptions.default({}),
-  required: z.boolean().default(false),
-  unique: z.boolean().optional(),
-  classification: z.enum(['public', 'internal', 'confidential', 'restricted']).optional(),
-  criticalDataElement: z.boolean().optional(),
-  transformLogic: z.string().optional(),
-  transformDescription: z.string().optional(),
-  transformSourceObjects: z.array(z.string()).optional(),
-  examples: z.array(z.unknown()).optional(),
-  items: z.looseObject({ logicalType: z.string(), logicalTypeOptions: logicalTypeOptions.optional() }).optional(),
-});
-
-const schemaObject = z.strictObject({
-  ...described,
-  name: z.string().min(1),
-  logicalType: z.literal('object'),
-  physicalType: z.enum(['tensor', 'passThrough', 'derived']),
-  dataGranularityDescription: z.string().optional(),
-  properties: z.array(property).min(1),
-});
-
-/** The subset of the Open Data Contract Standard v3.1.0 that the gateway executes; the rest of the standard's top level is accepted as it is. */
-const contractSchema = z.strictObject({
-  apiVersion: z.enum(['v3.1.0', 'v3.0.2', 'v3.0.1', 'v3.0.0']),
-  kind: z.literal('DataContract'),
-  id: z.string().min(1),
-  name: z.string().optional(),
-  version: z.string().min(1),
-  status: z.string().min(1),
-  domain: z.string().optional(),
-  dataProduct: z.string().optional(),
-  tenant: z.string().optional(),
-  tags: z.array(z.string()).optional(),
-  description: z.looseObject({}).optional(),
-  servers: z.array(z.looseObject({})).optional(),
-  schema: z.array(schemaObject).min(1),
-  slaProperties: z.array(z.looseObject({})).optional(),
-  support: z.array(z.looseObject({})).optional(),
-  price: z.looseObject({}).optional(),
-  roles: z.array(z.looseObject({})).optional(),
-  team: z.union([z.looseObject({}), z.array(z.looseObject({}))]).optional(),
-  authoritativeDefinitions: z.array(z.looseObject({})).optional(),
-  contractCreatedTs: z.string().optional(),
-  customProperties,
-});
+import { contractSchema, type Property, type SchemaObject } from './odcs.ts';
+import type { CustomProperties } from './odcs-parts.ts';
 
 /** Tensor element types that the gateway feeds and reads, in the Open Inference Protocol's spelling. */
 export const datatypes = ['FP32', 'FP64', 'INT32', 'INT64', 'BOOL', 'BYTES'] as const;
@@ -137,10 +57,6 @@ export interface ModelContract {
   /** Output fields made by output steps. */
   readonly derived: readonly Field[];
 }
-
-type Property = z.infer<typeof property>;
-type SchemaObject = z.infer<typeof schemaObject>;
-type CustomProperties = z.infer<typeof customProperties>;
 
 const custom = (properties: CustomProperties, name: string): unknown => properties.find((entry) => entry.property === name)?.value;
 

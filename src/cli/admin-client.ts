@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ExitCode } from './io.ts';
+import { printable } from './text-table.ts';
 
 /** Longer than any answer of the admin port takes; the gateway may be busy, but a command must end. */
 const timeoutMs = 10_000;
@@ -39,8 +40,8 @@ const refusal = (status: number, body: unknown): AdminAnswer => {
   const parsed = problem.safeParse(body);
   if (!parsed.success) return { ok: false, exitCode: 3, message: `the answer has status ${status} and is not of an admin port` };
   const { title, detail, errors } = parsed.data;
-  const faults = errors.map(({ pointer, got, expected }) => `\n  ${pointer}: got ${got}, expected ${expected}`);
-  return { ok: false, exitCode: exitCodeOf(status), message: `${title}: ${detail}${faults.join('')}`, body };
+  const faults = errors.map(({ pointer, got, expected }) => `\n  ${printable(`${pointer}: got ${got}, expected ${expected}`)}`);
+  return { ok: false, exitCode: exitCodeOf(status), message: `${printable(`${title}: ${detail}`)}${faults.join('')}`, body };
 };
 
 const urlOf = (base: URL, { path, query = {} }: AdminRequest): URL => {

@@ -2,7 +2,8 @@ import { Command } from 'commander';
 import { type Fault, faultText } from '../bundle/fault.ts';
 import { writeDigests } from '../bundle/write-digests.ts';
 import { type BundleFolders, type BundleProof, planFaults, proveBundle, selectBundles, withFolders } from './bundle-folders.ts';
-import { type CommandIo, formatTable } from './io.ts';
+import type { CliIo } from './io.ts';
+import { textTable } from './text-table.ts';
 
 interface CheckOptions extends BundleFolders {
   readonly json?: true;
@@ -28,21 +29,21 @@ const verdictOf = ({ place, bundle, faults, golden }: BundleProof): BundleVerdic
 });
 
 const tableOf = (verdicts: readonly BundleVerdict[]): string =>
-  formatTable(
+  textTable([
     ['bundle', 'verdict', 'golden', 'digest'],
-    verdicts.map(({ model, version, ok, golden, digest }) => [`${model} ${version}`, ok ? 'holds' : 'refused', `${golden.passed}/${golden.total}`, digest?.slice(0, 12) ?? '-']),
-  );
+    ...verdicts.map(({ model, version, ok, golden, digest }) => [`${model} ${version}`, ok ? 'holds' : 'refused', `${golden.passed}/${golden.total}`, digest?.slice(0, 12) ?? '-']),
+  ]);
 
 const faultLines = (verdicts: readonly BundleVerdict[], ofPlans: readonly Fault[]): readonly string[] => [
   ...verdicts.flatMap(({ model, version, faults }) => faults.map((fault) => `${model} ${version}: ${faultText(fault)}`)),
   ...ofPlans.map(faultText),
 ];
 
-const check = async (names: readonly string[], options: CheckOptions, io: CommandIo): Promise<void> => {
+const check = async (names: readonly string[], options: CheckOptions, io: CliIo): Promise<void> => {
   const places = await selectBundles(options, names);
   if (places.length === 0) {
-    io.talk(`no bundle${names.length === 0 ? '' : ` ${names.join(', ')}`} in ${options.modelsDir}`);
-    return io.exit(3);
+    io.stderr(`no bundle${names.length === 0 ? '' : ` ${names.join(', ')}`} in ${options.modelsDir}\n`);
+    return io.setExitCode(3);
   }
   if (options.writeDigests) for (const place of places) await writeDigests(place);
   const proofs: BundleProof[] = [];
@@ -50,16 +51,16 @@ const check = async (names: readonly string[], options: CheckOptions, io: Comman
   const verdicts = proofs.map(verdictOf);
   const ofPlans = names.length === 0 ? await planFaults(options, proofs) : [];
   const ok = verdicts.every((verdict) => verdict.ok) && ofPlans.length === 0;
-  if (options.json) io.out(JSON.stringify({ ok, bundles: verdicts, plans: { faults: ofPlans } }, null, 2));
+  if (options.json) io.stdout(`${JSON.stringify({ ok, bundles: verdicts, plans: { faults: ofPlans } }, null, 2)}\n`);
   else {
-    io.out(tableOf(verdicts));
-    for (const line of faultLines(verdicts, ofPlans)) io.out(line);
+    io.stdout(tableOf(verdicts));
+    for (const line of faultLines(verdicts, ofPlans)) io.stdout(`${line}\n`);
   }
-  return io.exit(ok ? 0 : 1);
+  return io.setExitCode(ok ? 0 : 1);
 };
 
 /** `handoff check`: holds bundles against everything that the gateway asks before it serves them. */
-export const checkCommand = (io: CommandIo): Command =>
+export const checkCommand = (io: CliIo): Command =>
   withFolders(new Command('check'))
     .description('hold bundles against what they promise, as the gateway does before it serves them')
     .argument('[bundles...]', 'model or model/version; all when absent')

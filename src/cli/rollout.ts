@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { weightPercent } from '../control-plane/plan.ts';
 import { type AdminAddress, type AdminAnswer, type AdminRequest, askAdmin } from './admin-client.ts';
-import type { CliIo } from './io.ts';
+import type { CliIo, ExitCode } from './io.ts';
 import { textTable } from './text-table.ts';
 
 const defaultAdminUrl = 'http://127.0.0.1:8081';
@@ -79,26 +79,28 @@ interface Shown<Shape extends z.ZodType> {
   readonly words: (body: z.output<Shape>) => string;
 }
 
-const show = <Shape extends z.ZodType>(io: CliIo, answer: AdminAnswer, { schema, words, json }: Shown<Shape> & { readonly json: boolean }): void => {
+const show = <Shape extends z.ZodType>(io: CliIo, answer: AdminAnswer, { schema, words, json }: Shown<Shape> & { readonly json: boolean }): ExitCode => {
   if (json && answer.body !== undefined) io.stdout(`${JSON.stringify(answer.body)}\n`);
   if (!answer.ok) {
     io.stderr(`${answer.message}\n`);
-    return io.setExitCode(answer.exitCode);
+    return answer.exitCode;
   }
-  if (json) return;
+  if (json) return 0;
   const parsed = schema.safeParse(answer.body);
-  if (parsed.success) return io.stdout(words(parsed.data));
-  io.stderr('the answer is not of an admin port of this version\n');
-  io.setExitCode(3);
+  if (parsed.success) io.stdout(words(parsed.data));
+  else io.stderr('the answer is not of an admin port of this version\n');
+  return parsed.success ? 0 : 3;
 };
 
 const ask = async <Shape extends z.ZodType>(io: CliIo, options: ConnectionOptions, asked: Shown<Shape> & { readonly request: AdminRequest }): Promise<void> => {
   const address = addressOf(options);
   if (typeof address === 'string') {
     io.stderr(`${address}\n`);
-    return io.setExitCode(2);
+    io.setExitCode(2);
+  } else {
+    const answer = await askAdmin(address, asked.request);
+    io.setExitCode(show(io, answer, { schema: asked.schema, words: asked.words, json: options.json === true }));
   }
-  show(io, await askAdmin(address, asked.request), { ...asked, json: options.json === true });
 };
 
 const weightArgument = (text: string): number => {

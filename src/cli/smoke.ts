@@ -4,7 +4,8 @@ import { type Difference, differencesFrom } from '../bundle/golden-case.ts';
 import { readBundle, type BundlePlace } from '../bundle/read-bundle.ts';
 import { faultText } from '../bundle/fault.ts';
 import { type BundleFolders, proveBundle, selectBundles, withFolders } from './bundle-folders.ts';
-import { type CommandIo, formatTable } from './io.ts';
+import type { CliIo } from './io.ts';
+import { textTable } from './text-table.ts';
 
 interface SmokeOptions extends BundleFolders {
   readonly url?: string;
@@ -67,36 +68,36 @@ const overHttp = async (place: BundlePlace, url: string, key: string | null): Pr
 const differenceText = ({ pointer, got, expected }: Difference): string => `${pointer}: got ${got}, expected ${expected}`;
 
 const tableOf = (results: readonly CaseResult[]): string =>
-  formatTable(
+  textTable([
     ['bundle', 'golden case', 'result'],
-    results.map(({ model, version, file, result, differences, detail }) => [
+    ...results.map(({ model, version, file, result, differences, detail }) => [
       `${model} ${version}`,
       file,
       [result, ...differences.map(differenceText), ...(detail === undefined ? [] : [detail])].join('  '),
     ]),
-  );
+  ]);
 
-const smoke = async (names: readonly string[], options: SmokeOptions, io: CommandIo): Promise<void> => {
+const smoke = async (names: readonly string[], options: SmokeOptions, io: CliIo): Promise<void> => {
   const places = await selectBundles(options, names);
   if (places.length === 0) {
-    io.talk(`no bundle${names.length === 0 ? '' : ` ${names.join(', ')}`} in ${options.modelsDir}`);
-    return io.exit(3);
+    io.stderr(`no bundle${names.length === 0 ? '' : ` ${names.join(', ')}`} in ${options.modelsDir}\n`);
+    return io.setExitCode(3);
   }
   const key = options.keyFile === undefined ? null : (await readFile(options.keyFile, 'utf8')).trim();
   const results: CaseResult[] = [];
   for (const place of places) results.push(...(options.url === undefined ? await inProcess(place) : await overHttp(place, options.url, key)));
   const failed = results.filter(({ result }) => result === 'failed').length;
   const unanswered = results.filter(({ result }) => result === 'unanswered').length;
-  if (options.json) io.out(JSON.stringify({ ok: failed + unanswered === 0, cases: results }, null, 2));
+  if (options.json) io.stdout(`${JSON.stringify({ ok: failed + unanswered === 0, cases: results }, null, 2)}\n`);
   else {
-    io.out(tableOf(results));
-    io.talk(`${results.length - failed - unanswered} of ${results.length} golden cases hold`);
+    io.stdout(tableOf(results));
+    io.stderr(`${results.length - failed - unanswered} of ${results.length} golden cases hold\n`);
   }
-  return io.exit(failed > 0 ? 1 : unanswered > 0 ? 3 : 0);
+  return io.setExitCode(failed > 0 ? 1 : unanswered > 0 ? 3 : 0);
 };
 
 /** `handoff smoke`: runs every golden case, in process or against a running gateway. */
-export const smokeCommand = (io: CommandIo): Command =>
+export const smokeCommand = (io: CliIo): Command =>
   withFolders(new Command('smoke'))
     .description('run every golden case, in process or against a running gateway')
     .argument('[bundles...]', 'model or model/version; all when absent')

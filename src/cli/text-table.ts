@@ -1,5 +1,5 @@
-/** Control characters would let stored text drive the terminal of its reader. */
-const printable = (text: string): string => text.replaceAll(/\p{Cc}/gu, ' ');
+/** Text without control characters: they would let stored text drive the terminal of its reader. */
+export const printable = (text: string): string => text.replaceAll(/\p{Cc}/gu, ' ');
 
 /** Rows as aligned columns, two spaces apart, the first row being the header. Ends with a newline. */
 export const textTable = (rows: readonly (readonly string[])[]): string => {

@@ -6,7 +6,7 @@ import { type PlanFile, settlePlan } from './settle-plan.ts';
 import { type Availability, assignmentOf, availabilityOf, type Standing, type Versions } from './standing.ts';
 
 /** A verified version that can serve. */
-export interface ServingVersion {
+interface ServingVersion {
   readonly model: string;
   readonly version: string;
   readonly digest: string;

@@ -6,7 +6,7 @@ import { type RolloutState, rolloutStateOf } from './rollout-state.ts';
 import { createSetWeight, standingOf, type WeightRequest } from './set-weight.ts';
 
 /** A page of decisions: those with a sequence below `before`, newest first. */
-export interface DecisionPage {
+interface DecisionPage {
   readonly limit: number;
   readonly before?: number;
 }

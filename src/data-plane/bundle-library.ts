@@ -36,8 +36,12 @@ export interface BundleLibraryDeps {
 
 const keyOf = (model: string, version: string): string => `${model}/${version}`;
 
+/** A folder that goes while it is read, or that may not be read. */
+const unreadable = (error: unknown): Fault => ({ file: '(bundle)', field: '(whole file)', got: error instanceof Error ? error.message : String(error), expected: 'a folder that can be read' });
+
 export const createBundleLibrary = ({ modelsDir, goldenDir, registry, open }: BundleLibraryDeps): BundleLibrary => {
   const reports = new Map<string, BundleReport>();
+  const taking = new Map<string, Promise<BundleReport>>();
 
   const serve = async (bundle: Bundle): Promise<BundleReport> => {
     const { model, version, digest } = bundle;
@@ -53,9 +57,9 @@ export const createBundleLibrary = ({ modelsDir, goldenDir, registry, open }: Bu
     return [{ file: 'handoff.yaml', field: 'version', got: `${got} under the served version ${place.version}`, expected: `digest ${served.digest}, or a new version` }];
   };
 
-  const take = async (place: BundlePlace): Promise<BundleReport> => {
+  const takeNow = async (place: BundlePlace): Promise<BundleReport> => {
     const { model, version } = place;
-    const reading = await readBundle(place);
+    const reading = await readBundle(place).catch((error: unknown) => ({ bundle: null, faults: [unreadable(error)] }));
     const served = registry.get(model)?.versions.get(version)?.bundle;
     if (served !== undefined) {
       const golden = reports.get(keyOf(model, version))?.golden ?? [];
@@ -66,10 +70,19 @@ export const createBundleLibrary = ({ modelsDir, goldenDir, registry, open }: Bu
     return report;
   };
 
+  /** Asked twice at once, a bundle is opened once: a second copy of its version would never be closed. */
+  const take = (place: BundlePlace): Promise<BundleReport> => {
+    const key = keyOf(place.model, place.version);
+    const running = taking.get(key) ?? takeNow(place).finally(() => taking.delete(key));
+    taking.set(key, running);
+    return running;
+  };
+
   return {
     places: () => findBundles({ modelsDir, goldenDir }),
     take,
     release: async (model, version) => {
+      await taking.get(keyOf(model, version));
       reports.delete(keyOf(model, version));
       await registry.remove(model, version)?.close();
     },

@@ -8,7 +8,7 @@ import { requestIdOf } from './request-id.ts';
 import { sendProblem } from './send-problem.ts';
 
 /** What every request carries on its way: its id, and who sent it. */
-export interface RequestFacts {
+interface RequestFacts {
   readonly requestId: string;
   /** Id of the caller's key, or `anonymous`. */
   readonly actor: string;

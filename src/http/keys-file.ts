@@ -4,7 +4,7 @@ import type { Fault } from '../bundle/fault.ts';
  * What a key may do: `infer` and `outcome` on the data port; `read`, `operate` (weights, pauses, rollbacks) and
  * `promote` (give a candidate all traffic) on the admin port.
  */
-export const scopes = ['infer', 'outcome', 'read', 'operate', 'promote'] as const;
+const scopes = ['infer', 'outcome', 'read', 'operate', 'promote'] as const;
 export type Scope = (typeof scopes)[number];
 
 /** One access key. Its secret is known by its SHA-256 only. */

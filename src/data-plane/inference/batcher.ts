@@ -12,6 +12,7 @@ import type { RunResult } from './executor.ts';
 import type { Expiry } from './expiry.ts';
 import type { FailureReason } from './inference-failure.ts';
 import { InferenceFailure } from './inference-failure.ts';
+import { createRowQueue } from './row-queue.ts';
 
 /** What one request gets back: the tensors of just its rows, and where its time went. */
 export interface Prediction {
@@ -67,9 +68,9 @@ export interface PredictRequest {
 
 interface Queued extends PredictRequest {
   readonly enqueuedMs: number;
-  settled: boolean;
-  readonly resolve: (prediction: Prediction) => void;
-  readonly reject: (failure: InferenceFailure) => void;
+  readonly isSettled: () => boolean;
+  /** Only the first outcome counts. */
+  readonly settle: (outcome: Prediction | InferenceFailure) => void;
 }
 
 export interface Batcher {
@@ -82,118 +83,137 @@ export interface Batcher {
 
 export const createBatcher = (deps: BatcherDeps): Batcher => {
   const { limits, monotonicMs } = deps;
-  let queue: Queued[] = [];
-  let queuedRows = 0;
+  const queue = createRowQueue<Queued>();
   let inFlight = 0;
   let scheduled = false;
-  let onIdle: (() => void)[] = [];
+  const onIdle: (() => void)[] = [];
 
-  const settle = (item: Queued, outcome: Prediction | InferenceFailure): void => {
-    if (item.settled) return;
-    item.settled = true;
-    if (outcome instanceof InferenceFailure) item.reject(outcome);
-    else item.resolve(outcome);
+  const isIdle = (): boolean => queue.isEmpty() && inFlight === 0;
+  const tellIdle = (): void => {
+    if (isIdle()) for (const resolve of onIdle.splice(0)) resolve();
+  };
+
+  const dispatch = (): void => {
+    while (!queue.isEmpty() && inFlight < limits.maxInFlight()) {
+      const batch = queue.take(limits.maxBatchRows, (item) => !expireIfDue(item, monotonicMs()));
+      if (batch.length === 0) continue;
+      inFlight += 1;
+      void runBatch(deps, batch).finally(() => {
+        inFlight -= 1;
+        dispatch();
+      });
+    }
+    tellIdle();
   };
 
   const schedule = (): void => {
     if (scheduled) return;
     scheduled = true;
-    if (limits.maxQueueDelayMs > 0) setTimeout(dispatch, limits.maxQueueDelayMs);
-    else setImmediate(dispatch);
+    const start = (): void => {
+      scheduled = false;
+      dispatch();
+    };
+    if (limits.maxQueueDelayMs > 0) setTimeout(start, limits.maxQueueDelayMs);
+    else setImmediate(start);
   };
 
-  const dispatch = (): void => {
-    scheduled = false;
-    while (queue.length > 0 && inFlight < limits.maxInFlight()) {
-      const batch = take();
-      if (batch.length === 0) continue;
-      inFlight += 1;
-      void runBatch(deps, { batch, settle }).finally(() => {
-        inFlight -= 1;
-        if (queue.length > 0) dispatch();
-        else if (inFlight === 0) for (const resolve of onIdle.splice(0)) resolve();
-      });
-    }
+  const enqueue = (item: Queued): void => {
+    queue.add(item);
+    if (inFlight < limits.maxInFlight()) schedule();
   };
 
-  /** The next batch from the front of the queue, without what has expired there: that never runs. */
-  const take = (): Queued[] => {
-    const nowMs = monotonicMs();
-    const batch: Queued[] = [];
-    let rows = 0;
-    let taken = 0;
-    for (const item of queue) {
-      if (batch.length > 0 && rows + item.rows.length > limits.maxBatchRows) break;
-      taken += 1;
-      queuedRows -= item.rows.length;
-      if (item.settled) continue;
-      if (item.deadlineMs <= nowMs) settle(item, expired());
-      else {
-        batch.push(item);
-        rows += item.rows.length;
-      }
-    }
-    queue = taken === queue.length ? [] : queue.slice(taken);
-    return batch;
+  /** An expired request leaves the queue at once: it must not keep its place from one that can still be answered. */
+  const expire = (item: Queued): void => {
+    queue.remove(item);
+    item.settle(expired());
+    tellIdle();
   };
 
   return {
-    submit: ({ rows, deadlineMs, span }) =>
-      new Promise((resolve, reject) => {
-        if (queuedRows + rows.length > limits.maxQueueRows) {
-          reject(new InferenceFailure('queue-full', `${queuedRows} rows wait`));
-          return;
-        }
-        const item: Queued = { rows, deadlineMs, span, enqueuedMs: monotonicMs(), settled: false, resolve, reject };
-        queue.push(item);
-        queuedRows += rows.length;
-        deps.expiry.watch({ deadlineMs, isSettled: () => item.settled, expire: () => settle(item, expired()) });
-        if (inFlight < limits.maxInFlight()) schedule();
-      }),
-    queuedRows: () => queuedRows,
-    drained: () => (queue.length === 0 && inFlight === 0 ? Promise.resolve() : new Promise((resolve) => onIdle.push(resolve))),
+    submit: (request) => {
+      if (queue.rows() + request.rows.length > limits.maxQueueRows) return Promise.reject(new InferenceFailure('queue-full', `${queue.rows()} rows wait`));
+      return new Promise((resolve, reject) => enqueue(createQueued(request, { ...deps, expire, resolve, reject })));
+    },
+    queuedRows: queue.rows,
+    drained: () => (isIdle() ? Promise.resolve() : new Promise((resolve) => onIdle.push(resolve))),
   };
+};
+
+interface QueuedDeps extends Pick<BatcherDeps, 'expiry' | 'monotonicMs'> {
+  readonly expire: (item: Queued) => void;
+  readonly resolve: (prediction: Prediction) => void;
+  readonly reject: (failure: InferenceFailure) => void;
+}
+
+const createQueued = ({ rows, deadlineMs, span }: PredictRequest, { expiry, monotonicMs, expire, resolve, reject }: QueuedDeps): Queued => {
+  let settled = false;
+  const item: Queued = {
+    rows,
+    deadlineMs,
+    span,
+    enqueuedMs: monotonicMs(),
+    isSettled: () => settled,
+    settle: (outcome) => {
+      if (settled) return;
+      settled = true;
+      forget();
+      if (outcome instanceof InferenceFailure) reject(outcome);
+      else resolve(outcome);
+    },
+  };
+  const forget = expiry.watch(deadlineMs, () => expire(item));
+  return item;
 };
 
 const expired = (): InferenceFailure => new InferenceFailure('timeout', 'the deadline passed before the answer');
 
-interface Batch {
-  readonly batch: readonly Queued[];
-  readonly settle: (item: Queued, outcome: Prediction | InferenceFailure) => void;
-}
+/** Settles a request whose deadline has passed; true when there is nothing left to run for it. */
+const expireIfDue = (item: Queued, nowMs: number): boolean => {
+  if (item.deadlineMs <= nowMs) item.settle(expired());
+  return item.isSettled();
+};
 
-/** One fire of the breaker: fails when every request of the batch failed by the version's own fault. */
-const runBatch = async (deps: BatcherDeps, { batch, settle }: Batch): Promise<void> => {
-  const startedMs = deps.monotonicMs();
+/** One fire of the breaker: fails when every request of the batch failed, by the version's own fault if there is one. */
+const runBatch = async (deps: BatcherDeps, batch: readonly Queued[]): Promise<void> => {
   try {
     await deps.guard(async () => {
-      const outcomes = await runTogetherOrAlone(deps, batch, startedMs);
-      batch.forEach((item, index) => settle(item, outcomes[index] ?? expired()));
+      const outcomes = await runTogetherOrAlone(deps, batch);
+      batch.forEach((item, index) => {
+        item.settle(outcomes[index] ?? expired());
+      });
       const failures = outcomes.filter((outcome) => outcome instanceof InferenceFailure);
-      if (failures.length === batch.length && failures[0] !== undefined) throw failures[0];
+      if (failures.length === batch.length) throw failures.find(({ reason }) => reason !== 'invalid-input') ?? failures[0] ?? expired();
     });
   } catch (error) {
     const failure = InferenceFailure.from(error);
-    for (const item of batch) settle(item, failure);
+    for (const item of batch) item.settle(failure);
   }
 };
 
+type Outcome = Prediction | InferenceFailure;
+
 /** A run that throws is repeated request by request, so that one request's fault fails no other. */
-const runTogetherOrAlone = async (deps: BatcherDeps, batch: readonly Queued[], startedMs: number): Promise<readonly (Prediction | InferenceFailure)[]> => {
+const runTogetherOrAlone = async (deps: BatcherDeps, batch: readonly Queued[]): Promise<readonly Outcome[]> => {
   try {
-    return await runOnce(deps, batch, startedMs);
+    return await runOnce(deps, batch);
   } catch (error) {
     const failure = InferenceFailure.from(error);
-    const [only] = batch;
-    if (only === undefined || batch.length === 1) return [failure];
-    if (failure.reason !== 'error' && failure.reason !== 'invalid-input') return batch.map(() => failure);
-    const outcomes: (Prediction | InferenceFailure)[] = [];
-    for (const item of batch) outcomes.push(...(await runTogetherOrAlone(deps, [item], startedMs)));
+    const isRequestsOwn = failure.reason === 'error' || failure.reason === 'invalid-input';
+    if (batch.length === 1 || !isRequestsOwn) return batch.map(() => failure);
+    const outcomes: Outcome[] = [];
+    for (const item of batch) outcomes.push(await runAlone(deps, item));
     return outcomes;
   }
 };
 
-const runOnce = async (deps: BatcherDeps, batch: readonly Queued[], startedMs: number): Promise<readonly Prediction[]> => {
+const runAlone = async (deps: BatcherDeps, item: Queued): Promise<Outcome> => {
+  if (expireIfDue(item, deps.monotonicMs())) return expired();
+  const [outcome] = await runTogetherOrAlone(deps, [item]);
+  return outcome ?? expired();
+};
+
+const runOnce = async (deps: BatcherDeps, batch: readonly Queued[]): Promise<readonly Prediction[]> => {
+  const startedMs = deps.monotonicMs();
   const [only] = batch;
   const rows = batch.length === 1 && only !== undefined ? only.rows : batch.flatMap((item) => item.rows);
   const result = await deps.run(deps.encode(rows)).catch((error: unknown) => {

@@ -9,12 +9,14 @@ export interface Breaker {
   readonly close: () => void;
 }
 
-/** Ten batches in ten seconds, half of them failed, open the breaker: fewer would let one poisoned request rest a version. */
+/** Ten batches in ten seconds, more than half of them failed, open the breaker: fewer would let one poisoned request rest a version. */
 const volumeThreshold = 10;
 const errorThresholdPercentage = 50;
 const rollingCountTimeoutMs = 10_000;
 /** After this rest one batch is let through as a trial. */
 const restMs = 5_000;
+
+const rested = (): InferenceFailure => new InferenceFailure('circuit-open', 'the version failed too often and is rested');
 
 const isCallersFault = (error: unknown): boolean => error instanceof InferenceFailure && error.reason === 'invalid-input';
 
@@ -32,8 +34,13 @@ export const createBreaker = (onChange: (open: boolean) => void): Breaker => {
   circuit.on('close', () => onChange(false));
   return {
     fire: async <T>(action: () => Promise<T>): Promise<T> => {
-      if (circuit.opened) throw new InferenceFailure('circuit-open', 'the version failed too often and is rested');
-      return (await circuit.fire(action)) as T;
+      if (circuit.opened) throw rested();
+      try {
+        return (await circuit.fire(action)) as T;
+      } catch (error) {
+        // While the trial is under way, opossum turns others away with an error of its own.
+        throw error instanceof Error && CircuitBreaker.isOurError(error) ? rested() : error;
+      }
     },
     isOpen: () => circuit.opened,
     close: () => circuit.shutdown(),

@@ -11,6 +11,9 @@ export interface DecodedImage {
 // One decode uses one thread: parallelism comes from the requests. The cache would only keep personal data in memory.
 sharp.concurrency(1);
 sharp.cache(false);
+// Bytes of an unknown sender meet three decoders only, not also those for SVG, PDF, TIFF and the rest.
+sharp.block({ operation: ['VipsForeignLoad'] });
+sharp.unblock({ operation: ['VipsForeignLoadJpegBuffer', 'VipsForeignLoadPngBuffer', 'VipsForeignLoadWebpBuffer'] });
 
 const invalid = (pipeline: ImagePipeline, got: string, expected: string, cause?: unknown): InferenceFailure =>
   new InferenceFailure('invalid-input', 'the image cannot be read', { cause, invalid: { row: 0, field: pipeline.field, got, expected } });
@@ -18,8 +21,9 @@ const invalid = (pipeline: ImagePipeline, got: string, expected: string, cause?:
 const bytesOf = (base64: string, pipeline: ImagePipeline): Buffer => {
   const bytes = Buffer.from(base64, 'base64');
   const padding = base64.endsWith('==') ? 2 : base64.endsWith('=') ? 1 : 0;
-  // Node skips what is no base64: only the length tells.
-  if (base64.length % 4 !== 0 || bytes.length !== (base64.length / 4) * 3 - padding || bytes.length === 0) {
+  // Node skips what is no base64, so only the length tells; it also reads the alphabet of base64url.
+  const isUrlSafe = base64.includes('-') || base64.includes('_');
+  if (isUrlSafe || base64.length % 4 !== 0 || bytes.length !== (base64.length / 4) * 3 - padding || bytes.length === 0) {
     throw invalid(pipeline, `${base64.length} characters that are not base64`, 'standard base64 with padding (RFC 4648, section 4)');
   }
   return bytes;
@@ -54,7 +58,7 @@ const readHeader = async (bytes: Buffer, pipeline: ImagePipeline): Promise<{ rea
   const metadata = await sharp(bytes, { limitInputPixels: false })
     .metadata()
     .catch((cause: unknown) => {
-      throw invalid(pipeline, `${bytes.length} bytes that are no image`, expected, cause);
+      throw invalid(pipeline, `${bytes.length} bytes that are no such image`, expected, cause);
     });
   const { width, height, format } = metadata;
   if (!pipeline.formats.includes(format)) throw invalid(pipeline, `an image of format ${format}`, expected);

@@ -16,6 +16,7 @@ export const createInlinePlacement = async (model: Uint8Array, monotonicMs: () =
     kind: 'inline',
     signature: session.signature,
     maxInFlight: 1,
+    pid: () => null,
     run: async (feeds) => {
       const run = execute(feeds);
       underWay.add(run);

@@ -43,12 +43,13 @@ const fromOrt = (tensor: ort.Tensor): Tensor => {
 
 /**
  * Opens a graph from its verified bytes, never from a path, so that what was checked is what runs.
- * One thread a session: on shared cores the runtime's spinning threads make it slower.
+ * One thread a session: on shared cores the runtime's spinning threads make it slower. Its own log is off: what goes wrong
+ * is thrown, and logged once, by us.
  *
  * @throws the runtime's error for bytes that are no graph it can run
  */
 export const openSession = async (model: Uint8Array): Promise<OnnxSession> => {
-  const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential', logSeverityLevel: 3 });
+  const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential', logSeverityLevel: 4 });
   return {
     signature: { inputs: session.inputMetadata.map(graphTensor), outputs: session.outputMetadata.map(graphTensor) },
     run: async (feeds) => {

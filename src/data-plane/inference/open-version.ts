@@ -11,11 +11,11 @@ import type { ImageInput } from './executor.ts';
 import { imagePipelineOf } from './image-pipeline.ts';
 import { InferenceFailure } from './inference-failure.ts';
 import { measureCosts } from './measure-costs.ts';
-import type { GoldenResult } from './run-golden.ts';
+import type { Placement } from './placement.ts';
+import type { GoldenDeps, GoldenResult } from './run-golden.ts';
 import { runGolden } from './run-golden.ts';
 import type { ServingVersion, VersionHooks } from './serving-version.ts';
 import { createServingVersion } from './serving-version.ts';
-import type { WorkerPlacement } from './worker-placement.ts';
 import { createWorkerPlacement } from './worker-placement.ts';
 
 export interface OpenVersionDeps {
@@ -29,6 +29,8 @@ export type OpenedVersion =
 
 /** Loading a graph of 30 MB takes a tenth of a second; one that takes this long never ends. */
 const maxLoadMs = 30_000;
+/** The first runs are slow, and more so while a busy machine starts: they say whether the answers are right, not how fast they come. */
+const maxProofRunMs = 5_000;
 
 const imageInputOf = (bundle: Bundle): ImageInput | null => {
   for (const { tensor, steps } of bundle.manifest.interface.inputs) {
@@ -43,44 +45,46 @@ const goldenFaults = (results: readonly GoldenResult[]): readonly Fault[] =>
 
 const refusal = (faults: readonly Fault[], golden: readonly GoldenResult[] = []): OpenedVersion => ({ version: null, golden, faults });
 
-/** Opens a bundle's version, or says everything that keeps it from being served. Never throws for what a bundle can contain. */
+/** Opens a bundle's version, or says everything that keeps it from being served. Never rejects for what a bundle can contain. */
 export const openVersion = async (bundle: Bundle, deps: OpenVersionDeps): Promise<OpenedVersion> => {
   const interfaceFaults = checkInterface(bundle.manifest, bundle.contract);
   if (interfaceFaults.length > 0) return refusal(interfaceFaults);
   const image = imageInputOf(bundle);
-  const startWorker = (): Promise<WorkerPlacement> => createWorkerPlacement({ ...workerDeps(bundle, image), ...deps, onRestart: deps.hooks.onWorkerRestart });
-  let worker: WorkerPlacement;
+  const { deadlineMs, memoryMiB: maxMemoryMiB } = bundle.manifest.budgets;
+  let maxRunMs = Math.max(deadlineMs, maxProofRunMs);
+  const workerDeps = { ...deps, model: bundle.modelBytes, image, maxRunMs: () => maxRunMs, maxLoadMs, maxMemoryMiB, onRestart: deps.hooks.onWorkerRestart };
+  const startWorker = (): Promise<Placement> => createWorkerPlacement(workerDeps);
+  let worker: Placement;
   try {
     worker = await startWorker();
   } catch (error) {
     return refusal([{ file: 'model.onnx', field: '(whole file)', got: InferenceFailure.from(error).message, expected: 'a graph that ONNX Runtime loads' }]);
   }
-  const proven = await prove(bundle, worker);
-  if (proven.faults.length > 0) {
+  const { contract, guard, golden, costs, faults } = await prove(bundle, worker);
+  if (faults.length > 0) {
     await worker.close();
-    return refusal(proven.faults, proven.golden);
+    return refusal(faults, golden);
   }
-  const batch = chooseBatch(proven.costs);
-  const { contract, guard, golden } = proven;
-  const version = createServingVersion({ ...deps, bundle, contract, guard, costs: proven.costs, batch, hasImages: image !== null, worker, startWorker });
+  maxRunMs = deadlineMs;
+  const batch = chooseBatch(costs, bundle.manifest.budgets.maxRows);
+  const version = createServingVersion({ ...deps, bundle, contract, guard, costs, batch, hasImages: image !== null, worker, startWorker });
   return { version, golden, faults: [] };
 };
 
-const workerDeps = ({ modelBytes, manifest: { budgets } }: Bundle, image: ImageInput | null) => ({
-  model: modelBytes,
-  image,
-  maxRunMs: budgets.deadlineMs,
-  maxLoadMs,
-  maxMemoryMiB: budgets.memoryMiB,
-});
+interface Proof extends GoldenDeps {
+  readonly golden: readonly GoldenResult[];
+  readonly costs: readonly RunCost[];
+  readonly faults: readonly Fault[];
+}
 
-const prove = async (bundle: Bundle, worker: WorkerPlacement) => {
+const prove = async (bundle: Bundle, placement: Placement): Promise<Proof> => {
   const contract = compileContract(bundle.contract, bundle.manifest.interface.inputs);
   const guard = compileOutputs(bundle.contract, bundle.manifest, bundle.labels);
-  const graphFaults = checkGraph(bundle.contract, worker.signature);
-  if (graphFaults.length > 0) return { contract, guard, golden: [], costs: [] as readonly RunCost[], faults: graphFaults };
-  const golden = await runGolden(bundle, { contract, guard, placement: worker });
+  const proof = { contract, guard, placement, golden: [], costs: [] };
+  const graphFaults = checkGraph(bundle.contract, placement.signature);
+  if (graphFaults.length > 0) return { ...proof, faults: graphFaults };
+  const golden = await runGolden(bundle, proof);
   const faults = goldenFaults(golden);
-  const costs = faults.length > 0 ? [] : await measureCosts(bundle, { contract, placement: worker });
-  return { contract, guard, golden, costs, faults };
+  if (faults.length > 0) return { ...proof, golden, faults };
+  return { ...proof, golden, ...(await measureCosts(bundle, proof)) };
 };

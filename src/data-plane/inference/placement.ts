@@ -8,6 +8,8 @@ export interface Placement {
   readonly signature: GraphSignature;
   /** How many runs may be under way at once. */
   readonly maxInFlight: number;
+  /** The worker's process id; null while there is no such process, and inline. */
+  readonly pid: () => number | null;
   /** Runs encoded rows. @throws InferenceFailure */
   readonly run: (feeds: Tensors) => Promise<RunResult>;
   /** Waits for runs under way, then frees everything. Idempotent. */

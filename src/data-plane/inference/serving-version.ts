@@ -1,5 +1,6 @@
 import type { Bundle } from '../../bundle/read-bundle.ts';
 import type { CompiledContract } from '../contract/compile-contract.ts';
+import type { Tensors } from '../contract/tensor.ts';
 import type { GuardOutputs } from '../guards/compile-outputs.ts';
 import type { BatchRun, Prediction, PredictRequest } from './batcher.ts';
 import { createBatcher } from './batcher.ts';
@@ -7,9 +8,10 @@ import { createBreaker } from './breaker.ts';
 import type { BatchChoice, RunCost } from './choose-batch.ts';
 import { createExpiry } from './expiry.ts';
 import { createInlinePlacement } from './inline-placement.ts';
+import type { MovablePlacement } from './movable-placement.ts';
+import { createMovablePlacement } from './movable-placement.ts';
 import type { Placement } from './placement.ts';
 import { createRecentQuantile } from './recent-quantile.ts';
-import type { WorkerPlacement } from './worker-placement.ts';
 import type { WorkerEnd } from './worker-process.ts';
 
 /** What a version tells the outside. */
@@ -47,8 +49,8 @@ export interface ServingVersionDeps {
   readonly costs: readonly RunCost[];
   readonly batch: BatchChoice;
   readonly hasImages: boolean;
-  readonly worker: WorkerPlacement;
-  readonly startWorker: () => Promise<WorkerPlacement>;
+  readonly worker: Placement;
+  readonly startWorker: () => Promise<Placement>;
   readonly monotonicMs: () => number;
   readonly hooks: VersionHooks;
 }
@@ -56,55 +58,20 @@ export interface ServingVersionDeps {
 const reserveQuantile = 0.99;
 
 export const createServingVersion = (deps: ServingVersionDeps): ServingVersion => {
-  const { bundle, batch, monotonicMs, hooks } = deps;
-  const { budgets } = bundle.manifest;
+  const { bundle, batch, hooks } = deps;
   const latency = createRecentQuantile(reserveQuantile, deps.costs.at(-1)?.ms ?? 0);
   const breaker = createBreaker(hooks.onBreaker);
-  const expiry = createExpiry(monotonicMs);
-  let current: Placement = deps.worker;
-  let worker: WorkerPlacement | null = deps.worker;
-
+  const expiry = createExpiry(deps.monotonicMs);
+  const placement = createMovablePlacement(deps.worker, {
+    inline: () => warmed(deps, createInlinePlacement(bundle.modelBytes, deps.monotonicMs)),
+    worker: () => warmed(deps, deps.startWorker()),
+  });
   const onRun = (run: BatchRun): void => {
     latency.record((run.queuesMs[0] ?? 0) + run.endedMs - run.startedMs);
-    hooks.onRun(run, current.kind);
+    hooks.onRun(run, placement.current().kind);
   };
-
-  const batcher = createBatcher({
-    limits: {
-      maxBatchRows: batch.maxBatchRows,
-      maxQueueRows: budgets.maxQueueRows,
-      maxQueueDelayMs: budgets.maxQueueDelayMs,
-      maxInFlight: () => current.maxInFlight,
-    },
-    encode: deps.contract.encode,
-    run: (feeds) => current.run(feeds),
-    guard: breaker.fire,
-    expiry,
-    monotonicMs,
-    onRun,
-  });
-
-  const swap = async (next: Placement): Promise<void> => {
-    const previous = current;
-    current = next;
-    await previous.close();
-  };
-
-  const place = async (role: 'baseline' | 'other'): Promise<void> => {
-    const kind = role === 'baseline' && batch.cheap && !deps.hasImages ? 'inline' : 'worker';
-    if (kind === current.kind) return;
-    if (kind === 'inline') {
-      const inline = await createInlinePlacement(bundle.modelBytes, monotonicMs);
-      // The first run of a session is slow; no request should be the one that pays for it.
-      await inline.run(deps.contract.encode(bundle.golden[0]?.golden.request.inputs ?? []));
-      worker = null;
-      await swap(inline);
-    } else {
-      worker = await deps.startWorker();
-      await swap(worker);
-    }
-  };
-
+  const batcher = createBatcher({ ...batcherDeps(deps, placement), guard: breaker.fire, expiry, onRun });
+  const canMoveIn = batch.cheap && !deps.hasImages;
   return {
     bundle,
     contract: deps.contract,
@@ -114,15 +81,37 @@ export const createServingVersion = (deps: ServingVersionDeps): ServingVersion =
     predict: batcher.submit,
     queuedRows: batcher.queuedRows,
     p99Ms: latency.value,
-    placement: () => current.kind,
-    workerPid: () => worker?.pid() ?? null,
+    placement: () => placement.current().kind,
+    workerPid: () => placement.current().pid(),
     breakerIsOpen: breaker.isOpen,
-    place,
+    place: (role) => placement.move(role === 'baseline' && canMoveIn ? 'inline' : 'worker'),
     close: async () => {
       await batcher.drained();
-      await current.close();
+      await placement.close();
       expiry.close();
       breaker.close();
     },
   };
+};
+
+const batcherDeps = ({ bundle, batch, contract, monotonicMs }: ServingVersionDeps, placement: MovablePlacement) => {
+  const { maxQueueRows, maxQueueDelayMs } = bundle.manifest.budgets;
+  return {
+    limits: { maxBatchRows: batch.maxBatchRows, maxQueueRows, maxQueueDelayMs, maxInFlight: () => placement.current().maxInFlight },
+    encode: contract.encode,
+    run: (feeds: Tensors) => placement.current().run(feeds),
+    monotonicMs,
+  };
+};
+
+/** The first run of a session is slow; no request should be the one that pays for it. */
+const warmed = async ({ bundle, contract }: ServingVersionDeps, coming: Promise<Placement>): Promise<Placement> => {
+  const placement = await coming;
+  try {
+    await placement.run(contract.encode(bundle.golden[0]?.golden.request.inputs ?? []));
+    return placement;
+  } catch (error) {
+    await placement.close();
+    throw error;
+  }
 };

@@ -8,10 +8,13 @@ import { InferenceFailure } from './inference-failure.ts';
 import { openSession } from './onnx-session.ts';
 import type { FromWorker, ToWorker } from './worker-protocol.ts';
 
-/** A run blocks this process's loop, so a thread of its own watches for the gateway's end. */
+/**
+ * A run blocks this process's loop, so a thread of its own watches for the gateway's end. The gateway says which process
+ * it is: asking here could already give the process that inherits orphans.
+ */
 const watchParent = `
-const { ppid, pid } = process;
-setInterval(() => { if (process.ppid !== ppid) process.kill(pid, 'SIGKILL'); }, 250);
+const { workerData } = require('node:worker_threads');
+setInterval(() => { if (process.ppid !== workerData) process.kill(process.pid, 'SIGKILL'); }, 250);
 `;
 
 const send = (message: FromWorker): void => {
@@ -50,7 +53,7 @@ const serve = (): void => {
 };
 
 volunteerForOutOfMemory();
-new Worker(watchParent, { eval: true, env: {}, resourceLimits: { maxOldGenerationSizeMb: 8 } }).unref();
+new Worker(watchParent, { eval: true, workerData: Number(process.argv[2]), env: {}, resourceLimits: { maxOldGenerationSizeMb: 8 } }).unref();
 // Only the gateway decides when a worker ends: a Ctrl-C in the terminal reaches the whole process group.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);

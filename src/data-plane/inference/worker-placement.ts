@@ -16,12 +16,6 @@ export interface WorkerPlacementDeps extends WorkerDeps {
   readonly onRestart: (reason: WorkerEnd) => void;
 }
 
-export interface WorkerPlacement extends Placement {
-  readonly kind: 'worker';
-  /** The process id, or null while there is none. */
-  readonly pid: () => number | null;
-}
-
 const firstPauseMs = 50;
 const longestPauseMs = 10_000;
 /** A process that lived this long has its deaths forgotten. */
@@ -31,16 +25,50 @@ const steadyMs = 30_000;
 const maxInFlightImages = 2;
 
 /** @throws InferenceFailure when the first process cannot load the model */
-export const createWorkerPlacement = async (deps: WorkerPlacementDeps): Promise<WorkerPlacement> => {
+export const createWorkerPlacement = async (deps: WorkerPlacementDeps): Promise<Placement> => {
   const first = await startWorker(deps);
   const underWay = new Set<Promise<unknown>>();
-  let state: State = { kind: 'running', worker: first };
+  const kept = keepRunning(first, deps);
+  let closed: Promise<void> | null = null;
+  const run = async (feeds: Tensors): Promise<RunResult> => {
+    const worker = kept.worker();
+    if (worker === null) throw new InferenceFailure('lost-worker', 'the worker process is being replaced');
+    const result = worker.run(feeds);
+    underWay.add(result);
+    try {
+      return await result;
+    } finally {
+      underWay.delete(result);
+    }
+  };
+  return {
+    kind: 'worker',
+    signature: first.signature,
+    maxInFlight: deps.image === null ? 1 : maxInFlightImages,
+    run,
+    pid: () => kept.worker()?.pid ?? null,
+    close: () => {
+      closed ??= kept.close(() => Promise.allSettled(underWay));
+      return closed;
+    },
+  };
+};
+
+interface KeptWorker {
+  /** Null while it is being replaced, and once it is closed. */
+  readonly worker: () => WorkerProcess | null;
+  /** Starts no more processes; ends the last one, after `idle`, and one that is just coming up. */
+  readonly close: (idle: () => Promise<unknown>) => Promise<void>;
+}
+
+const keepRunning = (first: WorkerProcess, deps: WorkerPlacementDeps): KeptWorker => {
+  let state: State = { kind: 'closed' };
   let pauseMs = firstPauseMs;
-  let startedMs = deps.monotonicMs();
-  let timer: NodeJS.Timeout | null = null;
+  let timer: NodeJS.Timeout | undefined;
+  let starting: Promise<void> = Promise.resolve();
 
   const keep = (worker: WorkerProcess): void => {
-    startedMs = deps.monotonicMs();
+    const startedMs = deps.monotonicMs();
     state = { kind: 'running', worker };
     void worker.ended.then((reason) => {
       if (state.kind === 'closed') return;
@@ -54,44 +82,32 @@ export const createWorkerPlacement = async (deps: WorkerPlacementDeps): Promise<
     state = { kind: 'restarting' };
     timer = setTimeout(() => {
       pauseMs = Math.min(pauseMs * 2, longestPauseMs);
-      startWorker(deps).then(adopt, () => {
+      starting = startWorker(deps).then(adopt, () => {
         if (state.kind === 'restarting') restart();
       });
-    }, pauseMs);
-    timer.unref();
+    }, pauseMs).unref();
   };
 
-  const adopt = (worker: WorkerProcess): void => {
-    if (state.kind === 'closed') worker.kill();
+  const adopt = async (worker: WorkerProcess): Promise<void> => {
+    if (state.kind === 'closed') await end(worker);
     else keep(worker);
   };
 
   keep(first);
-  const run = async (feeds: Tensors): Promise<RunResult> => {
-    if (state.kind !== 'running') throw new InferenceFailure('lost-worker', 'the worker process is being replaced');
-    const result = state.worker.run(feeds);
-    underWay.add(result);
-    try {
-      return await result;
-    } finally {
-      underWay.delete(result);
-    }
-  };
-
   return {
-    kind: 'worker',
-    signature: first.signature,
-    maxInFlight: deps.image === null ? 1 : maxInFlightImages,
-    run,
-    pid: () => (state.kind === 'running' ? state.worker.pid : null),
-    close: async () => {
+    worker: () => (state.kind === 'running' ? state.worker : null),
+    close: async (idle) => {
       const last = state;
-      if (timer !== null) clearTimeout(timer);
-      await Promise.allSettled(underWay);
       state = { kind: 'closed' };
-      if (last.kind !== 'running') return;
-      last.worker.kill();
-      await last.worker.ended;
+      clearTimeout(timer);
+      await idle();
+      await starting;
+      if (last.kind === 'running') await end(last.worker);
     },
   };
+};
+
+const end = async (worker: WorkerProcess): Promise<void> => {
+  worker.kill();
+  await worker.ended;
 };

@@ -10,16 +10,16 @@ import type { FromWorker, ToWorker } from './worker-protocol.ts';
 
 const entry = fileURLToPath(new URL('./worker-main.ts', import.meta.url));
 
-/** How often a busy worker's time and memory are looked at: a run may overstay by this much. */
+/** How often a busy worker's time and memory are looked at: a run or a load may overstay by this much. */
 const watchEveryMs = 25;
 const pageBytes = 4_096;
 
 export interface WorkerDeps {
   readonly model: Uint8Array;
   readonly image: ImageInput | null;
-  /** A run may take this long from its own start; then the process is killed. */
-  readonly maxRunMs: number;
-  /** Loading may take this long. */
+  /** A run may take this long from its own start; then the process is killed. Asked anew at every look. */
+  readonly maxRunMs: () => number;
+  /** Starting the process and loading the model may take this long together. */
   readonly maxLoadMs: number;
   readonly maxMemoryMiB: number;
   readonly monotonicMs: () => number;
@@ -40,15 +40,14 @@ export interface WorkerProcess {
 }
 
 interface Running {
-  readonly startedMs: number;
   readonly resolve: (result: RunResult) => void;
   readonly reject: (failure: InferenceFailure) => void;
 }
 
 const lost: Readonly<Record<WorkerEnd, string>> = {
   closed: 'the worker was closed',
-  hung: 'the run took longer than its deadline and was stopped',
-  memory: 'the run took more memory than its budget and was stopped',
+  hung: 'the run took longer than its limit and was stopped',
+  memory: 'the model took more memory than its budget and was stopped',
   died: 'the worker process died',
   'load-failed': 'the model could not be loaded',
 };
@@ -58,61 +57,87 @@ const residentMiB = async (pid: number): Promise<number> => {
   return (Number(statm.split(' ')[1]) * pageBytes) / 2 ** 20;
 };
 
+/** What a worker process does at the moment, and how it ended. */
+interface Work {
+  readonly child: ChildProcess;
+  readonly running: Map<number, Running>;
+  loading: boolean;
+  /** When the oldest run, or the load, began: runs queue up in the process, so a run begins when the one before it ends. */
+  begunMs: number;
+  end: WorkerEnd | null;
+  /** Why the model was refused by the runtime. */
+  refused: InferenceFailure | null;
+}
+
 /**
  * Starts a worker process and loads the model in it. Whatever the model does there - hang, eat memory, crash the
  * process - this promise and every `run` settle, and the process is gone.
  *
- * @throws InferenceFailure when the model does not load in time
+ * @throws InferenceFailure when the model does not load in time; the process has ended by then
  */
 export const startWorker = (deps: WorkerDeps): Promise<WorkerProcess> =>
   new Promise((resolveStart, rejectStart) => {
-    const child = fork(entry, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv: [] });
-    const running = new Map<number, Running>();
-    let nextId = 0;
-    let end: WorkerEnd | null = null;
-
-    const kill = (reason: WorkerEnd): void => {
-      end ??= reason;
-      child.kill('SIGKILL');
-    };
-    const loadTimer = setTimeout(() => kill('load-failed'), deps.maxLoadMs);
-    const watch = setInterval(() => void watchRuns(deps, { child, running, kill }), watchEveryMs);
-    watch.unref();
-
+    const child = fork(entry, [String(process.pid)], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv: [] });
+    const work: Work = { child, running: new Map(), loading: true, begunMs: deps.monotonicMs(), end: null, refused: null };
+    const watch = setInterval(() => void watchWork(deps, work), watchEveryMs).unref();
     const ended = new Promise<WorkerEnd>((resolve) => {
-      child.once('exit', () => {
-        const reason = end ?? 'died';
-        clearTimeout(loadTimer);
+      const onEnd = (): void => {
         clearInterval(watch);
-        const failure = new InferenceFailure(reason === 'hung' ? 'timeout' : 'lost-worker', lost[reason]);
-        for (const run of running.values()) run.reject(failure);
-        running.clear();
-        rejectStart(failure);
-        resolve(reason);
+        rejectStart(work.refused ?? abandon(work));
+        resolve(work.end ?? 'died');
+      };
+      child.once('exit', onEnd);
+      // A process that cannot even be spawned has no exit.
+      child.on('error', () => {
+        if (child.pid === undefined) onEnd();
       });
     });
-    // A worker that cannot even be spawned ends like one that died.
-    child.once('error', () => child.emit('exit'));
-
-    const run = (feeds: Tensors): Promise<RunResult> =>
-      new Promise((resolve, reject) => {
-        const id = nextId;
-        nextId += 1;
-        running.set(id, { startedMs: deps.monotonicMs(), resolve, reject });
-        post(child, { kind: 'run', id, feeds });
-      });
-
     child.on('message', (message: FromWorker) => {
       if (message.kind === 'alive') post(child, { kind: 'load', model: deps.model, image: deps.image });
       else if (message.kind === 'loaded') {
-        clearTimeout(loadTimer);
-        resolveStart({ pid: child.pid ?? 0, signature: message.signature, run, ended, kill: () => kill('closed') });
+        work.loading = false;
+        resolveStart({ pid: child.pid ?? 0, signature: message.signature, run: createRun(deps, work), ended, kill: () => kill(work, 'closed') });
       } else if (message.kind === 'failed' && message.id === null) {
-        rejectStart(new InferenceFailure('error', message.message));
-        kill('load-failed');
-      } else settleRun(running, message);
+        work.refused = new InferenceFailure('error', message.message);
+        kill(work, 'load-failed');
+      } else {
+        work.begunMs = deps.monotonicMs();
+        settleRun(work.running, message);
+      }
     });
   });
+
+const kill = (work: Work, reason: WorkerEnd): void => {
+  work.end ??= reason;
+  work.child.kill('SIGKILL');
+};
+
+/** Fails what was under way when the process ended, and says why. */
+const abandon = (work: Work): InferenceFailure => {
+  work.end ??= 'died';
+  const failure = failureOf(work.end);
+  for (const run of work.running.values()) run.reject(failure);
+  work.running.clear();
+  return failure;
+};
+
+const failureOf = (end: WorkerEnd): InferenceFailure => new InferenceFailure(end === 'hung' ? 'timeout' : 'lost-worker', lost[end]);
+
+const createRun = ({ monotonicMs }: WorkerDeps, work: Work): WorkerProcess['run'] => {
+  let nextId = 0;
+  return (feeds) =>
+    new Promise((resolve, reject) => {
+      if (work.child.exitCode !== null || work.child.signalCode !== null) {
+        reject(failureOf(work.end ?? 'died'));
+        return;
+      }
+      const id = nextId;
+      nextId += 1;
+      if (work.running.size === 0) work.begunMs = monotonicMs();
+      work.running.set(id, { resolve, reject });
+      post(work.child, { kind: 'run', id, feeds });
+    });
+};
 
 /** A send to a process that is just ending fails; its `exit` then settles the run. */
 const post = (child: ChildProcess, message: ToWorker): void => {
@@ -127,15 +152,9 @@ const settleRun = (running: Map<number, Running>, message: FromWorker): void => 
   else run?.reject(new InferenceFailure(message.reason, message.message, message.invalid === null ? {} : { invalid: message.invalid }));
 };
 
-interface Watched {
-  readonly child: ChildProcess;
-  readonly running: ReadonlyMap<number, Running>;
-  readonly kill: (reason: WorkerEnd) => void;
-}
-
-const watchRuns = async ({ maxRunMs, maxMemoryMiB, monotonicMs }: WorkerDeps, { child, running, kill }: Watched): Promise<void> => {
-  const [oldest] = running.values();
-  if (oldest === undefined || child.pid === undefined) return;
-  if (monotonicMs() - oldest.startedMs > maxRunMs) kill('hung');
-  else if ((await residentMiB(child.pid)) > maxMemoryMiB) kill('memory');
+const watchWork = async ({ maxRunMs, maxLoadMs, maxMemoryMiB, monotonicMs }: WorkerDeps, work: Work): Promise<void> => {
+  const { loading, running, begunMs, child } = work;
+  if ((!loading && running.size === 0) || child.pid === undefined) return;
+  if (monotonicMs() - begunMs > (loading ? maxLoadMs : maxRunMs())) kill(work, loading ? 'load-failed' : 'hung');
+  else if ((await residentMiB(child.pid)) > maxMemoryMiB) kill(work, 'memory');
 };

@@ -2,7 +2,7 @@ import { ProblemError } from '../../problem.ts';
 import type { Resource } from '../express-app.ts';
 
 /** Whether every model has a serving baseline; `detail` says which have not. */
-export interface Readiness {
+interface Readiness {
   readonly ready: boolean;
   readonly detail: string;
 }
