@@ -17,9 +17,7 @@ import { createVersionHooks } from './data-plane/version-hooks.ts';
 import { explainRouting } from './data-plane/routing/explain-routing.ts';
 import { describeModels } from './describe-models.ts';
 import { admitted, checkScope } from './http/access.ts';
-import { createAdminApp } from './http/admin-server.ts';
 import { createDataServer } from './http/data-server.ts';
-import { createDataApp, createMetricsApp } from './http/open-apps.ts';
 import { type Key, parseKeys } from './http/keys-file.ts';
 import { createModelLoading, type RescanReport } from './load-models.ts';
 import { processEnvironment, type Settings, SettingsError } from './settings.ts';
@@ -34,8 +32,8 @@ export interface App {
   readonly data: RequestListener;
   readonly admin: RequestListener;
   readonly metrics: RequestListener;
-  /** Looks at the folders: at start, and whenever asked. */
-  readonly load: () => Promise<RescanReport>;
+  /** The first look at the folders, begun already. */
+  readonly loaded: Promise<RescanReport>;
   /** From now on not ready, so that no new traffic is sent here. */
   readonly beginDrain: () => void;
   /** Ends the models, then the store. Nothing may be under way. */
@@ -71,6 +69,12 @@ export const createApp = async (settings: Settings): Promise<App> => {
   });
   const control = createRolloutControl({ store, clock: systemClock, newId: () => ulid(), publish: registry.assign });
   const loading = createModelLoading({ library, registry, control, rolloutDir: settings.rolloutDir, metrics, log });
+  // Worker processes come up while the rest is loaded: express alone takes longer than a worker.
+  const loaded = loading.rescan();
+  // Whoever waits for it hears of a failure; until then it must not end the process.
+  loaded.catch(() => undefined);
+  const { createAdminApp } = await import('./http/admin-server.ts');
+  const { createDataApp, createMetricsApp } = await import('./http/open-apps.ts');
   const randomU32 = createRandomU32();
   const infer = createInfer({
     registry,
@@ -110,7 +114,7 @@ export const createApp = async (settings: Settings): Promise<App> => {
     data: server.listener,
     admin,
     metrics: createMetricsApp({ ...shared, metrics: metrics.text }),
-    load: loading.rescan,
+    loaded,
     beginDrain: () => {
       draining = true;
     },

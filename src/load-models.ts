@@ -45,11 +45,11 @@ export const createModelLoading = (deps: ModelLoadingDeps): ModelLoading => {
     expected = new Set([...places.map((place) => place.model), ...plans.map(({ plan }) => plan.model)]);
     const already = served(deps.registry);
     const reports: BundleReport[] = [];
-    // Model by model, the smallest first: each answers as soon as its own golden cases pass.
-    for (const model of await bySize(places)) {
+    // The smallest first, a few at a time: each answers as soon as its own golden cases pass.
+    await eachOf(await bySize(places), async (model) => {
       reports.push(...(await Promise.all(places.filter((place) => place.model === model).map((place) => deps.library.take(place)))));
       await settle(deps, [model], plans);
-    }
+    });
     const gone = await releaseGone(deps, places);
     const settled = await settle(deps, [...expected, ...gone], plans);
     complete = true;
@@ -65,6 +65,17 @@ export const createModelLoading = (deps: ModelLoadingDeps): ModelLoading => {
     expected: () => expected,
     isComplete: () => complete,
   };
+};
+
+/** Models that are loaded at once: each brings a process a version, and more than the cores can run only delays the first answer. */
+const modelsAtOnce = 2;
+
+const eachOf = async (models: readonly string[], load: (model: string) => Promise<void>): Promise<void> => {
+  const waiting = [...models];
+  const next = async (): Promise<void> => {
+    for (let model = waiting.shift(); model !== undefined; model = waiting.shift()) await load(model);
+  };
+  await Promise.all(Array.from({ length: modelsAtOnce }, next));
 };
 
 const served = (registry: ModelRegistry): ReadonlySet<string> => new Set(registry.list().flatMap((model) => [...model.versions.keys()].map((version) => `${model.name} ${version}`)));

@@ -45,7 +45,7 @@ export const startGateway = async (settings: Settings): Promise<RunningGateway> 
   servers.push(data, admin);
   if (settings.metricsPort !== undefined) servers.push(await listen(app.metrics, { host: settings.metricsHost ?? settings.adminHost, port: settings.metricsPort }));
   const ports = { port: portOf(data), adminPort: portOf(admin) };
-  const loading = app.load().then(
+  const loading = app.loaded.then(
     ({ accepted, refused }) => app.log.info({ ...ports, accepted: accepted.length, refused: refused.length }, 'listening'),
     (error: unknown) => app.log.error({ ...ports, err: error }, 'the models could not be loaded'),
   );

@@ -37,6 +37,12 @@ export interface Violation {
   readonly unit?: string;
 }
 
+/** As many violations as one answer lists; the rest is counted in its detail. */
+export const maxViolations = 1_000;
+
+/** A name as one token of an RFC 6901 pointer in its URI fragment form. Half a surrogate pair, which no URI can hold, becomes U+FFFD. */
+export const pointerToken = (name: string): string => encodeURIComponent(name.toWellFormed().replaceAll('~', '~0').replaceAll('/', '~1'));
+
 interface ProblemOptions {
   readonly errors?: readonly Violation[];
   /** Logged, never sent. */

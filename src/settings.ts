@@ -1,33 +1,37 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
-const port = z.coerce.number().int().min(0).max(65_535);
-const positive = z.coerce.number().int().min(1);
-const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]);
+/** A number, or its decimal digits: an empty variable is a fault, not 0. */
+const whole = (least: number, most: number, expected: string) =>
+  z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)], expected).pipe(z.int(expected).min(least, expected).max(most, expected));
+const port = whole(0, 65_535, 'a port from 0 to 65535');
+const positive = whole(1, Number.MAX_SAFE_INTEGER, 'a whole number of at least 1');
+const text = z.string().min(1, 'some text');
+const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')], 'true or false');
 
 /** Every setting of the gateway: flag `--models-dir`, environment `HANDOFF_MODELS_DIR`. The description is the help text: effect, unit, default. */
 export const settingsSchema = z.object({
-  host: z.string().min(1).default('127.0.0.1').describe('address of the data port'),
+  host: text.default('127.0.0.1').describe('address of the data port'),
   port: port.default(8080).describe('data port; 0 for any free one'),
-  adminHost: z.string().min(1).default('127.0.0.1').describe('address of the admin port'),
+  adminHost: text.default('127.0.0.1').describe('address of the admin port'),
   adminPort: port.default(8081).describe('admin port; 0 for any free one'),
-  metricsHost: z.string().min(1).optional().describe('address of a port for metrics and health alone'),
+  metricsHost: text.optional().describe('address of a port for metrics and health alone'),
   metricsPort: port.optional().describe('port for metrics and health alone'),
-  modelsDir: z.string().min(1).default('models').describe('folder of the bundles, <model>/<version>/'),
-  goldenDir: z.string().min(1).default('golden').describe('folder of the golden cases, <model>/<version>/'),
-  rolloutDir: z.string().min(1).default('rollout').describe('folder of the rollout plans, <model>.yaml'),
-  dataDir: z.string().min(1).default('.handoff').describe("folder of the gateway's own data"),
-  keysFile: z.string().min(1).optional().describe('file of access keys, lines `id sha256 scopes`'),
+  modelsDir: text.default('models').describe('folder of the bundles, <model>/<version>/'),
+  goldenDir: text.default('golden').describe('folder of the golden cases, <model>/<version>/'),
+  rolloutDir: text.default('rollout').describe('folder of the rollout plans, <model>.yaml'),
+  dataDir: text.default('.handoff').describe("folder of the gateway's own data"),
+  keysFile: text.optional().describe('file of access keys, lines `id sha256 scopes`'),
   allowAnonymous: flag.default(false).describe('lets the data port leave loopback without keys'),
   predictionKey: z
     .string()
-    .regex(/^[0-9a-f]{64}$/, '64 hexadecimal characters')
+    .regex(/^[0-9a-f]{64}$/, '64 lower-case hexadecimal characters')
     .optional()
     .describe('secret that prediction ids are signed with; made in the data folder when absent'),
   maxBodyBytes: positive.default(16 * 2 ** 20).describe('largest request body, bytes'),
   maxPendingRequests: positive.default(2_048).describe('requests under way at once; more get 503'),
   drainTimeoutMs: positive.default(25_000).describe('how long requests under way may take after SIGTERM, milliseconds'),
-  logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').describe('least level that is logged'),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent'], 'debug, info, warn, error or silent').default('info').describe('least level that is logged'),
 });
 
 export type Settings = z.infer<typeof settingsSchema>;
@@ -48,13 +52,17 @@ export class SettingsError extends Error {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-const secretFromFile = (name: SettingName, environment: Environment): string | undefined => {
+type Given = Readonly<Record<string, unknown>>;
+
+/** The text of `HANDOFF_X_FILE`, if X is a secret and the variable is set. */
+const secretFromFile = (name: SettingName, environment: Environment, faults: string[]): string | undefined => {
   const path = environment[`${environmentName(name)}_FILE`];
   if (!secretSettings.includes(name) || path === undefined) return undefined;
   try {
     return readFileSync(path, 'utf8').trim();
   } catch {
-    throw new SettingsError([`${environmentName(name)}_FILE: ${path} cannot be read`]);
+    faults.push(`${environmentName(name)}_FILE: got ${path}, expected a file that can be read`);
+    return undefined;
   }
 };
 
@@ -63,33 +71,43 @@ const secretFromFile = (name: SettingName, environment: Environment): string | u
  *
  * @throws SettingsError with every fault at once
  */
-export const readSettings = (flags: Readonly<Record<string, unknown>>, environment: Environment = process.env): Settings => {
+export const readSettings = (flags: Given, environment: Environment = process.env): Settings => {
   const names = Object.keys(settingsSchema.shape) as SettingName[];
-  const given = Object.fromEntries(names.map((name) => [name, flags[name] ?? environment[environmentName(name)] ?? secretFromFile(name, environment)]));
+  const faults: string[] = [];
+  const given: Given = Object.fromEntries(
+    names.map((name) => [name, flags[name] ?? environment[environmentName(name)] ?? secretFromFile(name, environment, faults)]),
+  );
   const parsed = settingsSchema.safeParse(given);
-  const faults = parsed.success ? crossFaults(parsed.data) : parsed.error.issues.map((issue) => faultText(issue, given));
+  if (!parsed.success) faults.push(...parsed.error.issues.map((issue) => faultText(issue, given)));
+  faults.push(...crossFaults(parsed.success ? parsed.data : readable(names, given)));
   if (!parsed.success || faults.length > 0) throw new SettingsError(faults);
   return parsed.data;
 };
 
-const faultText = (issue: z.core.$ZodIssue, given: Readonly<Record<string, unknown>>): string => {
+/** The settings that hold by themselves, so that what they say together is checked even beside a fault. */
+const readable = (names: readonly SettingName[], given: Given): Partial<Settings> =>
+  Object.fromEntries(names.map((name) => [name, settingsSchema.shape[name].safeParse(given[name]).data]));
+
+const faultText = (issue: z.core.$ZodIssue, given: Given): string => {
   const name = String(issue.path[0]) as SettingName;
-  const got = secretSettings.includes(name) ? '[redacted]' : String(given[name]);
+  const got = secretSettings.includes(name) ? '[redacted]' : String(given[name]) || 'nothing';
   return `${environmentName(name)}: got ${got}, expected ${issue.message}`;
 };
 
 const loopback = new Set(['127.0.0.1', '::1', 'localhost']);
+const leavesLoopback = (host: string | undefined): boolean => host !== undefined && !loopback.has(host);
 
 /** Closed by default: a port leaves loopback only with keys, the data port also when that is said to be meant. */
-const crossFaults = (settings: Settings): readonly string[] => {
+const crossFaults = (settings: Partial<Settings>): readonly string[] => {
   const faults: string[] = [];
-  if (!loopback.has(settings.host) && settings.keysFile === undefined && !settings.allowAnonymous) {
+  if (leavesLoopback(settings.host) && settings.keysFile === undefined && !settings.allowAnonymous) {
     faults.push(`HANDOFF_HOST: got ${settings.host}, expected a loopback address, or HANDOFF_KEYS_FILE, or --allow-anonymous`);
   }
-  if (!loopback.has(settings.adminHost) && settings.keysFile === undefined) {
+  if (leavesLoopback(settings.adminHost) && settings.keysFile === undefined) {
     faults.push(`HANDOFF_ADMIN_HOST: got ${settings.adminHost}, expected a loopback address, or HANDOFF_KEYS_FILE`);
   }
-  if (settings.metricsHost !== undefined && settings.metricsPort === undefined) faults.push('HANDOFF_METRICS_HOST: got an address, expected HANDOFF_METRICS_PORT beside it');
+  if (settings.metricsHost !== undefined && settings.metricsPort === undefined)
+    faults.push('HANDOFF_METRICS_HOST: got an address, expected HANDOFF_METRICS_PORT beside it');
   return faults;
 };
 

@@ -20,17 +20,27 @@ const compare = (side: 'inputs' | 'outputs', specs: readonly TensorSpec[], tenso
   const faults: Fault[] = [];
   for (const spec of specs) {
     const tensor = tensors.find((entry) => entry.name === spec.name);
-    if (tensor === undefined) faults.push({ file, field: `${side}.${spec.name}`, got: tensors.map((entry) => entry.name).join(', '), expected: `${spec.name}, as in the contract` });
+    if (tensor === undefined)
+      faults.push({ file, field: `${side}.${spec.name}`, got: tensors.map((entry) => entry.name).join(', '), expected: `${spec.name}, as in the contract` });
     else faults.push(...compareTensor(`${side}.${spec.name}`, spec, tensor));
   }
   // An output that the contract leaves out is never read; an input that it leaves out can never be fed.
   const undeclared = side === 'inputs' ? tensors.filter((tensor) => !specs.some((spec) => spec.name === tensor.name)) : [];
-  return [...faults, ...undeclared.map((tensor) => ({ file, field: `${side}.${tensor.name}`, got: 'an input that the contract does not declare', expected: 'a tensor in the contract' }))];
+  return [
+    ...faults,
+    ...undeclared.map((tensor) => ({
+      file,
+      field: `${side}.${tensor.name}`,
+      got: 'an input that the contract does not declare',
+      expected: 'a tensor in the contract',
+    })),
+  ];
 };
 
 const compareTensor = (field: string, spec: TensorSpec, tensor: SignatureTensor): readonly Fault[] => {
   const faults: Fault[] = [];
-  if (tensor.datatype !== spec.datatype) faults.push({ file, field: `${field}.datatype`, got: tensor.datatype, expected: `${spec.datatype}, as in the contract` });
+  if (tensor.datatype !== spec.datatype)
+    faults.push({ file, field: `${field}.datatype`, got: tensor.datatype, expected: `${spec.datatype}, as in the contract` });
   if (tensor.shape.length !== spec.shape.length || tensor.shape.some((size, index) => size !== spec.shape[index])) {
     faults.push({ file, field: `${field}.shape`, got: `[${tensor.shape.join(', ')}]`, expected: `[${spec.shape.join(', ')}], as in the contract` });
   }

@@ -17,6 +17,7 @@ export interface Field {
   readonly kind: 'number' | 'integer' | 'boolean' | 'string' | 'image' | 'array' | 'object';
   /** May not be null or absent. */
   readonly required: boolean;
+  /** This bound and the three below are those of the items if the field is an array. */
   readonly minimum?: number;
   readonly maximum?: number;
   readonly exclusiveMinimum?: number;
@@ -88,7 +89,8 @@ const fieldOf = (entry: Property, fault: (field: string, got: string, expected: 
   }
   const { unit, acceptedUnits, timePart, timeZone, imputeValue } = customs.success ? customs.data : { acceptedUnits: {} };
   if ((timePart === undefined) !== (timeZone === undefined)) fault('customProperties', 'only one of them', 'timeZone and timePart together');
-  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, minLength, maxLength, pattern } = entry.logicalTypeOptions;
+  const { multipleOf, minLength, maxLength, pattern } = entry.logicalTypeOptions;
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = (entry.logicalType === 'array' ? entry.items : entry)?.logicalTypeOptions ?? {};
   if (pattern !== undefined && !isPattern(pattern)) fault('logicalTypeOptions.pattern', pattern, 'a regular expression');
   const validValues = entry.quality.find((rule) => rule.metric === 'invalidValues')?.arguments?.validValues;
   return {
@@ -97,7 +99,21 @@ const fieldOf = (entry: Property, fault: (field: string, got: string, expected: 
     required: entry.required,
     acceptedUnits,
     classification: entry.classification ?? 'internal',
-    ...defined({ minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, minLength, maxLength, pattern, validValues, unit, timePart, timeZone, imputeValue }),
+    ...defined({
+      minimum,
+      maximum,
+      exclusiveMinimum,
+      exclusiveMaximum,
+      multipleOf,
+      minLength,
+      maxLength,
+      pattern,
+      validValues,
+      unit,
+      timePart,
+      timeZone,
+      imputeValue,
+    }),
   };
 };
 
@@ -127,8 +143,10 @@ export const readContract = (file: string, document: unknown): { readonly contra
     const fields = entry.properties.map((one) => fieldOf(one, (field, got, expected) => fault(`${one.name}.${field}`, got, expected)));
     place(entry, fields, { ...collected, fault });
   }
-  if (collected.inputs.length === 0) faults.push({ file, field: 'schema', got: 'no input tensor', expected: 'at least one object with physicalType tensor and direction input' });
-  if (collected.outputs.length === 0) faults.push({ file, field: 'schema', got: 'no output tensor', expected: 'at least one object with physicalType tensor and direction output' });
+  if (collected.inputs.length === 0)
+    faults.push({ file, field: 'schema', got: 'no input tensor', expected: 'at least one object with physicalType tensor and direction input' });
+  if (collected.outputs.length === 0)
+    faults.push({ file, field: 'schema', got: 'no output tensor', expected: 'at least one object with physicalType tensor and direction output' });
   faults.push(...repeatedNames(file, collected));
   if (faults.length > 0) return { faults };
   return { contract: { id: parsed.data.id, version: parsed.data.version, ...collected }, faults };
@@ -154,14 +172,32 @@ const place = (entry: SchemaObject, fields: readonly Field[], { inputs, outputs,
     else {
       const spec = { name: entry.physicalName ?? entry.name, datatype: tensor.data.oipDatatype, shape: tensor.data.oipShape, fields };
       (direction === 'output' ? outputs : inputs).push(spec);
-      if (direction === 'input') for (const field of fields) checkImpute(field, fault);
+      if (direction === 'input') for (const field of fields) checkInputField(field, spec.datatype, fault);
     }
   }
+};
+
+const checkInputField = (field: Field, datatype: Datatype, fault: Collected['fault']): void => {
+  checkImpute(field, fault);
+  const isText = field.kind === 'string' || field.kind === 'image';
+  if (field.kind === 'array' || field.kind === 'object')
+    fault(`${field.name}.logicalType`, field.kind, 'number, integer, boolean or string: one value a field');
+  else if (datatype === 'BYTES' && !isText) fault(`${field.name}.logicalType`, field.kind, 'string, since the tensor is BYTES');
+  if (field.imputeValue !== undefined && !fits(field.imputeValue, datatype))
+    fault(`${field.name}.imputeValue`, String(field.imputeValue), `a value that ${datatype} can hold`);
 };
 
 const checkImpute = (field: Field, fault: Collected['fault']): void => {
   if (!field.required && field.imputeValue === undefined) fault(`${field.name}.required`, 'false without imputeValue', 'an imputeValue, or required: true');
   if (field.required && field.imputeValue !== undefined) fault(`${field.name}.imputeValue`, String(field.imputeValue), 'none, since the field is required');
+};
+
+/** Whether a number enters a tensor as a finite number, and a whole one if the tensor has only whole ones. */
+const fits = (value: number, datatype: Datatype): boolean => {
+  if (datatype === 'FP32') return Number.isFinite(Math.fround(value));
+  if (datatype === 'INT32') return (value | 0) === value;
+  if (datatype === 'INT64') return Number.isSafeInteger(value);
+  return datatype !== 'BOOL' || value === 0 || value === 1;
 };
 
 const repeatedNames = (file: string, { inputs, outputs, passThrough, derived }: Omit<Collected, 'fault'>): readonly Fault[] => {

@@ -19,9 +19,12 @@ export interface Difference {
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** As JSON, but for NaN and Infinity, which it would call null. */
+const shown = (value: unknown): string => (typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'nothing'));
+
 /** Numbers may differ by the absolute tolerance; NaN never agrees; everything else must be equal, keys included. */
 const compare = (pointer: string, got: unknown, expected: unknown, tolerance: number): readonly Difference[] => {
-  const differs: readonly Difference[] = [{ pointer, got: JSON.stringify(got) ?? 'nothing', expected: JSON.stringify(expected) ?? 'nothing' }];
+  const differs: readonly Difference[] = [{ pointer, got: shown(got), expected: shown(expected) }];
   if (typeof got === 'number' && typeof expected === 'number') return Math.abs(got - expected) <= tolerance ? [] : differs;
   if (Array.isArray(got) && Array.isArray(expected)) {
     if (got.length !== expected.length) return differs;

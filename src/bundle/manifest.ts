@@ -4,9 +4,7 @@ import { z } from 'zod';
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hexadecimal characters');
 /** A name that stands in a path, a metric label and a host name alike. */
 export const modelName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected [a-z0-9][a-z0-9-]*');
-export const semver = z
-  .string()
-  .regex(/^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?$/, 'expected a semantic version like 1.4.0');
+export const semver = z.string().regex(/^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?$/, 'expected a semantic version like 1.4.0');
 /** A path inside the bundle: relative, forward slashes, no way out of the folder. */
 const bundlePath = z
   .string()
@@ -101,7 +99,9 @@ export const manifestSchema = z.strictObject({
     .default([]),
   monitoring: z.strictObject({
     drift: z
-      .array(z.strictObject({ field: z.string(), measure: z.enum(['kl', 'psi', 'ks']), above: z.number().positive(), lasting: duration, action: z.string().min(1) }))
+      .array(
+        z.strictObject({ field: z.string(), measure: z.enum(['kl', 'psi', 'ks']), above: z.number().positive(), lasting: duration, action: z.string().min(1) }),
+      )
       .default([]),
   }),
   runbook: z.strictObject({ file: bundlePath, onCall: z.string().min(1), escalation: z.array(z.string().min(1)).min(1) }),

@@ -3,6 +3,9 @@ import { authoritativeDefinitions, customProperties, sections, stableId, tags, t
 
 const count = z.int().min(0);
 
+/** Fields are looked up by name in rows as JSON gave them: a name that every object inherits would find something there. */
+const fieldName = text.min(1).refine((name) => !(name in {}), 'expected a name that no object has of itself');
+
 type LogicalType = 'string' | 'number' | 'integer' | 'boolean' | 'array' | 'object';
 
 const numericOptions = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf', 'format'];
@@ -41,7 +44,16 @@ const logicalTypeOptions = z.strictObject({
     .optional(),
 });
 
-const operators = ['mustBe', 'mustNotBe', 'mustBeGreaterThan', 'mustBeGreaterOrEqualTo', 'mustBeLessThan', 'mustBeLessOrEqualTo', 'mustBeBetween', 'mustNotBeBetween'] as const;
+const operators = [
+  'mustBe',
+  'mustNotBe',
+  'mustBeGreaterThan',
+  'mustBeGreaterOrEqualTo',
+  'mustBeLessThan',
+  'mustBeLessOrEqualTo',
+  'mustBeBetween',
+  'mustNotBeBetween',
+] as const;
 const between = z
   .array(z.number())
   .length(2)
@@ -92,10 +104,13 @@ type Input = Readonly<Record<string, unknown>>;
 const unknownKey = (context: Context, { value, path, key }: { readonly value: Input; readonly path: readonly string[]; readonly key: string }): void =>
   context.addIssue({ code: 'unrecognized_keys', keys: [key], path: [...path], input: value, message: 'no such key' });
 
-const missingKey = (context: Context, input: unknown, key: string): void => context.addIssue({ code: 'custom', path: [key], input, message: 'expected a value for this type of rule' });
+const missingKey = (context: Context, input: unknown, key: string): void =>
+  context.addIssue({ code: 'custom', path: [key], input, message: 'expected a value for this type of rule' });
 
 const quality = qualityRule.superRefine((rule, context) => {
-  const kinds = [...(rule.metric === undefined ? [] : (['library'] as const)), ...(rule.type === undefined || rule.type === 'text' ? [] : [rule.type])].map((type) => rulesOf[type]);
+  const kinds = [...(rule.metric === undefined ? [] : (['library'] as const)), ...(rule.type === undefined || rule.type === 'text' ? [] : [rule.type])].map(
+    (type) => rulesOf[type],
+  );
   const present = new Set(Object.keys(rule));
   const compares = kinds.some((kind) => kind.compares);
   const allowed = new Set<string>([...kinds.flatMap((kind) => [...kind.needs, ...kind.may]), ...(compares ? operators : [])]);
@@ -130,7 +145,10 @@ const value = {
 };
 
 /** The standard has options of its own for each logical type. */
-const optionsFit = ({ logicalType, logicalTypeOptions: options }: { readonly logicalType: LogicalType; readonly logicalTypeOptions: z.infer<typeof logicalTypeOptions> }, context: Context): void => {
+const optionsFit = (
+  { logicalType, logicalTypeOptions: options }: { readonly logicalType: LogicalType; readonly logicalTypeOptions: z.infer<typeof logicalTypeOptions> },
+  context: Context,
+): void => {
   for (const key of Object.keys(options)) if (!optionsOf[logicalType].includes(key)) unknownKey(context, { value: options, path: ['logicalTypeOptions'], key });
   const formats = formatsOf[logicalType];
   if (formats !== undefined && options.format !== undefined && !formats.includes(options.format)) {
@@ -139,12 +157,14 @@ const optionsFit = ({ logicalType, logicalTypeOptions: options }: { readonly log
 };
 
 /** What an array holds: a property whose name may be left out, and which may have properties of its own. */
-const items = z.strictObject({ ...value, name: text.optional(), classification: text.optional(), properties: z.array(z.lazy((): z.ZodType => property)).optional() }).superRefine(optionsFit);
+const items = z
+  .strictObject({ ...value, name: text.optional(), classification: text.optional(), properties: z.array(z.lazy((): z.ZodType => property)).optional() })
+  .superRefine(optionsFit);
 
 const property = z
   .strictObject({
     ...value,
-    name: text.min(1),
+    name: fieldName,
     classification: z.enum(['public', 'internal', 'confidential', 'restricted']).optional(),
     items: items.optional(),
   })

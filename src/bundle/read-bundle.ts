@@ -80,7 +80,7 @@ const parseYaml = (file: string, bytes: Buffer | undefined, faults: Fault[]): un
   try {
     return parse(bytes.toString('utf8'), { uniqueKeys: true });
   } catch (error) {
-    faults.push({ file, field: '(whole file)', got: error instanceof Error ? error.message.split('\n')[0] ?? '' : 'no YAML', expected: 'YAML' });
+    faults.push({ file, field: '(whole file)', got: error instanceof Error ? (error.message.split('\n')[0] ?? '') : 'no YAML', expected: 'YAML' });
     return undefined;
   }
 };
@@ -94,7 +94,8 @@ const parseManifest = (place: BundlePlace, files: Files, faults: Fault[]): Manif
     return null;
   }
   for (const field of ['model', 'version'] as const) {
-    if (parsed.data[field] !== place[field]) faults.push({ file: manifestFile, field, got: parsed.data[field], expected: `${place[field]}, the name of its folder` });
+    if (parsed.data[field] !== place[field])
+      faults.push({ file: manifestFile, field, got: parsed.data[field], expected: `${place[field]}, the name of its folder` });
   }
   return parsed.data;
 };
@@ -104,7 +105,15 @@ const checkArtifacts = (manifest: Manifest, files: Files): readonly Fault[] => {
   const listed = new Set(manifest.artifacts.map((artifact) => artifact.path));
   const wrong = manifest.artifacts.flatMap(({ path, sha256: expected }) => digestFault(path, files.get(path), expected));
   const unlisted = [...files.keys()].filter((name) => !listed.has(name) && name !== manifestFile && !outsideDigest.has(name));
-  return [...wrong, ...unlisted.map((file) => ({ file, field: '(whole file)', got: 'a file that the manifest does not list', expected: 'an entry under artifacts, or no file' }))];
+  return [
+    ...wrong,
+    ...unlisted.map((file) => ({
+      file,
+      field: '(whole file)',
+      got: 'a file that the manifest does not list',
+      expected: 'an entry under artifacts, or no file',
+    })),
+  ];
 };
 
 const digestFault = (file: string, bytes: Buffer | undefined, expected: string): readonly Fault[] => {
@@ -128,7 +137,13 @@ const readGolden = async (manifest: Manifest, place: BundlePlace, faults: Fault[
   const files: Files = await readFolder(place.goldenFolder).catch(() => new Map<string, Buffer>());
   const listed = new Set(manifest.golden.map((entry) => entry.file));
   for (const file of files.keys()) {
-    if (!listed.has(file)) faults.push({ file: `golden/${file}`, field: '(whole file)', got: 'a golden case that the manifest does not list', expected: 'an entry under golden, or no file' });
+    if (!listed.has(file))
+      faults.push({
+        file: `golden/${file}`,
+        field: '(whole file)',
+        got: 'a golden case that the manifest does not list',
+        expected: 'an entry under golden, or no file',
+      });
   }
   return manifest.golden.flatMap(({ file, sha256: expected }) => {
     const bytes = files.get(file);
@@ -141,14 +156,13 @@ const readGolden = async (manifest: Manifest, place: BundlePlace, faults: Fault[
   });
 };
 
-const labelsSchemaFault = (file: string): Fault => ({ file, field: '(whole file)', got: 'something else', expected: 'a JSON list of texts' });
-
 const readLabels = (manifest: Manifest, files: Files, faults: Fault[]): ReadonlyMap<string, readonly string[]> => {
   const paths = manifest.interface.outputs.flatMap(({ steps }) => steps.flatMap((step) => ('topK' in step ? [step.topK.labels] : [])));
   return new Map(
     paths.flatMap((path) => {
       const labels = parseLabels(files.get(path));
-      if (labels === null) faults.push(labelsSchemaFault(path));
+      if (labels === null)
+        faults.push({ file: path, field: '(whole file)', got: files.has(path) ? 'something else' : 'no such file', expected: 'a JSON list of texts' });
       return labels === null ? [] : [[path, labels] as const];
     }),
   );
@@ -163,6 +177,20 @@ const parseLabels = (bytes: Buffer | undefined): readonly string[] | null => {
   }
 };
 
+/** A class without a name, or a name without a class, means that the list is another model's. */
+const labelFaults = (manifest: Manifest, contract: ModelContract, labels: ReadonlyMap<string, readonly string[]>): readonly Fault[] =>
+  manifest.interface.outputs.flatMap(({ tensor, steps }) => {
+    const shape = contract.outputs.find((spec) => spec.name === tensor)?.shape;
+    return steps.flatMap((step) => {
+      const names = 'topK' in step ? labels.get(step.topK.labels) : undefined;
+      if (!('topK' in step) || shape === undefined || names === undefined) return [];
+      const width = shape.slice(1).reduce((product, size) => product * size, 1);
+      return names.length === width
+        ? []
+        : [{ file: step.topK.labels, field: '(whole file)', got: `${names.length} labels`, expected: `${width}, the width of ${tensor}` }];
+    });
+  });
+
 /** The root digest of the model signing specification: SHA-256 of the concatenated raw digests in the order of the names. */
 const digestOf = (files: Files): string => {
   const hash = createHash('sha256');
@@ -175,16 +203,17 @@ export const readBundle = async (place: BundlePlace): Promise<BundleReading> => 
   const faults: Fault[] = [];
   const files = await readFolder(place.folder);
   for (const entry of await oddEntries(place.folder)) faults.push({ file: entry, field: '(whole file)', got: 'no regular file', expected: 'a regular file' });
-  const manifest = parseManifest(place, files, faults);
-  if (manifest === null) return { bundle: null, faults };
-  faults.push(...checkArtifacts(manifest, files));
-  const golden = await readGolden(manifest, place, faults);
-  const labels = readLabels(manifest, files, faults);
   const document = parseYaml(contractFile, files.get(contractFile), faults);
   const reading = document === undefined ? { faults: [] } : readContract(contractFile, document);
   faults.push(...reading.faults);
   const modelBytes = files.get(modelFile);
   if (modelBytes === undefined) faults.push({ file: modelFile, field: '(whole file)', got: 'no such file', expected: 'the graph' });
+  const manifest = parseManifest(place, files, faults);
+  if (manifest === null) return { bundle: null, faults };
+  faults.push(...checkArtifacts(manifest, files));
+  const golden = await readGolden(manifest, place, faults);
+  const labels = readLabels(manifest, files, faults);
+  if (reading.contract !== undefined) faults.push(...labelFaults(manifest, reading.contract, labels));
   if (faults.length > 0 || modelBytes === undefined || reading.contract === undefined) return { bundle: null, faults };
   const { model, version } = place;
   return { bundle: { model, version, digest: digestOf(files), manifest, contract: reading.contract, golden, modelBytes, labels, place }, faults: [] };

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { startGateway } from '../main.ts';
 import { environmentName, readSettings, type SettingName, secretSettings, settingsSchema, SettingsError } from '../settings.ts';
-import { DataDirectoryInUseError } from '../store/sqlite-rollout-store.ts';
+import { DataDirectoryInUseError } from '../store/rollout-store.ts';
 import type { CliIo } from './io.ts';
 
 const optionOf = (name: SettingName): Option => {

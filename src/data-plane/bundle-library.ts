@@ -1,5 +1,5 @@
-import { findBundles } from '../bundle/find-bundles.ts';
 import type { Fault } from '../bundle/fault.ts';
+import { findBundles } from '../bundle/find-bundles.ts';
 import type { Bundle, BundlePlace } from '../bundle/read-bundle.ts';
 import { readBundle } from '../bundle/read-bundle.ts';
 import type { OpenedVersion } from './inference/open-version.ts';
@@ -37,7 +37,12 @@ export interface BundleLibraryDeps {
 const keyOf = (model: string, version: string): string => `${model}/${version}`;
 
 /** A folder that goes while it is read, or that may not be read. */
-const unreadable = (error: unknown): Fault => ({ file: '(bundle)', field: '(whole file)', got: error instanceof Error ? error.message : String(error), expected: 'a folder that can be read' });
+const unreadable = (error: unknown): Fault => ({
+  file: '(bundle)',
+  field: '(whole file)',
+  got: error instanceof Error ? error.message : String(error),
+  expected: 'a folder that can be read',
+});
 
 export const createBundleLibrary = ({ modelsDir, goldenDir, registry, open }: BundleLibraryDeps): BundleLibrary => {
   const reports = new Map<string, BundleReport>();
@@ -54,7 +59,14 @@ export const createBundleLibrary = ({ modelsDir, goldenDir, registry, open }: Bu
   const compareServed = (place: BundlePlace, read: Bundle | null, served: Bundle): readonly Fault[] => {
     if (read?.digest === served.digest) return [];
     const got = read === null ? 'files that do not hold' : `digest ${read.digest}`;
-    return [{ file: 'handoff.yaml', field: 'version', got: `${got} under the served version ${place.version}`, expected: `digest ${served.digest}, or a new version` }];
+    return [
+      {
+        file: 'handoff.yaml',
+        field: 'version',
+        got: `${got} under the served version ${place.version}`,
+        expected: `digest ${served.digest}, or a new version`,
+      },
+    ];
   };
 
   const takeNow = async (place: BundlePlace): Promise<BundleReport> => {
@@ -82,7 +94,7 @@ export const createBundleLibrary = ({ modelsDir, goldenDir, registry, open }: Bu
     places: () => findBundles({ modelsDir, goldenDir }),
     take,
     release: async (model, version) => {
-      await taking.get(keyOf(model, version));
+      await taking.get(keyOf(model, version))?.catch(() => undefined);
       reports.delete(keyOf(model, version));
       await registry.remove(model, version)?.close();
     },

@@ -1,4 +1,4 @@
-import type { RequestSpan } from '../telemetry/request-span.ts';
+import type { InferContext } from './infer-context.ts';
 import type { PredictionIds } from './observe/prediction-id.ts';
 import { ProblemError } from '../problem.ts';
 import { checkInputs } from './contract/check-inputs.ts';
@@ -21,17 +21,6 @@ export interface InferRequest {
   /** A pinned version, or null. */
   readonly version: string | null;
   readonly inputs: readonly unknown[];
-}
-
-/** What surrounds a request. */
-export interface InferContext {
-  /** The first value of a header, by lower-case name. */
-  readonly header: (name: string) => string | undefined;
-  /** Arrival on the monotonic clock, milliseconds. */
-  readonly arrivedMs: number;
-  /** What the caller allows from arrival on, milliseconds; null for the bundle's own deadline. */
-  readonly timeoutMs: number | null;
-  readonly span: RequestSpan;
 }
 
 export interface InferAnswer {

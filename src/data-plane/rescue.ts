@@ -1,10 +1,10 @@
+import type { RequestSpan } from '../telemetry/request-span.ts';
 import type { Row } from './contract/compile-contract.ts';
 import type { OutputRow } from './guards/compile-outputs.ts';
 import type { Prediction } from './inference/batcher.ts';
 import type { FailureReason } from './inference/inference-failure.ts';
 import { InferenceFailure } from './inference/inference-failure.ts';
 import type { ServingVersion } from './inference/serving-version.ts';
-import type { RequestSpan } from '../telemetry/request-span.ts';
 
 /** Why an attempt was worth nothing, by the version's own fault. */
 export type AttemptFailure = Exclude<FailureReason, 'invalid-input'>;

@@ -1,8 +1,9 @@
-import type { IncomingMessage } from 'node:http';
 import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
 import { ProblemError } from '../problem.ts';
 
-const tooLarge = (got: string, maxBytes: number): ProblemError => new ProblemError('request-too-large', `The body has ${got} bytes, at most ${maxBytes} are expected.`);
+const tooLarge = (got: string, maxBytes: number): ProblemError =>
+  new ProblemError('request-too-large', `The body has ${got} bytes, at most ${maxBytes} are expected.`);
 
 /**
  * Reads a whole body. What is too large is refused before it is read if its length is declared, and otherwise as soon as
@@ -35,8 +36,10 @@ export const isJson = (contentType: string | undefined): boolean => contentType 
 /** @throws ProblemError unsupported-media-type, malformed-request */
 export const parseJsonBody = (request: IncomingMessage, body: Buffer): unknown => {
   const { 'content-type': contentType, 'content-encoding': encoding } = request.headers;
-  if (!isJson(contentType)) throw new ProblemError('unsupported-media-type', `The content type is ${contentType ?? 'not given'}, application/json is expected.`);
-  if (encoding !== undefined && encoding !== 'identity') throw new ProblemError('unsupported-media-type', `The content encoding is ${encoding}, none is expected.`);
+  if (!isJson(contentType))
+    throw new ProblemError('unsupported-media-type', `The content type is ${contentType ?? 'not given'}, application/json is expected.`);
+  if (encoding !== undefined && encoding !== 'identity')
+    throw new ProblemError('unsupported-media-type', `The content encoding is ${encoding}, none is expected.`);
   if (!isUtf8(body)) throw new ProblemError('malformed-request', 'The body is not UTF-8.');
   try {
     return JSON.parse(body.toString('utf8'));

@@ -5,7 +5,8 @@ type Header = (name: string) => string | undefined;
 const grpcUnitsMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 };
 
 const milliseconds = (name: string, text: string): number => {
-  if (!/^\d{1,9}$/.test(text) || Number(text) < 1) throw new ProblemError('malformed-request', `${name}: got ${JSON.stringify(text)}, expected whole milliseconds of at least 1.`);
+  if (!/^\d{1,9}$/.test(text) || Number(text) < 1)
+    throw new ProblemError('malformed-request', `${name}: got ${JSON.stringify(text)}, expected whole milliseconds of at least 1.`);
   return Number(text);
 };
 
@@ -13,7 +14,8 @@ const milliseconds = (name: string, text: string): number => {
 const grpcTimeout = (text: string): number => {
   const match = /^(\d{1,8})([HMSmun])$/.exec(text);
   const unitMs = grpcUnitsMs[match?.[2] ?? ''];
-  if (match === null || unitMs === undefined) throw new ProblemError('malformed-request', `grpc-timeout: got ${JSON.stringify(text)}, expected at most 8 digits and one of H, M, S, m, u, n.`);
+  if (match === null || unitMs === undefined)
+    throw new ProblemError('malformed-request', `grpc-timeout: got ${JSON.stringify(text)}, expected at most 8 digits and one of H, M, S, m, u, n.`);
   return Number(match[1]) * unitMs;
 };
 

@@ -95,3 +95,14 @@ export interface RolloutStore {
   /** Finishes pending writes and releases the lock. Idempotent. */
   readonly close: () => Promise<void>;
 }
+
+/** The data directory belongs to a gateway that is still running. */
+export class DataDirectoryInUseError extends Error {
+  override readonly name = 'DataDirectoryInUseError';
+  readonly dataDir: string;
+
+  constructor(dataDir: string) {
+    super(`another gateway uses the data directory ${dataDir}`);
+    this.dataDir = dataDir;
+  }
+}

@@ -4,19 +4,8 @@
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import type { RolloutStore } from './rollout-store.ts';
+import { DataDirectoryInUseError, type RolloutStore } from './rollout-store.ts';
 import type { NumberedRequest, SqliteAnswers, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
-
-/** The data directory belongs to a gateway that is still running. */
-export class DataDirectoryInUseError extends Error {
-  override readonly name = 'DataDirectoryInUseError';
-  readonly dataDir: string;
-
-  constructor(dataDir: string) {
-    super(`another gateway uses the data directory ${dataDir}`);
-    this.dataDir = dataDir;
-  }
-}
 
 interface Waiter {
   readonly resolve: (answer: SqliteAnswers[keyof SqliteAnswers]) => void;

@@ -1,9 +1,6 @@
-import type { Violation } from '../../problem.ts';
+import { maxViolations, pointerToken, type Violation } from '../../problem.ts';
 import type { CompiledContract, Row } from './compile-contract.ts';
 import type { CompiledField } from './compile-field.ts';
-
-/** As many violations as one answer lists; the rest is counted in its detail. */
-export const maxViolations = 1_000;
 
 /** The contracts that one request is held against. */
 export interface ContractPair {
@@ -71,25 +68,25 @@ interface RowCheck {
 const checkRow = (row: Row, { contracts, pointer, add }: RowCheck): void => {
   for (const name of Object.keys(row)) {
     if (!contracts.known.has(name)) {
-      add({ feature: 'other', rule: 'unknown' }, { pointer: `${pointer}/${escapePointer(name)}`, detail: 'is an unknown field', got: 'a field that no version declares', expected: 'no such field' });
+      add(
+        { feature: 'other', rule: 'unknown' },
+        { pointer: `${pointer}/${pointerToken(name)}`, detail: 'is an unknown field', got: 'a field that no version declares', expected: 'no such field' },
+      );
     }
   }
   for (const field of contracts.baseline.fields) {
-    const value = Object.hasOwn(row, field.name) ? row[field.name] : undefined;
+    const value = row[field.name];
     if (!field.holds(value)) add({ feature: field.name, rule: value === undefined ? 'missing' : 'value' }, violationOf(field, value, pointer));
   }
 };
 
 const violationOf = (field: CompiledField, value: unknown, pointer: string): Violation => ({
-  pointer: `${pointer}/${escapePointer(field.name)}`,
+  pointer: `${pointer}/${pointerToken(field.name)}`,
   detail: value === undefined ? 'is missing' : value === null ? 'must not be null' : 'breaks the contract',
   got: kindOf(value),
   expected: field.expected,
   ...(field.field.unit === undefined ? {} : { unit: field.field.unit }),
 });
-
-/** A name as a token of an RFC 6901 pointer in its URI fragment form. */
-const escapePointer = (name: string): string => encodeURIComponent(name.replaceAll('~', '~0').replaceAll('/', '~1'));
 
 const shownLength = 60;
 
@@ -98,9 +95,14 @@ const kindOf = (value: unknown): string => {
   if (value === undefined) return 'nothing';
   if (typeof value === 'string') return value.length > shownLength ? `text of ${value.length} characters` : `text ${JSON.stringify(value)}`;
   if (Array.isArray(value)) return `a list of ${value.length}`;
-  if (typeof value === 'object' && value !== null) {
-    const text = JSON.stringify(value);
-    return text.length > shownLength ? 'an object' : text;
-  }
+  if (typeof value === 'object' && value !== null) return objectInWords(value);
   return String(value);
+};
+
+/** Flat objects are shown; one with others inside is not, since it may be deeper than can be written. */
+const objectInWords = (value: object): string => {
+  const entries = Object.values(value);
+  if (entries.length > 4 || entries.some((entry) => typeof entry === 'object' && entry !== null)) return 'an object';
+  const text = JSON.stringify(value);
+  return text.length > shownLength ? 'an object' : text;
 };

@@ -28,9 +28,7 @@ export interface CompiledContract {
 
 /** Compiles a contract together with the manifest's input steps (text categories). */
 export const compileContract = (contract: ModelContract, inputs: Manifest['interface']['inputs']): CompiledContract => {
-  const categories = new Map(
-    inputs.flatMap(({ steps }) => steps.flatMap((step) => ('encode' in step ? Object.entries(step.encode) : []))),
-  );
+  const categories = new Map(inputs.flatMap(({ steps }) => steps.flatMap((step) => ('encode' in step ? Object.entries(step.encode) : []))));
   const tensors = contract.inputs.map((spec) => ({
     spec,
     columns: spec.fields.map((field) => compileField(field, spec.datatype, categories.get(field.name))),

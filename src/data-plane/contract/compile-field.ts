@@ -30,15 +30,19 @@ const limits: Readonly<Record<Datatype, readonly [number, number]>> = {
 
 type Test = (value: number) => boolean;
 
-const multipleTolerance = 1e-9;
+/** Room for the rounding of decimal steps such as 0.01, which no double holds exactly: absolute for small quotients, two units in the last place for large ones. */
+const isMultiple = (value: number, step: number): boolean => {
+  const quotient = value / step;
+  return Math.abs(quotient - Math.round(quotient)) <= Math.max(1e-9, Math.abs(quotient) * 2 * Number.EPSILON);
+};
 
 const numberTests = (field: Field, datatype: Datatype): readonly Test[] => {
   const tests: Test[] = [];
   const { exclusiveMinimum, exclusiveMaximum, multipleOf, validValues } = field;
-  if (field.kind === 'integer' || datatype === 'INT32' || datatype === 'INT64') tests.push(Number.isInteger);
+  if (field.kind === 'integer' || datatype === 'INT32' || datatype === 'INT64') tests.push(Number.isSafeInteger); // beyond 2^53 the JSON text and the number differ
   if (exclusiveMinimum !== undefined) tests.push((value) => value > exclusiveMinimum);
   if (exclusiveMaximum !== undefined) tests.push((value) => value < exclusiveMaximum);
-  if (multipleOf !== undefined) tests.push((value) => Math.abs(value / multipleOf - Math.round(value / multipleOf)) < multipleTolerance);
+  if (multipleOf !== undefined) tests.push((value) => isMultiple(value, multipleOf));
   if (validValues !== undefined) {
     const domain = new Set<unknown>(validValues);
     tests.push((value) => domain.has(value));
@@ -64,8 +68,11 @@ const inDeclaredUnit = (quantity: object, factors: ReadonlyMap<string, number>):
   const { value, unit, ...others } = quantity as { value?: unknown; unit?: unknown };
   const factor = typeof unit === 'string' ? factors.get(unit) : undefined;
   if (typeof value !== 'number' || factor === undefined || Object.keys(others).length > 0) return Number.NaN;
-  return value * factor;
+  return withoutNoise(value * factor);
 };
+
+/** 35 cent are 0.35 EUR, not 0.35000000000000003: fifteen digits are what a decimal keeps in a double. */
+const withoutNoise = (value: number): number => Number(value.toPrecision(15));
 
 const compileNumber = (field: Field, datatype: Datatype): CompiledField => {
   const [lowest, highest] = limits[datatype];

@@ -1,7 +1,14 @@
 import type { TimePart } from '../../bundle/contract.ts';
 
 /** RFC 3339 with seconds and an offset: a time without an offset names no instant. */
-const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i;
+const rfc3339 = /^(\d{4}-\d{2}-(\d{2}))T([01]\d|2[0-3]):\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i;
+
+/** The instant in milliseconds, or NaN. `Date.parse` alone takes 30 February for 2 March. */
+const instantOf = (timestamp: string): number => {
+  const [, date, day] = rfc3339.exec(timestamp) ?? [];
+  if (date === undefined || new Date(`${date}T00:00:00Z`).getUTCDate() !== Number(day)) return Number.NaN;
+  return Date.parse(timestamp);
+};
 
 const isWeekend = new Set(['Sat', 'Sun']);
 
@@ -15,8 +22,7 @@ const isWeekend = new Set(['Sat', 'Sun']);
 export const createLocalTimeReader = (timeZone: string, part: TimePart): ((timestamp: string) => number) => {
   const format = new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', hourCycle: 'h23', weekday: 'short' });
   return (timestamp) => {
-    if (!rfc3339.test(timestamp)) return Number.NaN;
-    const instant = Date.parse(timestamp);
+    const instant = instantOf(timestamp);
     if (Number.isNaN(instant)) return Number.NaN;
     const parts = Object.fromEntries(format.formatToParts(instant).map(({ type, value }) => [type, value]));
     const hour = Number(parts['hour']);

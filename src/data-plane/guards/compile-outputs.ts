@@ -1,4 +1,4 @@
-import type { Field, ModelContract, TensorSpec } from '../../bundle/contract.ts';
+import type { Datatype, Field, ModelContract, TensorSpec } from '../../bundle/contract.ts';
 import type { Manifest, OutputStep } from '../../bundle/manifest.ts';
 import type { Row } from '../contract/compile-contract.ts';
 import type { Tensor, Tensors } from '../contract/tensor.ts';
@@ -7,7 +7,9 @@ import type { Tensor, Tensors } from '../contract/tensor.ts';
 export type OutputRow = Record<string, unknown>;
 
 /** An answer's rows, or why the model's output is rejected. */
-export type GuardedOutputs = { readonly ok: true; readonly rows: readonly OutputRow[]; readonly abstained: number } | { readonly ok: false; readonly breach: string };
+export type GuardedOutputs =
+  | { readonly ok: true; readonly rows: readonly OutputRow[]; readonly abstained: number }
+  | { readonly ok: false; readonly breach: string };
 
 /** What the guard sees of one request: its rows, the output tensors of just these rows, and the images' mean luma (0-255), if any. */
 export interface GuardInput {
@@ -20,7 +22,9 @@ export type GuardOutputs = (input: GuardInput) => GuardedOutputs;
 
 /** float32 holds 7.2 decimal digits; more would print noise such as 0.10000000149011612. */
 const significantDigits = 7;
-const round = (value: number): number => (Number.isInteger(value) ? value : Number(value.toPrecision(significantDigits)));
+const roundFloat32 = (value: number): number => (Number.isInteger(value) ? value : Number(value.toPrecision(significantDigits)));
+const rounding = (datatype: Datatype): Round => (datatype === 'FP32' ? roundFloat32 : (value) => value);
+type Round = (value: number) => number;
 
 interface RowContext {
   readonly values: readonly number[];
@@ -34,14 +38,17 @@ interface CompiledOutput {
   readonly spec: TensorSpec;
   /** Values a row, product of the dimensions after the first. */
   readonly width: number;
+  readonly round: Round;
   readonly transform: (values: number[]) => number[];
   readonly fields: readonly Field[];
   readonly steps: readonly CompiledStep[];
 }
 
+// Not Math.max(...values): a tensor may be wider than a call has room for arguments.
+const largestOf = (values: readonly number[]): number => values.reduce((largest, value) => Math.max(largest, value), Number.NEGATIVE_INFINITY);
 const sigmoid = (values: number[]): number[] => values.map((value) => 1 / (1 + Math.exp(-value)));
 const softmax = (values: number[]): number[] => {
-  const largest = Math.max(...values);
+  const largest = largestOf(values);
   const exponentials = values.map((value) => Math.exp(value - largest));
   const sum = exponentials.reduce((total, value) => total + value, 0);
   return exponentials.map((value) => value / sum);
@@ -60,7 +67,7 @@ const topIndexes = (values: readonly number[], k: number): readonly number[] => 
   return best;
 };
 
-const compileStep = (step: OutputStep, labels: readonly string[]): CompiledStep | null => {
+const compileStep = (step: OutputStep, { labels, round }: { readonly labels: readonly string[]; readonly round: Round }): CompiledStep | null => {
   if ('topK' in step) {
     const { k, output } = step.topK;
     return ({ values, row }) => {
@@ -78,27 +85,30 @@ const compileStep = (step: OutputStep, labels: readonly string[]): CompiledStep 
     const { below, brightnessBelow, output } = step.abstain;
     return ({ values, luma, row }) => {
       const dark = brightnessBelow !== undefined && luma !== null && luma < brightnessBelow;
-      row[output] = dark || (below !== undefined && round(Math.max(...values)) < below);
+      row[output] = dark || (below !== undefined && round(largestOf(values)) < below);
     };
   }
   return null;
 };
 
 const compileOutput = (spec: TensorSpec, steps: readonly OutputStep[], labels: readonly string[]): CompiledOutput => {
+  const round = rounding(spec.datatype);
   const transforms = steps.flatMap((step) => ('sigmoid' in step ? [sigmoid] : 'softmax' in step ? [softmax] : []));
   return {
     spec,
     width: spec.shape.slice(1).reduce((product, size) => product * size, 1),
     transform: (values) => transforms.reduce((result, transform) => transform(result), values),
+    round,
     // A class vector that `topK` reads is not repeated in the answer.
     fields: steps.some((step) => 'topK' in step) ? [] : spec.fields,
-    steps: steps.flatMap((step) => compileStep(step, labels) ?? []),
+    steps: steps.flatMap((step) => compileStep(step, { labels, round }) ?? []),
   };
 };
 
 const shapeBreach = ({ spec, width }: CompiledOutput, tensor: Tensor | undefined, rows: number): string | null => {
   if (tensor === undefined) return `output ${spec.name} is missing`;
-  if (tensor.shape[0] !== rows || tensor.data.length !== rows * width) return `output ${spec.name}: got shape [${tensor.shape.join(', ')}], expected [${[rows, ...spec.shape.slice(1)].join(', ')}]`;
+  if (tensor.shape[0] !== rows || tensor.data.length !== rows * width)
+    return `output ${spec.name}: got shape [${tensor.shape.join(', ')}], expected [${[rows, ...spec.shape.slice(1)].join(', ')}]`;
   return null;
 };
 
@@ -107,13 +117,21 @@ const rangeBreach = (spec: TensorSpec, values: readonly number[]): string | null
     const value = values[index] ?? Number.NaN;
     const field = spec.fields[index] ?? spec.fields[0];
     if (!Number.isFinite(value)) return `output ${field?.name ?? spec.name}: got ${value}, expected a finite number`;
-    if (value < (field?.minimum ?? value)) return `output ${field?.name}: got ${value}, expected at least ${field?.minimum}`;
-    if (value > (field?.maximum ?? value)) return `output ${field?.name}: got ${value}, expected at most ${field?.maximum}`;
+    const bound = field === undefined ? null : brokenBound(field, value);
+    if (bound !== null) return `output ${field?.name}: got ${value}, expected ${bound}`;
   }
   return null;
 };
 
-const putFields = ({ spec, fields }: CompiledOutput, values: readonly number[], row: OutputRow): void => {
+const brokenBound = ({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Field, value: number): string | null => {
+  if (minimum !== undefined && value < minimum) return `at least ${minimum}`;
+  if (maximum !== undefined && value > maximum) return `at most ${maximum}`;
+  if (exclusiveMinimum !== undefined && value <= exclusiveMinimum) return `above ${exclusiveMinimum}`;
+  if (exclusiveMaximum !== undefined && value >= exclusiveMaximum) return `below ${exclusiveMaximum}`;
+  return null;
+};
+
+const putFields = ({ spec, fields, round }: CompiledOutput, values: readonly number[], row: OutputRow): void => {
   const [first] = fields;
   if (first?.kind === 'array') row[first.name] = values.map(round);
   else {

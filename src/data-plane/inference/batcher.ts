@@ -225,7 +225,12 @@ const runOnce = async (deps: BatcherDeps, batch: readonly Queued[]): Promise<rea
   let start = 0;
   return batch.map((item) => {
     const end = start + item.rows.length;
-    const prediction = { ...slice(result, { start, end, rows: rows.length }), queueMs: startedMs - item.enqueuedMs, computeMs: result.computeMs, batchRows: rows.length };
+    const prediction = {
+      ...slice(result, { start, end, rows: rows.length }),
+      queueMs: startedMs - item.enqueuedMs,
+      computeMs: result.computeMs,
+      batchRows: rows.length,
+    };
     start = end;
     return prediction;
   });

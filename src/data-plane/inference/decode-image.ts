@@ -15,8 +15,14 @@ sharp.cache(false);
 sharp.block({ operation: ['VipsForeignLoad'] });
 sharp.unblock({ operation: ['VipsForeignLoadJpegBuffer', 'VipsForeignLoadPngBuffer', 'VipsForeignLoadWebpBuffer'] });
 
-const invalid = (pipeline: ImagePipeline, got: string, expected: string, cause?: unknown): InferenceFailure =>
-  new InferenceFailure('invalid-input', 'the image cannot be read', { cause, invalid: { row: 0, field: pipeline.field, got, expected } });
+interface Unreadable {
+  readonly got: string;
+  readonly expected: string;
+  readonly cause?: unknown;
+}
+
+const invalid = ({ field }: ImagePipeline, { got, expected, cause }: Unreadable): InferenceFailure =>
+  new InferenceFailure('invalid-input', 'the image cannot be read', { cause, invalid: { row: 0, field, got, expected } });
 
 const bytesOf = (base64: string, pipeline: ImagePipeline): Buffer => {
   const bytes = Buffer.from(base64, 'base64');
@@ -24,7 +30,7 @@ const bytesOf = (base64: string, pipeline: ImagePipeline): Buffer => {
   // Node skips what is no base64, so only the length tells; it also reads the alphabet of base64url.
   const isUrlSafe = base64.includes('-') || base64.includes('_');
   if (isUrlSafe || base64.length % 4 !== 0 || bytes.length !== (base64.length / 4) * 3 - padding || bytes.length === 0) {
-    throw invalid(pipeline, `${base64.length} characters that are not base64`, 'standard base64 with padding (RFC 4648, section 4)');
+    throw invalid(pipeline, { got: `${base64.length} characters that are not base64`, expected: 'standard base64 with padding (RFC 4648, section 4)' });
   }
   return bytes;
 };
@@ -58,11 +64,11 @@ const readHeader = async (bytes: Buffer, pipeline: ImagePipeline): Promise<{ rea
   const metadata = await sharp(bytes, { limitInputPixels: false })
     .metadata()
     .catch((cause: unknown) => {
-      throw invalid(pipeline, `${bytes.length} bytes that are no such image`, expected, cause);
+      throw invalid(pipeline, { got: `${bytes.length} bytes that are no such image`, expected, cause });
     });
   const { width, height, format } = metadata;
-  if (!pipeline.formats.includes(format)) throw invalid(pipeline, `an image of format ${format}`, expected);
-  if (width * height > pipeline.maxPixels) throw invalid(pipeline, `${width} x ${height} pixels`, expected);
+  if (!pipeline.formats.includes(format)) throw invalid(pipeline, { got: `an image of format ${format}`, expected });
+  if (width * height > pipeline.maxPixels) throw invalid(pipeline, { got: `${width} x ${height} pixels`, expected });
   return { width, height };
 };
 
@@ -83,7 +89,7 @@ export const decodeImage = async (base64: string, pipeline: ImagePipeline): Prom
     .raw()
     .toBuffer()
     .catch((cause: unknown) => {
-      throw invalid(pipeline, 'an image that is truncated or damaged', 'a complete image', cause);
+      throw invalid(pipeline, { got: 'an image that is truncated or damaged', expected: 'a complete image', cause });
     });
   return toPlanes(rgb, pipeline);
 };

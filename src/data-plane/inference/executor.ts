@@ -26,7 +26,9 @@ const decodeRow = async (base64: string, row: number, pipeline: ImagePipeline): 
   const { decodeImage } = await import('./decode-image.ts');
   return decodeImage(base64, pipeline).catch((error: unknown) => {
     const failure = InferenceFailure.from(error);
-    throw failure.invalid === null ? failure : new InferenceFailure('invalid-input', failure.message, { cause: failure.cause, invalid: { ...failure.invalid, row } });
+    throw failure.invalid === null
+      ? failure
+      : new InferenceFailure('invalid-input', failure.message, { cause: failure.cause, invalid: { ...failure.invalid, row } });
   });
 };
 
@@ -37,7 +39,10 @@ const imageTensor = async (texts: readonly string[], pipeline: ImagePipeline): P
   images.forEach((image, row) => {
     data.set(image.pixels, row * width);
   });
-  return { tensor: { datatype: 'FP32', shape: [images.length, 3, pipeline.size, pipeline.size], data }, luma: Float32Array.from(images, (image) => image.luma) };
+  return {
+    tensor: { datatype: 'FP32', shape: [images.length, 3, pipeline.size, pipeline.size], data },
+    luma: Float32Array.from(images, (image) => image.luma),
+  };
 };
 
 /** Joins a graph with the image pipeline that feeds it, if it has one. */

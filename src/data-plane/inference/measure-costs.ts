@@ -21,7 +21,10 @@ export interface MeasuredCosts {
 }
 
 /** Times runs of growing size over the golden rows, in the placement itself: milliseconds of compute, median of a few. */
-export const measureCosts = async (bundle: Bundle, { contract, placement }: { readonly contract: CompiledContract; readonly placement: Placement }): Promise<MeasuredCosts> => {
+export const measureCosts = async (
+  bundle: Bundle,
+  { contract, placement }: { readonly contract: CompiledContract; readonly placement: Placement },
+): Promise<MeasuredCosts> => {
   const samples = bundle.golden.flatMap(({ golden }) => golden.request.inputs);
   const costs: RunCost[] = [];
   for (const rows of sizesUpTo(bundle.manifest.budgets.maxBatchRows)) {

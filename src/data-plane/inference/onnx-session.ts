@@ -26,7 +26,10 @@ export interface OnnxSession {
 }
 
 const datatypeOf: Readonly<Record<string, Datatype>> = { float32: 'FP32', float64: 'FP64', int32: 'INT32', int64: 'INT64', bool: 'BOOL', string: 'BYTES' };
-const ortTypeOf = { FP32: 'float32', FP64: 'float64', INT32: 'int32', INT64: 'int64', BOOL: 'bool', BYTES: 'string' } as const satisfies Record<Datatype, string>;
+const ortTypeOf = { FP32: 'float32', FP64: 'float64', INT32: 'int32', INT64: 'int64', BOOL: 'bool', BYTES: 'string' } as const satisfies Record<
+  Datatype,
+  string
+>;
 
 const graphTensor = (meta: ort.InferenceSession.ValueMetadata): GraphTensor =>
   meta.isTensor

@@ -97,15 +97,23 @@ export const startWorker = (deps: WorkerDeps): Promise<WorkerProcess> =>
       else if (message.kind === 'loaded') {
         work.loading = false;
         resolveStart({ pid: child.pid ?? 0, signature: message.signature, run: createRun(deps, work), ended, kill: () => kill(work, 'closed') });
-      } else if (message.kind === 'failed' && message.id === null) {
-        work.refused = new InferenceFailure('error', message.message);
-        kill(work, 'load-failed');
-      } else {
-        work.begunMs = deps.monotonicMs();
-        settleRun(work.running, message);
-      }
+      } else receive(deps, work, message);
     });
   });
+
+const receive = ({ monotonicMs }: WorkerDeps, work: Work, message: Extract<FromWorker, { kind: 'done' | 'failed' }>): void => {
+  if (message.kind === 'failed' && message.id === null) {
+    work.refused = new InferenceFailure(message.reason, message.message);
+    kill(work, 'load-failed');
+    return;
+  }
+  work.begunMs = monotonicMs();
+  const id = message.id ?? -1;
+  const run = work.running.get(id);
+  work.running.delete(id);
+  if (message.kind === 'done') run?.resolve(message.result);
+  else run?.reject(new InferenceFailure(message.reason, message.message, message.invalid === null ? {} : { invalid: message.invalid }));
+};
 
 const kill = (work: Work, reason: WorkerEnd): void => {
   work.end ??= reason;
@@ -142,14 +150,6 @@ const createRun = ({ monotonicMs }: WorkerDeps, work: Work): WorkerProcess['run'
 /** A send to a process that is just ending fails; its `exit` then settles the run. */
 const post = (child: ChildProcess, message: ToWorker): void => {
   child.send(message, () => undefined);
-};
-
-const settleRun = (running: Map<number, Running>, message: FromWorker): void => {
-  if (message.kind !== 'done' && message.kind !== 'failed') return;
-  const run = running.get(message.id ?? -1);
-  running.delete(message.id ?? -1);
-  if (message.kind === 'done') run?.resolve(message.result);
-  else run?.reject(new InferenceFailure(message.reason, message.message, message.invalid === null ? {} : { invalid: message.invalid }));
 };
 
 const watchWork = async ({ maxRunMs, maxLoadMs, maxMemoryMiB, monotonicMs }: WorkerDeps, work: Work): Promise<void> => {

@@ -2,7 +2,7 @@ import type { ProblemError } from '../../problem.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { ArmLabel, ArmRecorder, Metrics, RequestResult, RescueReason } from '../../telemetry/metrics.ts';
 import type { BrokenRule } from '../contract/check-inputs.ts';
-import type { InferContext } from '../infer.ts';
+import type { InferContext } from '../infer-context.ts';
 import type { ServingVersion } from '../inference/serving-version.ts';
 import type { ServingModel } from '../registry.ts';
 import type { Answer, AttemptFailure } from '../rescue.ts';
@@ -80,7 +80,8 @@ export const createObserver = (deps: ObserverDeps): Observer => {
   };
   const record = (version: ServingVersion, assignment: Assignment, result: RequestResult, arrivedMs: number): void =>
     recorderOf(version, assignment.arm ?? 'none').request(result, (deps.monotonicMs() - arrivedMs) / 1_000);
-  const unassigned = (model: ServingModel, result: RequestResult): void => deps.metrics.forArm({ model: model.name, version: 'none', arm: 'none' }).request(result, 0);
+  const unassigned = (model: ServingModel, result: RequestResult): void =>
+    deps.metrics.forArm({ model: model.name, version: 'none', arm: 'none' }).request(result, 0);
   const perModel = (model: ServingModel) => deps.metrics.forModel({ model: model.name, features: model.known });
 
   return {
@@ -93,7 +94,10 @@ export const createObserver = (deps: ObserverDeps): Observer => {
     rescued: ({ model, version, error, context }, reason) => {
       const { version: name } = version.bundle;
       deps.metrics.forVersion({ model: model.name, version: name }).rescued(rescueReasonOf[reason]);
-      deps.log.info({ trace_id: context.span.traceId, model: model.name, version: name, reason, err: error }, 'rescued: the baseline answers for the candidate');
+      deps.log.info(
+        { trace_id: context.span.traceId, model: model.name, version: name, reason, err: error },
+        'rescued: the baseline answers for the candidate',
+      );
     },
     failed: ({ model, version, assignment, failure, context }, problem) => {
       if (failure === null) unassigned(model, 'client_error');

@@ -15,7 +15,10 @@ export interface RoutingExplanation {
 }
 
 /** What the request path would do with this key now. @throws ProblemError model-not-found, model-not-ready */
-export const explainRouting = (traffic: TrafficAssignment | undefined, { model, key }: { readonly model: string; readonly key: string }): RoutingExplanation => {
+export const explainRouting = (
+  traffic: TrafficAssignment | undefined,
+  { model, key }: { readonly model: string; readonly key: string },
+): RoutingExplanation => {
   if (traffic === undefined) throw new ProblemError('model-not-found', `No model ${JSON.stringify(model)} is served.`);
   if (traffic.baseline === null) throw new ProblemError('model-not-ready', `Model ${model} has no serving baseline.`);
   const { rollout, epoch } = traffic;

@@ -1,5 +1,5 @@
+import { ProblemError, pointerToken } from '../../problem.ts';
 import type { CohortRule, RoutingKeyRule } from '../../store/rollout-store.ts';
-import { ProblemError } from '../../problem.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 type Header = (name: string) => string | undefined;
@@ -29,7 +29,12 @@ const fieldOf = (field: string, rows: readonly Row[]): string | null => {
   const key = asText(rows[0]?.[field]);
   const other = rows.findIndex((row) => asText(row[field]) !== key);
   if (other !== -1) {
-    const violation = { pointer: `#/inputs/${other}/${field}`, detail: 'differs from the first row', got: 'another value', expected: `the same ${field} in every row, since it is the routing key` };
+    const violation = {
+      pointer: `#/inputs/${other}/${pointerToken(field)}`,
+      detail: 'differs from the first row',
+      got: 'another value',
+      expected: `the same ${field} in every row, since it is the routing key`,
+    };
     throw new ProblemError('contract-violation', `All rows of a request must have the same ${field}.`, { errors: [violation] });
   }
   return key;

@@ -18,7 +18,7 @@ const maxReasonCharacters = 500;
 const reasonText = `text of 1 to ${maxReasonCharacters} characters`;
 
 /** The body of `PUT /rollouts/{model}/weight`. */
-const setWeightBody = z.strictObject(
+export const setWeightBody = z.strictObject(
   { weight: weightPercent, reason: z.string(reasonText).trim().min(1, reasonText).max(maxReasonCharacters, reasonText) },
   { error: (issue) => (issue.code === 'invalid_type' ? 'an object with weight and reason' : undefined) },
 );

@@ -1,0 +1,186 @@
+import { z } from 'zod';
+import { createDocument, type ZodOpenApiPathsObject, type ZodOpenApiResponsesObject } from 'zod-openapi';
+import { type ProblemType, problems } from '../problem.ts';
+import { phases } from '../store/rollout-store.ts';
+import { setWeightBody } from './routes/rollout-routes.ts';
+
+/*
+ * The API document is made from these schemas. Requests to the hot endpoint are checked by hand for speed; a test holds
+ * that check and this schema against each other.
+ */
+
+const row = z.record(z.string(), z.unknown()).meta({ description: "One row: named fields as the model's data contract declares them." });
+
+/** `POST /infer`. */
+export const inferRequestSchema = z
+  .strictObject({
+    model: z.string().meta({ example: 'card-fraud' }),
+    version: z.string().optional().meta({ description: 'Pins a version; the answer then has no arm.' }),
+    id: z.string().max(128).optional().meta({ description: "The caller's own name for the request; echoed." }),
+    inputs: z.array(row).min(1),
+  })
+  .meta({ id: 'InferRequest' });
+
+const inferResponse = z
+  .object({
+    id: z.string().optional(),
+    prediction_id: z.string().meta({ description: 'Signed by the gateway; an outcome refers to it later.' }),
+    model: z.string(),
+    version: z.string().meta({ description: 'The version that answered.' }),
+    arm: z.enum(['baseline', 'candidate']).nullable().meta({ description: 'What the request was assigned to; null for a pinned version.' }),
+    rescued: z.boolean().meta({ description: 'The baseline answered because the candidate failed.' }),
+    outputs: z.array(z.record(z.string(), z.unknown())),
+  })
+  .meta({ id: 'InferResponse' });
+
+const problem = z
+  .object({
+    type: z.enum(Object.keys(problems).map((type) => `/problems/${type}`) as [string, ...string[]]),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string().meta({ description: 'The request id.' }),
+    traceId: z.string().optional(),
+    errors: z.array(z.object({ pointer: z.string(), detail: z.string(), got: z.string(), expected: z.string(), unit: z.string().optional() })).optional(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457 problem details.' });
+
+const rolloutState = z
+  .object({
+    model: z.string(),
+    rollout: z.string(),
+    attempt: z.int(),
+    phase: z.enum(phases),
+    baseline: z.string(),
+    candidate: z.string(),
+    weight: z.number(),
+    effective_weight: z.number(),
+    step: z.int(),
+    epoch: z.int(),
+    revision: z.int(),
+    reason: z.string(),
+    evidence: z.null(),
+    ineligible_share: z.null(),
+    next: z.null(),
+    guardrails: z.array(z.unknown()),
+  })
+  .meta({ id: 'RolloutState' });
+
+const anyJson = z.record(z.string(), z.unknown());
+
+const failures = (...types: readonly ProblemType[]): ZodOpenApiResponsesObject => {
+  const byStatus = Map.groupBy(types, (type) => problems[type].status);
+  return Object.fromEntries(
+    [...byStatus].map(([status, group]) => [
+      `${status}`,
+      { description: group.map((type) => problems[type].title).join('; '), content: { 'application/problem+json': { schema: problem } } },
+    ]),
+  );
+};
+
+const ok = (schema: z.ZodType, description: string): ZodOpenApiResponsesObject => ({ '200': { description, content: { 'application/json': { schema } } } });
+
+const model = z.object({ model: z.string() });
+const guarded = ['unauthenticated', 'forbidden', 'internal'] as const;
+
+const dataPaths: ZodOpenApiPathsObject = {
+  '/infer': {
+    post: {
+      summary: 'Predictions for one or more rows',
+      requestParams: {
+        header: z.object({
+          'x-request-id': z.string().optional(),
+          'x-request-timeout-ms': z.int().min(1).optional(),
+          traceparent: z.string().optional(),
+        }),
+      },
+      requestBody: { required: true, content: { 'application/json': { schema: inferRequestSchema } } },
+      responses: {
+        ...ok(inferResponse, 'The predictions, a row for a row.'),
+        ...failures(
+          'malformed-request',
+          'contract-violation',
+          'unauthenticated',
+          'forbidden',
+          'model-not-found',
+          'version-not-found',
+          'request-too-large',
+          'unsupported-media-type',
+          'inference-failed',
+          'internal',
+          'output-rejected',
+          'model-not-ready',
+          'circuit-open',
+          'overloaded',
+          'deadline-exceeded',
+        ),
+      },
+    },
+  },
+  '/health/live': { get: { summary: 'Whether the process answers', responses: ok(anyJson, 'It does.') } },
+  '/health/ready': {
+    get: { summary: 'Whether every model has a serving baseline', responses: { ...ok(anyJson, 'Every model has.'), ...failures('model-not-ready') } },
+  },
+};
+
+const adminPaths: ZodOpenApiPathsObject = {
+  '/rollouts': { get: { summary: 'All rollouts', responses: { ...ok(z.object({ rollouts: z.array(rolloutState) }), 'Their states.'), ...failures(...guarded) } } },
+  '/rollouts/{model}': {
+    get: { summary: 'One rollout', requestParams: { path: model }, responses: { ...ok(rolloutState, 'Its state; ETag is its revision.'), ...failures('model-not-found', 'not-found', ...guarded) } },
+  },
+  '/rollouts/{model}/weight': {
+    put: {
+      summary: 'Set the canary weight',
+      requestParams: { path: model, header: z.object({ 'if-match': z.string().optional() }) },
+      requestBody: { required: true, content: { 'application/json': { schema: setWeightBody } } },
+      responses: {
+        ...ok(rolloutState, 'In force for the next request.'),
+        ...failures('malformed-request', 'model-not-found', 'not-found', 'rollout-conflict', 'request-too-large', 'unsupported-media-type', ...guarded),
+      },
+    },
+  },
+  '/rollouts/{model}/explain': {
+    get: {
+      summary: 'The arm of a routing key',
+      requestParams: { path: model, query: z.object({ key: z.string() }) },
+      responses: { ...ok(anyJson, 'Bucket, weight and arm.'), ...failures('malformed-request', 'model-not-found', 'model-not-ready', ...guarded) },
+    },
+  },
+  '/rollouts/{model}/ledger': {
+    get: {
+      summary: 'The decisions, newest first',
+      requestParams: { path: model, query: z.object({ limit: z.int().min(1).max(1_000).optional(), before: z.int().optional() }) },
+      responses: { ...ok(z.object({ entries: z.array(anyJson), next: z.int().nullable() }), 'A page.'), ...failures('malformed-request', 'model-not-found', ...guarded) },
+    },
+  },
+  '/models': { get: { summary: 'The bundles', responses: { ...ok(z.object({ models: z.array(anyJson) }), 'What serves and what was refused.'), ...failures(...guarded) } } },
+  '/models/{model}/{version}': {
+    get: {
+      summary: 'One bundle',
+      requestParams: { path: z.object({ model: z.string(), version: z.string() }) },
+      responses: { ...ok(anyJson, 'Contract, digest, placement, golden status.'), ...failures('model-not-found', 'version-not-found', ...guarded) },
+    },
+  },
+  '/models/rescan': {
+    post: { summary: 'Look for new bundles and plans now', responses: { ...ok(anyJson, 'What was accepted and what was refused, and why.'), ...failures('unsupported-media-type', ...guarded) } },
+  },
+};
+
+const tagged = (paths: ZodOpenApiPathsObject, tag: string): ZodOpenApiPathsObject =>
+  Object.fromEntries(
+    Object.entries(paths).map(([path, item]) => [path, Object.fromEntries(Object.entries(item).map(([method, operation]) => [method, { ...operation, tags: [tag] }]))]),
+  );
+
+/** The OpenAPI 3.1 document of both ports. */
+export const createOpenApiDocument = () =>
+  createDocument({
+    openapi: '3.1.1',
+    info: { title: 'Handoff', version: '0.1.0', description: 'Serves ONNX models from handoff bundles and rolls new versions out safely.', license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+    tags: [
+      { name: 'data', description: 'The data port, 8080 by default.' },
+      { name: 'admin', description: 'The admin port, 8081 by default.' },
+    ],
+    security: [{}, { key: [] }],
+    components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
+    paths: { ...tagged(dataPaths, 'data'), ...tagged(adminPaths, 'admin') },
+  });
