@@ -1,0 +1,58 @@
+import type { DisagreementCounts } from './disagreement-logs.ts';
+import type { LatencyEdge } from './latency-bucket.ts';
+import { addPairs, noPairs, type PairCounts } from './pair-counts.ts';
+import { mergeUnits, mergeValues, type UnitStratum, type ValueStratum } from './strata.ts';
+
+/** What was fixed at the start of a block from sealed history. Kept with the block, so that it can be replayed. */
+export interface GuardPins {
+  /** One a latency slot; absent while the history is too short. The counts of pairs are made with it. */
+  readonly latencyEdges?: readonly LatencyEdge[];
+  /** The baseline's rate that turns an absolute margin into the ratio of first events. */
+  readonly firstEventRate?: number;
+  /** How often the baseline differs from itself, a share. Absent: disagreement is silent. */
+  readonly noiseFloor?: number;
+}
+
+/** Disagreement counts with the pairs that are not finished. */
+export interface PendingDisagreement extends DisagreementCounts {
+  readonly pending: number;
+}
+
+/** The counts of one guard in one block (or, without pins, in the whole rollout). Absent means none. */
+export interface GuardCounts {
+  /** Requests without a key, and first requests of keys, per exact probability. */
+  readonly units?: readonly UnitStratum[];
+  readonly values?: readonly ValueStratum[];
+  /** First events of keys per weight in force; pending = keys whose first event may still be in a pending request. */
+  readonly firstEvents?: readonly UnitStratum[];
+  /** One a latency slot; one for errors and breaches. */
+  readonly pairs?: readonly PairCounts[];
+  readonly disagreement?: PendingDisagreement;
+  readonly pins?: GuardPins;
+}
+
+/** The counts of every guard in one block, by guard name. */
+export type BlockCounts = Readonly<Record<string, GuardCounts>>;
+
+const addPairLists = (a: readonly PairCounts[], b: readonly PairCounts[]): readonly PairCounts[] =>
+  Array.from({ length: Math.max(a.length, b.length) }, (_, slot) => addPairs(a[slot] ?? noPairs, b[slot] ?? noPairs));
+
+const noDisagreement: PendingDisagreement = { differ: 0, agree: 0, pending: 0 };
+
+const addDisagreement = (a: PendingDisagreement, b: PendingDisagreement): PendingDisagreement => ({
+  differ: a.differ + b.differ,
+  agree: a.agree + b.agree,
+  pending: a.pending + b.pending,
+});
+
+const concat = <T>(a: readonly T[] | undefined, b: readonly T[] | undefined): readonly T[] => [...(a ?? []), ...(b ?? [])];
+
+/** Adds the counts of blocks, seconds or replicas; the pins are those of `b`, the later one. */
+export const addCounts = (a: GuardCounts, b: GuardCounts): GuardCounts => ({
+  units: mergeUnits(concat(a.units, b.units)),
+  values: mergeValues(concat(a.values, b.values)),
+  firstEvents: mergeUnits(concat(a.firstEvents, b.firstEvents)),
+  pairs: addPairLists(a.pairs ?? [], b.pairs ?? []),
+  disagreement: addDisagreement(a.disagreement ?? noDisagreement, b.disagreement ?? noDisagreement),
+  ...(b.pins ? { pins: b.pins } : {}),
+});

@@ -1,0 +1,62 @@
+import { createKeyFilter, type KeyFilterSize, type KeyFilterState, seenKeysSize } from './key-filter.ts';
+import type { KeyHash } from './key-hash.ts';
+
+/*
+ * Sticky traffic: the unit of evidence is the first request of a key, and once more when a raised weight could have moved it. A request of a key
+ * that counted at weight w1 tells nothing new at w2 <= w1; at w2 > w1 it does when its draw u >= w1, for then its arm was not settled by w1.
+ * The highest weight held decides, not the last one: a weight lowered and raised again would otherwise count keys whose arm is known.
+ */
+
+/** One evidence request with a routing key: eligible, neither matched nor pinned. */
+export interface KeyedRequest {
+  readonly key: KeyHash;
+  /** The key's draw u, an unsigned 32-bit integer: candidate if it is below the threshold. */
+  readonly draw: number;
+  /** The weight in force as a threshold T, an integer from 0 to 2^32. */
+  readonly threshold: number;
+}
+
+/** The keys seen so far, to store. */
+export interface SeenKeysState {
+  readonly filter: KeyFilterState;
+  /** The thresholds with which keys were entered, ascending. */
+  readonly thresholds: readonly number[];
+}
+
+/** Which keyed requests count, and with which probability of the candidate. */
+export interface SeenKeys {
+  /**
+   * Looks the key up and enters it. To be called once per evidence request, in the order in which the leader receives them.
+   *
+   * @returns the exact probability w2, or (w2 - w1) / (1 - w1), with which the request went to the candidate; null when it does not count
+   */
+  count(request: KeyedRequest): number | null;
+  /** A copy to store in the transaction of the counts. */
+  state(): SeenKeysState;
+}
+
+const u32Range = 2 ** 32;
+
+/** Makes an empty filter of seen keys, or the one of a stored state. */
+export const createSeenKeys = (initial: KeyFilterSize | SeenKeysState = seenKeysSize): SeenKeys => {
+  const filter = createKeyFilter('filter' in initial ? initial.filter : initial);
+  const thresholds: number[] = 'filter' in initial ? [...initial.thresholds] : [];
+
+  const highestHeld = (key: KeyHash): number => thresholds.findLast((threshold) => filter.has(key, threshold)) ?? 0;
+
+  const enter = (key: KeyHash, threshold: number): void => {
+    if (!thresholds.includes(threshold)) thresholds.splice(thresholds.filter((known) => known < threshold).length, 0, threshold);
+    filter.enter(key, threshold);
+  };
+
+  return {
+    count: ({ key, draw, threshold }) => {
+      if (threshold <= 0 || !filter.takes(key)) return null;
+      const held = highestHeld(key);
+      if (threshold <= held || draw < held) return null;
+      enter(key, threshold);
+      return (threshold - held) / (u32Range - held);
+    },
+    state: () => ({ filter: filter.state(), thresholds: [...thresholds] }),
+  };
+};

@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import { blockOf, isSealed } from '../../../src/control-plane/analysis/blocks.ts';
+import { meanInterval, pairInterval } from '../../../src/control-plane/analysis/confidence-sequence.ts';
+import { disagreementLogs } from '../../../src/control-plane/analysis/disagreement-logs.ts';
+import { defaultGraceMs, isMature, labelCounts, maturedRate } from '../../../src/control-plane/analysis/matured-outcomes.ts';
+import { noPairs } from '../../../src/control-plane/analysis/pair-counts.ts';
+import { meanEffect, rateEffect } from '../../../src/control-plane/analysis/point-estimate.ts';
+import { pairsNeeded, requestsNeeded } from '../../../src/control-plane/analysis/requests-needed.ts';
+import { assessSampleRatio } from '../../../src/control-plane/analysis/sample-ratio.ts';
+import { arm, hypothesis, units } from './support.ts';
+
+const price = { betCount: 12, alpha: 0.01, weight: 1, firstMass: 0.5 };
+
+describe('the requests that a decision needs', () => {
+  const rollback = { hypothesis: hypothesis({ delta: 0.002 }), side: 1 as const };
+
+  it('are ln(K / (alpha w_g pi_1)) over mu^2 / (2 V)', () => {
+    const needed = requestsNeeded({ p0: 0.01, p1: 0.02, w: 0.1 }, rollback, price);
+    expect(needed).toBeCloseTo((Math.log(2400) * 2 * (0.02 / 0.1 + 0.01 / 0.9)) / 0.008 ** 2, 6);
+  });
+
+  it('are 1 to 2.5 times the reference medians', () => {
+    const ratio = (p1: number, w: number, median: number): number => Number(requestsNeeded({ p0: 0.01, p1, w }, rollback, price)) / median;
+    for (const [p1, w, median] of [
+      [0.015, 0.1, 204_000],
+      [0.015, 0.5, 74_000],
+      [0.02, 0.1, 34_000],
+    ] as const) {
+      expect(ratio(p1, w, median)).toBeGreaterThan(1);
+      expect(ratio(p1, w, median)).toBeLessThan(2.5);
+    }
+  });
+
+  it('are never enough when the effect is on the wrong side of the margin', () => {
+    expect(requestsNeeded({ p0: 0.01, p1: 0.012, w: 0.1 }, rollback, price)).toBe('never');
+    expect(requestsNeeded({ p0: 0.01, p1: 0.02, w: 0.1 }, { ...rollback, side: -1 }, price)).toBe('never');
+    expect(pairsNeeded({ mean: -0.1, meanSquare: 0.2 }, 1, price)).toBe('never');
+    expect(pairsNeeded({ mean: -0.1, meanSquare: 0.2 }, -1, price)).toBeGreaterThan(0);
+  });
+});
+
+describe('an outcome', () => {
+  const window = { windowMs: 7 * 86_400_000, graceMs: defaultGraceMs };
+
+  it('enters the evidence when window and grace have passed', () => {
+    expect(isMature(0, 8 * 86_400_000 - 1, window)).toBe(false);
+    expect(isMature(0, 8 * 86_400_000, window)).toBe(true);
+  });
+
+  it('counts when observed in the window and arrived before maturity', () => {
+    const label = { assignedMs: 1000, observedMs: 1000 + window.windowMs, arrivedMs: window.windowMs + 5000 };
+    expect(labelCounts(label, window)).toBe(true);
+    expect(labelCounts({ ...label, observedMs: label.observedMs + 1 }, window)).toBe(false);
+    expect(labelCounts({ ...label, arrivedMs: 1000 + 8 * 86_400_000 }, window)).toBe(false);
+    expect(labelCounts({ ...label, observedMs: 0 }, window)).toBe(true);
+  });
+
+  it('never counts more events than requests', () => {
+    expect(maturedRate({ n: 5, events: 7 })).toEqual(arm(5, 5));
+  });
+});
+
+describe('a block', () => {
+  const standing = { block: 0, blockSeconds: 60, watermarkSecond: 59, nowSecond: 61, deadlineSeconds: 30, pending: 0 };
+
+  it.each([
+    { name: 'complete with nothing pending', change: {}, sealed: true },
+    { name: 'not complete', change: { watermarkSecond: 58 }, sealed: false },
+    { name: 'with a pending request', change: { pending: 1 }, sealed: false },
+    { name: 'with a pending request past every deadline', change: { pending: 1, nowSecond: 90 }, sealed: true },
+  ])('$name is sealed: $sealed', ({ change, sealed }) => {
+    expect(isSealed({ ...standing, ...change })).toBe(sealed);
+  });
+
+  it('is the minute of the assigned second', () => {
+    expect([0, 59, 60].map((second) => blockOf(second, 60))).toEqual([0, 0, 1]);
+  });
+});
+
+describe('estimates', () => {
+  it('never pool strata: a ramp under a falling base rate shows no effect', () => {
+    const strata = [units(0.01, [5, 95, 495, 9405]), units(0.5, [50, 4950, 50, 4950])];
+    expect(rateEffect(strata)?.difference).toBeCloseTo(0, 12);
+  });
+
+  it('are null without data in both arms', () => {
+    expect(rateEffect([units(0, [0, 0, 5, 5])])).toBeNull();
+    expect(meanEffect([])).toBeNull();
+    expect(pairInterval(noPairs)).toBeNull();
+    expect(meanInterval([], 0.5)).toBeNull();
+  });
+
+  it('of means and of pairs lie within their intervals', () => {
+    const candidate = new Array<number>(101).fill(0);
+    const baseline = new Array<number>(101).fill(0);
+    candidate[70] = candidate[50] = 400;
+    baseline[60] = baseline[40] = 400;
+    const values = [{ w: 0.5, candidate, baseline }];
+    expect(meanEffect(values)?.difference).toBeCloseTo(0.1, 12);
+    const mean = meanInterval(values, 0.5);
+    expect(mean?.[0]).toBeLessThan(0.1);
+    expect(mean?.[0]).toBeGreaterThan(0);
+    expect(mean?.[1]).toBeGreaterThan(0.1);
+    const pairs = pairInterval({ ...noPairs, candidateOnly: 10, baselineOnly: 50, neither: 940 });
+    expect(pairs?.[0]).toBeLessThan(-0.04);
+    expect(pairs?.[1]).toBeGreaterThan(-0.04);
+    expect(pairs?.[1]).toBeLessThan(0);
+  });
+});
+
+it('a sample ratio alarms on a biased coin and ignores weights 0 and 1', () => {
+  const biased = assessSampleRatio([
+    { w: 0.5, candidate: 6000, baseline: 4800 },
+    { w: 1, candidate: 9, baseline: 0 },
+  ]);
+  expect(biased).toMatchObject({ ok: false, observed: 6000, expected: 5400 });
+  expect(assessSampleRatio([])).toMatchObject({ e: 1, ok: true });
+});
+
+it('a disagreement limit of 1 or more gives no evidence', () => {
+  const logs = disagreementLogs({ differ: 100, agree: 0 }, { limit: 1.01, side: 1, grid: { first: 0.0125, count: 12 } });
+  expect(logs.every((log) => log === 0)).toBe(true);
+});

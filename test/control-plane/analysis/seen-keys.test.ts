@@ -1,0 +1,130 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createFirstEventKeys } from '../../../src/control-plane/analysis/first-event-keys.ts';
+import { createKeyFilter } from '../../../src/control-plane/analysis/key-filter.ts';
+import { keyHashOf, mix32 } from '../../../src/control-plane/analysis/key-hash.ts';
+import { createSeenKeys } from '../../../src/control-plane/analysis/seen-keys.ts';
+import { createRandom } from './random.ts';
+
+const range = 2 ** 32;
+const key = (number: number) => ({ high: mix32(number + 77), low: mix32(number ^ 0x2545f491) });
+const threshold = (percent: number): number => Math.ceil((percent * range) / 100);
+const draw = (percent: number): number => Math.floor((percent * range) / 100);
+const small = { sizeLog2: 13, bitsPerEntry: 12 };
+
+describe('a key counts', () => {
+  it('once per weight, with the weight as its probability', () => {
+    const seen = createSeenKeys();
+    expect(seen.count({ key: key(1), draw: draw(60), threshold: threshold(10) })).toBe(threshold(10) / range);
+    expect(seen.count({ key: key(1), draw: draw(60), threshold: threshold(10) })).toBeNull();
+    expect(seen.count({ key: key(2), draw: draw(3), threshold: threshold(10) })).toBe(threshold(10) / range);
+  });
+
+  it('again at a higher weight when the lower one had not settled its arm, with probability (w2 - w1) / (1 - w1)', () => {
+    const seen = createSeenKeys();
+    seen.count({ key: key(1), draw: draw(60), threshold: threshold(10) });
+    seen.count({ key: key(2), draw: draw(3), threshold: threshold(10) });
+    const [first, second] = [threshold(10), threshold(50)];
+    expect(seen.count({ key: key(1), draw: draw(60), threshold: second })).toBe((second - first) / (range - first));
+    expect(seen.count({ key: key(2), draw: draw(3), threshold: second })).toBeNull();
+  });
+
+  it('against the highest weight held, not the last one', () => {
+    const seen = createSeenKeys();
+    seen.count({ key: key(1), draw: draw(60), threshold: threshold(50) });
+    expect(seen.count({ key: key(1), draw: draw(60), threshold: threshold(10) })).toBeNull();
+    expect(seen.count({ key: key(1), draw: draw(60), threshold: threshold(50) })).toBeNull();
+    expect(seen.count({ key: key(1), draw: draw(60), threshold: threshold(90) })).toBe((threshold(90) - threshold(50)) / (range - threshold(50)));
+  });
+
+  it('not at weight 0, and at weight 100 it is held', () => {
+    const seen = createSeenKeys();
+    expect(seen.count({ key: key(1), draw: draw(60), threshold: 0 })).toBeNull();
+    expect(seen.state().thresholds).toEqual([]);
+    expect(seen.count({ key: key(1), draw: draw(60), threshold: range })).toBe(1);
+    expect(seen.count({ key: key(1), draw: draw(60), threshold: threshold(50) })).toBeNull();
+  });
+});
+
+describe('the filter', () => {
+  it('answers the same after it is stored and read', () => {
+    const request = fc.record({ id: fc.nat(40), draw: fc.nat(range - 1), percent: fc.constantFrom(0, 1, 10, 50, 90) });
+    fc.assert(
+      fc.property(fc.array(request, { maxLength: 60 }), fc.nat(60), (requests, cut) => {
+        const kept = createSeenKeys(small);
+        let restarted = createSeenKeys(small);
+        requests.forEach(({ id, draw: u, percent }, index) => {
+          if (index === cut) restarted = createSeenKeys(restarted.state());
+          const one = { key: key(id), draw: u, threshold: threshold(percent) };
+          expect(restarted.count(one)).toBe(kept.count(one));
+        });
+      }),
+    );
+  });
+
+  it('closes at half full and opens one for half of the keys, so that it grows with the logarithm of the keys', () => {
+    const filter = createKeyFilter(small);
+    const perPage: number[] = [];
+    for (let number = 0; number < 20_000; number += 1) {
+      filter.enter(key(number), 1);
+      perPage[filter.state().pages.length] = number;
+    }
+    const { pages } = filter.state();
+    const capacity = (2 ** 13 * Math.LN2) / 12;
+    expect(pages.slice(0, -1).every(({ bitsSet }) => bitsSet === 2 ** 12 || bitsSet < 2 ** 12 + 12)).toBe(true);
+    expect(pages.length).toBeLessThanOrEqual(Math.ceil(Math.log2(20_000 / capacity + 1)) + 1);
+    expect(pages.length).toBeGreaterThan(3);
+  });
+
+  it('never forgets a key, and takes ever fewer', () => {
+    const filter = createKeyFilter(small);
+    const entered: number[] = [];
+    for (let number = 0; number < 3000; number += 1) {
+      if (!filter.takes(key(number))) continue;
+      filter.enter(key(number), 5);
+      entered.push(number);
+    }
+    expect(entered.every((number) => filter.has(key(number), 5))).toBe(true);
+    const taken = Array.from({ length: 4000 }, (_, number) => filter.takes(key(10_000 + number))).filter(Boolean).length / 4000;
+    const expected = 2 ** -(filter.state().pages.length - 1);
+    expect(Math.abs(taken - expected)).toBeLessThan(4 * Math.sqrt(expected / 4000));
+  });
+
+  it('holds an entry that was never entered with a probability of about 2^-12 at half full', () => {
+    const filter = createKeyFilter({ sizeLog2: 16, bitsPerEntry: 12 });
+    for (let number = 0; filter.state().pages.length < 2; number += 1) filter.enter(key(number), 1);
+    const falsePositives = Array.from({ length: 200_000 }, (_, number) => filter.has(key(1_000_000 + number), 1)).filter(Boolean).length;
+    expect(falsePositives / 200_000).toBeLessThan(2 * 2 ** -12);
+  });
+
+  it('counts keys with the stated probability while filters close and weights fall and rise', () => {
+    const random = createRandom(42);
+    const seen = createSeenKeys(small);
+    const draws = Array.from({ length: 6000 }, () => random.u32());
+    let [surplus, variance] = [0, 0];
+    for (const percent of [1, 10, 50, 10, 50, 90, 30]) {
+      draws.forEach((u, id) => {
+        const probability = seen.count({ key: key(id), draw: u, threshold: threshold(percent) });
+        if (probability === null) return;
+        surplus += (u < threshold(percent) ? 1 : 0) - probability;
+        variance += probability * (1 - probability);
+      });
+    }
+    expect(Math.abs(surplus) / Math.sqrt(variance)).toBeLessThan(3);
+  });
+});
+
+describe('a first event', () => {
+  it('is a key seen for the first time, also after it is stored and read', () => {
+    const keys = createFirstEventKeys();
+    expect(keys.isFirst(key(1))).toBe(true);
+    expect(keys.isFirst(key(1))).toBe(false);
+    const read = createFirstEventKeys(keys.state());
+    expect(read.isFirst(key(1))).toBe(false);
+    expect(read.isFirst(key(2))).toBe(true);
+  });
+});
+
+it('a 64-bit hash is split into its halves', () => {
+  expect(keyHashOf(0x0123456789abcdefn)).toEqual({ high: 0x01234567, low: 0x89abcdef });
+});
