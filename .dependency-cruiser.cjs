@@ -32,9 +32,9 @@ module.exports = {
       name: 'pure-folders',
       comment: 'Decisions are pure functions: no built-ins, no clock, no packages but zod.',
       severity: 'error',
-      from: { path: '^src/(data-plane/(contract|routing|guards)|control-plane/(analysis|decide\\.ts|plan\\.ts|command\\.ts)|problem\\.ts)' },
+      from: { path: '^src/(data-plane/(contract|routing|guards)|control-plane/(analysis|decide\\.ts|plan\\.ts|command\\.ts|position\\.ts|assessment\\.ts)|problem\\.ts)' },
       to: {
-        pathNot: ['^src/(data-plane/(contract|routing|guards)|control-plane/(analysis|decide\\.ts|plan\\.ts|command\\.ts)|problem\\.ts)', '^src/store/rollout-store\\.ts$', '^src/bundle/(contract|manifest|fault|odcs)\\.ts$', 'node_modules/zod/'],
+        pathNot: ['^src/(data-plane/(contract|routing|guards)|control-plane/(analysis|decide\\.ts|plan\\.ts|command\\.ts|position\\.ts|assessment\\.ts)|problem\\.ts)', '^src/store/rollout-store\\.ts$', '^src/bundle/(acceptance|contract|manifest|fault|odcs)\\.ts$', 'node_modules/zod/'],
       },
     },
     only('express-in-http', 'One importer a risky package.', '^src/http/', 'node_modules/express/'),

@@ -5,6 +5,7 @@ import type { RequestListener } from 'node:http';
 import { ulid } from 'ulid';
 import { faultText } from './bundle/fault.ts';
 import { systemClock } from './clock.ts';
+import { createControlContext } from './control-plane/change-rollout.ts';
 import { createRolloutControl } from './control-plane/rollout-control.ts';
 import { createBundleLibrary } from './data-plane/bundle-library.ts';
 import { createInfer } from './data-plane/infer.ts';
@@ -67,7 +68,7 @@ export const createApp = async (settings: Settings): Promise<App> => {
     registry,
     open: (bundle) => openVersion(bundle, { monotonicMs, hooks: createVersionHooks(bundle, { metrics, tracing, log }) }),
   });
-  const control = createRolloutControl({ store, clock: systemClock, newId: () => ulid(), publish: registry.assign });
+  const control = createRolloutControl(createControlContext({ store, clock: systemClock, newId: () => ulid(), publish: registry.assign }));
   const loading = createModelLoading({ library, registry, control, rolloutDir: settings.rolloutDir, metrics, log });
   // Worker processes come up while the rest is loaded: express alone takes longer than a worker.
   const loaded = loading.rescan();

@@ -93,7 +93,7 @@ type Plans = Awaited<ReturnType<typeof readPlans>>['plans'];
 
 /** Settles baselines and rollouts for these models, then puts each version where its role wants it. */
 const settle = async ({ control, registry }: ModelLoadingDeps, models: readonly string[], plans: Plans) => {
-  const versions = registry.list().flatMap((model) => [...model.versions.values()].map(({ bundle: { model: name, version, digest } }) => ({ model: name, version, digest })));
+  const versions = registry.list().flatMap((model) => [...model.versions.values()].map(({ bundle: { model: name, version, digest, acceptance } }) => ({ model: name, version, digest, acceptance })));
   const settled = await control.reconcile({ versions, plans, models: new Set(models) });
   for (const model of models) await placeVersions(registry, model);
   return settled;

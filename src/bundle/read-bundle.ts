@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { parse } from 'yaml';
+import { type Acceptance, acceptanceSchema, noAcceptance } from './acceptance.ts';
 import type { ModelContract } from './contract.ts';
 import { readContract } from './contract.ts';
 import type { Fault } from './fault.ts';
@@ -14,6 +15,7 @@ import { manifestSchema } from './manifest.ts';
 export const manifestFile = 'handoff.yaml';
 const modelFile = 'model.onnx';
 const contractFile = 'contract.odcs.yaml';
+const acceptanceFile = 'acceptance.yaml';
 /** Made after the bundle and about it, so outside its digest. */
 const outsideDigest: ReadonlySet<string> = new Set(['signoffs.yaml', 'model.sig']);
 /** What version control leaves in a folder; the same list as the model signature's `ignore_paths`. */
@@ -40,6 +42,8 @@ export interface Bundle {
   readonly digest: string;
   readonly manifest: Manifest;
   readonly contract: ModelContract;
+  /** The agreed criteria; none when the bundle has no such file. */
+  readonly acceptance: Acceptance;
   readonly golden: readonly NamedGoldenCase[];
   /** The verified bytes of the graph. */
   readonly modelBytes: Uint8Array;
@@ -98,6 +102,17 @@ const parseManifest = (place: BundlePlace, files: Files, faults: Fault[]): Manif
       faults.push({ file: manifestFile, field, got: parsed.data[field], expected: `${place[field]}, the name of its folder` });
   }
   return parsed.data;
+};
+
+/** A bundle may come without criteria; a file that is there must hold. */
+const parseAcceptance = (files: Files, faults: Fault[]): Acceptance => {
+  const bytes = files.get(acceptanceFile);
+  const document = bytes === undefined ? undefined : parseYaml(acceptanceFile, bytes, faults);
+  if (document === undefined) return noAcceptance;
+  const parsed = acceptanceSchema.safeParse(document);
+  if (parsed.success) return parsed.data;
+  faults.push(...faultsOf(acceptanceFile, document, parsed.error));
+  return noAcceptance;
 };
 
 /** Every artifact present and equal, and nothing beside what is listed. */
@@ -212,11 +227,15 @@ export const readBundle = async (place: BundlePlace): Promise<BundleReading> => 
   if (manifest === null) return { bundle: null, faults };
   faults.push(...checkArtifacts(manifest, files));
   const golden = await readGolden(manifest, place, faults);
+  const acceptance = parseAcceptance(files, faults);
   const labels = readLabels(manifest, files, faults);
   if (reading.contract !== undefined) faults.push(...labelFaults(manifest, reading.contract, labels));
   if (faults.length > 0 || modelBytes === undefined || reading.contract === undefined) return { bundle: null, faults };
   const { model, version } = place;
-  return { bundle: { model, version, digest: digestOf(files), manifest, contract: reading.contract, golden, modelBytes, labels, place }, faults: [] };
+  return {
+    bundle: { model, version, digest: digestOf(files), manifest, contract: reading.contract, acceptance, golden, modelBytes, labels, place },
+    faults: [],
+  };
 };
 
 /** The digests of all files of a folder that count for its bundle, by name. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { ProblemError } from '../problem.ts';
 import type { RolloutRecord, RolloutStore, TrafficAssignment } from '../store/rollout-store.ts';
-import type { InTurn } from './in-turn.ts';
+import { createInTurn, type InTurn } from './in-turn.ts';
 import type { Standing } from './standing.ts';
 
 /** What the control plane is made of, shared by its operations. */
@@ -16,6 +16,16 @@ export interface ControlContext {
   readonly standings: Map<string, Standing>;
   readonly inTurn: InTurn;
 }
+
+/** Makes the context that the operations of one gateway share. */
+export const createControlContext = (deps: Pick<ControlContext, 'store' | 'clock' | 'newId' | 'publish'>): ControlContext => ({
+  ...deps,
+  standings: new Map(),
+  inTurn: createInTurn(),
+});
+
+/** Who decides when no person does. */
+export const gateway = 'gateway';
 
 /** One change of a rollout: from what to what, by which move of whom. */
 export interface RolloutChange {

@@ -29,12 +29,14 @@ const step = z.union([
   z.strictObject({ setWeight: weightPercent }),
   z.strictObject({ pause: z.strictObject({ duration: durationMs.optional() }) }),
   z.strictObject({
-    analysis: z.strictObject({
-      atLeast: durationMs,
-      minSamples: z.int().min(1).default(500),
-      deadline: durationMs,
-      require: z.array(z.string().min(1)).optional(),
-    }),
+    analysis: z
+      .strictObject({
+        atLeast: durationMs,
+        minSamples: z.int().min(1).default(500),
+        deadline: durationMs,
+        require: z.array(z.string().min(1)).optional(),
+      })
+      .refine(({ atLeast, deadline }) => deadline >= atLeast, { path: ['deadline'], error: 'a deadline that is not before atLeast' }),
   }),
   z.strictObject({ shadow: z.strictObject({ share: z.number().positive().max(100), duration: durationMs }) }),
 ]);

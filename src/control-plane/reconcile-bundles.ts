@@ -1,15 +1,22 @@
+import { type Acceptance, noAcceptance } from '../bundle/acceptance.ts';
 import type { Fault } from '../bundle/fault.ts';
-import type { Decision, RolloutRecord, RolloutStore } from '../store/rollout-store.ts';
-import { type ControlContext, changeRollout, takeStanding } from './change-rollout.ts';
+import type { RolloutRecord, RolloutStore } from '../store/rollout-store.ts';
+import { beginRollout, startByItself } from './begin-rollout.ts';
+import { type ControlContext, changeRollout, gateway, takeStanding } from './change-rollout.ts';
+import { withRequirements } from './check-plan.ts';
 import { createInTurn } from './in-turn.ts';
-import { type PlanFile, settlePlan } from './settle-plan.ts';
-import { type Availability, assignmentOf, availabilityOf, type Standing, type Versions } from './standing.ts';
+import { keptAvailability } from './kept-availability.ts';
+import { type ModelFiles, type PlanFile, settlePlan, startablePlan } from './settle-plan.ts';
+import { type Availability, assignmentOf, availabilityOf, type LiveView, type PlannedStart, type Standing, type Versions } from './standing.ts';
+import { recordUncleanExit } from './unclean-exit.ts';
 
 /** A verified version that can serve. */
 interface ServingVersion {
   readonly model: string;
   readonly version: string;
   readonly digest: string;
+  /** Its acceptance criteria; absent for a bundle without. */
+  readonly acceptance?: Acceptance;
 }
 
 /** All that was found on disk and holds; what is not listed is not there. */
@@ -20,7 +27,7 @@ export interface Found {
   readonly models?: ReadonlySet<string>;
 }
 
-/** The plans that begin a rollout now (phase `pending`), and why others do not. */
+/** The plans that begin a rollout now, and why others do not. */
 export interface Reconciled {
   readonly accepted: readonly { readonly file: string; readonly model: string; readonly rollout: string }[];
   readonly refused: readonly Fault[];
@@ -29,6 +36,7 @@ export interface Reconciled {
 interface ModelFound {
   readonly model: string;
   readonly versions: Versions;
+  readonly acceptances: ReadonlyMap<string, Acceptance>;
   readonly plans: readonly PlanFile[];
 }
 
@@ -41,34 +49,10 @@ interface Known {
   readonly epoch: number;
   /** The baseline that this process serves. */
   readonly serving: string | null;
+  readonly live: LiveView | null;
+  /** The life of the gateway that kept the record ended uncleanly, and nobody has recorded that yet. */
+  readonly diedBefore: boolean;
 }
-
-/** Who decides when no person does. */
-const gateway = 'gateway';
-
-const decisionsAtOnce = 100;
-
-const isAvailability = (move: string): move is Availability => move === 'available' || move === 'candidate-unavailable' || move === 'baseline-unavailable';
-
-const lastAvailability = (decisions: readonly Decision[], rollout: string): Availability | null => {
-  for (const decision of decisions) {
-    if (decision.rollout !== rollout) return 'available';
-    if (isAvailability(decision.move)) return decision.move;
-  }
-  return null;
-};
-
-/** The availability that the kept epoch stands for. An earlier life of the gateway wrote it to the decisions; a rollout begins `available`. */
-const keptAvailability = async (store: RolloutStore, { model, rollout }: RolloutRecord): Promise<Availability> => {
-  let before = Number.MAX_SAFE_INTEGER;
-  for (;;) {
-    const decisions = await store.decisions({ model, limit: decisionsAtOnce, before });
-    const found = lastAvailability(decisions, rollout);
-    if (found !== null) return found;
-    if (decisions.length < decisionsAtOnce) return 'available';
-    before = decisions.at(-1)?.sequence ?? 0;
-  }
-};
 
 const availabilityReason = (record: RolloutRecord, availability: Availability): string => {
   switch (availability) {
@@ -81,32 +65,9 @@ const availabilityReason = (record: RolloutRecord, availability: Availability): 
   }
 };
 
-const beginRollout = (
-  context: ControlContext,
-  { file, plan, digest }: PlanFile,
-  { known, versions }: { readonly known: Known; readonly versions: Versions },
-) => {
-  const candidateDigest = versions.get(plan.candidate) ?? '';
-  return changeRollout(context, {
-    previous: known.record,
-    next: {
-      model: plan.model,
-      rollout: context.newId(),
-      attempt: known.record?.candidateDigest === candidateDigest ? known.record.attempt : 1,
-      phase: 'pending',
-      baseline: plan.baseline,
-      candidate: plan.candidate,
-      candidateDigest,
-      planDigest: digest,
-      plan: JSON.stringify(plan),
-      weightHundredths: 0,
-      step: 0,
-      reason: `${file} was accepted: ${plan.candidate} is to replace ${plan.baseline}`,
-    },
-    epoch: known.epoch,
-    move: 'accept',
-    actor: gateway,
-  });
+const plannedOf = ({ plan, digest }: PlanFile, { versions, acceptances }: ModelFound): PlannedStart => {
+  const acceptance = acceptances.get(plan.candidate) ?? noAcceptance;
+  return { plan: withRequirements(plan, acceptance), planDigest: digest, candidateDigest: versions.get(plan.candidate) ?? '', acceptance };
 };
 
 /** A record whose versions came or went gets a new epoch and a decision, since its traffic is split otherwise from now on. */
@@ -122,42 +83,64 @@ const epochOf = (record: RolloutRecord | null, { baseline, known }: { readonly b
   return known.epoch > 0 && known.serving === baseline ? known.epoch : known.epoch + 1;
 };
 
-const reconcileModel = async (context: ControlContext, found: ModelFound, known: Known): Promise<Reconciled> => {
-  const { model, versions } = found;
-  const { baseline, accept, faults } = settlePlan({ ...found, record: known.record, serving: known.serving });
+/** What became of the model's plan, and the record that the model has from now on. */
+const settleRecord = async (context: ControlContext, files: ModelFiles, { found, known }: { readonly found: ModelFound; readonly known: Known }) => {
+  const { baseline, accept, faults } = settlePlan(files);
   // A plan is accepted only when its versions are there, so a rollout begins `available`.
-  const begun = accept === null ? null : await beginRollout(context, accept, { known, versions });
-  const availability = availabilityOf({ baseline, record: begun ?? known.record }, versions);
-  const record = begun ?? (await recordAvailability(context, known, availability));
+  const begun =
+    accept === null ? null : await beginRollout(context, { file: accept.file, planned: plannedOf(accept, found), previous: known.record, epoch: known.epoch });
+  const availability = availabilityOf({ baseline, record: begun ?? known.record }, found.versions);
+  const kept = begun ?? (await recordAvailability(context, known, availability));
+  const record = kept !== null && availability === 'available' ? await startByItself(context, kept) : kept;
+  const accepted = accept === null || begun === null ? [] : [{ file: accept.file, model: files.model, rollout: begun.rollout }];
+  return { baseline, availability, record, reconciled: { accepted, refused: faults } };
+};
+
+const reconcileModel = async (context: ControlContext, found: ModelFound, before: Known): Promise<Reconciled> => {
+  const { model } = found;
+  const known = before.diedBefore && before.record !== null ? { ...before, record: await recordUncleanExit(context, before.record) } : before;
+  const files: ModelFiles = { ...found, record: known.record, serving: known.serving };
+  const { baseline, availability, record, reconciled } = await settleRecord(context, files, { found, known });
   const split = assignmentOf(model, { baseline, record, availability });
   const assignment = { ...split, epoch: epochOf(record, { baseline: split.baseline, known }) };
-  await takeStanding(context, { baseline, record, availability, assignment });
-  return { accepted: accept === null || begun === null ? [] : [{ file: accept.file, model, rollout: begun.rollout }], refused: faults };
+  const startable = startablePlan({ ...files, record });
+  const planned = startable === null ? null : plannedOf(startable, found);
+  const live = record?.rollout === known.record?.rollout ? known.live : null;
+  await takeStanding(context, { baseline, record, availability, assignment, planned, live });
+  return reconciled;
 };
 
 /** What an earlier life of the gateway has kept of each model. */
 const recall = async (store: RolloutStore): Promise<ReadonlyMap<string, Known>> => {
+  const { previousEndedUncleanly: diedBefore } = await store.beginLife();
   const known = new Map<string, Known>();
   for (const record of await store.load()) {
-    known.set(record.model, { record, availability: await keptAvailability(store, record), epoch: record.epoch, serving: null });
+    const availability = await keptAvailability(store, record);
+    known.set(record.model, { record, availability, epoch: record.epoch, serving: null, live: null, diedBefore });
   }
   return known;
 };
 
-const nothingKnown: Known = { record: null, availability: 'available', epoch: 0, serving: null };
+const nothingKnown: Known = { record: null, availability: 'available', epoch: 0, serving: null, live: null, diedBefore: false };
 
 const knownOf = (standing: Standing): Known => ({
   record: standing.record,
   availability: standing.availability,
   epoch: standing.assignment.epoch,
   serving: standing.assignment.baseline,
+  live: standing.live,
+  diedBefore: false,
 });
 
-const foundOf = (model: string, { versions, plans }: Found): ModelFound => ({
-  model,
-  versions: new Map(versions.filter((entry) => entry.model === model).map((entry) => [entry.version, entry.digest])),
-  plans: plans.filter(({ plan }) => plan.model === model),
-});
+const foundOf = (model: string, found: Found): ModelFound => {
+  const versions = found.versions.filter((entry) => entry.model === model);
+  return {
+    model,
+    versions: new Map(versions.map(({ version, digest }) => [version, digest])),
+    acceptances: new Map(versions.flatMap(({ version, acceptance }) => (acceptance === undefined ? [] : [[version, acceptance]]))),
+    plans: found.plans.filter(({ plan }) => plan.model === model),
+  };
+};
 
 /**
  * Makes the operation that brings what is found on disk and what is kept together, and publishes every model's

@@ -1,14 +1,21 @@
 import type { Decision } from '../store/rollout-store.ts';
 import type { ControlContext } from './change-rollout.ts';
-import { createInTurn } from './in-turn.ts';
+import type { Command } from './command.ts';
+import { createMove, type MoveRequest, standingOf } from './move-rollout.ts';
+import { hundredthsOf } from './plan.ts';
 import { createReconcile, type Found, type Reconciled } from './reconcile-bundles.ts';
 import { type RolloutState, rolloutStateOf } from './rollout-state.ts';
-import { createSetWeight, standingOf, type WeightRequest } from './set-weight.ts';
 
 /** A page of decisions: those with a sequence below `before`, newest first. */
 interface DecisionPage {
   readonly limit: number;
   readonly before?: number;
+}
+
+/** An operator's wish for a weight, with who and why. */
+interface WeightRequest extends MoveRequest {
+  /** Percent of requests, 0 to 100 in steps of 0.01. */
+  readonly weight: number;
 }
 
 /** The rollouts of this gateway, as operators and the loading of bundles use them. */
@@ -23,14 +30,16 @@ export interface RolloutControl {
   /** @throws ProblemError model-not-found, or not-found when the model has no rollout */
   readonly get: (model: string) => RolloutState;
   /** Saves, publishes, then answers. Rejects with ProblemError model-not-found or rollout-conflict, or with the store's error; nothing is changed then. */
+  readonly move: (model: string, command: Command, request: MoveRequest) => Promise<RolloutState>;
+  /** The move `set-weight`, as `move`. */
   readonly setWeight: (model: string, request: WeightRequest) => Promise<RolloutState>;
   /** Rejects with ProblemError model-not-found, or with the store's error. */
   readonly decisions: (model: string, page: DecisionPage) => Promise<readonly Decision[]>;
 }
 
 /** Makes the control of rollouts. Nothing is known and nothing published before the first `reconcile`. */
-export const createRolloutControl = (deps: Pick<ControlContext, 'store' | 'clock' | 'newId' | 'publish'>): RolloutControl => {
-  const context: ControlContext = { ...deps, standings: new Map(), inTurn: createInTurn() };
+export const createRolloutControl = (context: ControlContext): RolloutControl => {
+  const move = createMove(context);
   return {
     reconcile: createReconcile(context),
     list: () =>
@@ -39,10 +48,11 @@ export const createRolloutControl = (deps: Pick<ControlContext, 'store' | 'clock
         .map(([model, standing]) => rolloutStateOf(model, standing))
         .sort((left, right) => (left.model < right.model ? -1 : 1)),
     get: (model) => rolloutStateOf(model, standingOf(context, model)),
-    setWeight: createSetWeight(context),
+    move,
+    setWeight: (model, { weight, ...request }) => move(model, { move: 'set-weight', weightHundredths: hundredthsOf(weight) }, request),
     decisions: async (model, page) => {
       standingOf(context, model);
-      return deps.store.decisions({ model, ...page });
+      return context.store.decisions({ model, ...page });
     },
   };
 };

@@ -1,5 +1,7 @@
+import { type Acceptance, noAcceptance } from '../bundle/acceptance.ts';
 import type { Fault } from '../bundle/fault.ts';
 import type { RolloutRecord } from '../store/rollout-store.ts';
+import { checkPlan } from './check-plan.ts';
 import { highestRelease } from './highest-release.ts';
 import type { Plan } from './plan.ts';
 import { hasEnded, keptBaseline, type Versions } from './standing.ts';
@@ -17,6 +19,8 @@ export interface ModelFiles {
   readonly record: RolloutRecord | null;
   readonly plans: readonly PlanFile[];
   readonly versions: Versions;
+  /** Acceptance criteria of the versions that have some. */
+  readonly acceptances?: ReadonlyMap<string, Acceptance>;
   /** The baseline that this gateway serves now; null before the first time. */
   readonly serving: string | null;
 }
@@ -93,13 +97,27 @@ const isKnown = (planned: PlanFile, { record, versions }: ModelFiles): boolean =
   return hasEnded(record) || planned.digest === record.planDigest;
 };
 
+/** Why no rollout can begin with this plan; empty when one can. */
+const startFaults = (planned: PlanFile, { record, versions, acceptances }: ModelFiles): readonly Fault[] => [
+  ...versionFaults(planned, versions),
+  ...baselineFaults(planned, record),
+  ...(versions.has(planned.plan.candidate) ? checkPlan(planned.file, planned.plan, acceptances?.get(planned.plan.candidate) ?? noAcceptance) : []),
+];
+
+/** The plan that a person who starts an ended rollout again starts with: the one on disk, if it holds. */
+export const startablePlan = (files: ModelFiles): PlanFile | null => {
+  const [planned, ...others] = files.plans;
+  return planned !== undefined && others.length === 0 && startFaults(planned, files).length === 0 ? planned : null;
+};
+
 const settleOne = (planned: PlanFile, files: ModelFiles): Omit<Settlement, 'baseline'> => {
   const { record, versions } = files;
-  const missing = versionFaults(planned, versions);
-  if (record !== null && record.phase !== 'pending' && !hasEnded(record)) return { accept: null, faults: [...missing, ...liveFaults(planned, record)] };
+  if (record !== null && record.phase !== 'pending' && !hasEnded(record)) {
+    return { accept: null, faults: [...versionFaults(planned, versions), ...liveFaults(planned, record)] };
+  }
   // The plan that led to a promotion names the old baseline for ever: that is its history, not a fault.
   if (record?.phase === 'promoted' && record.planDigest === planned.digest) return { accept: null, faults: [] };
-  const faults = [...missing, ...baselineFaults(planned, record)];
+  const faults = startFaults(planned, files);
   return { accept: faults.length > 0 || isKnown(planned, files) ? null : planned, faults };
 };
 

@@ -1,5 +1,7 @@
+import { type Acceptance, isGuardrail } from '../bundle/acceptance.ts';
 import type { Phase, RolloutAssignment, RolloutRecord, TrafficAssignment } from '../store/rollout-store.ts';
-import { planSchema } from './plan.ts';
+import type { Assessment } from './assessment.ts';
+import { type Plan, planSchema } from './plan.ts';
 
 /** Verified and serving-ready versions of one model: version to digest of its bundle. */
 export type Versions = ReadonlyMap<string, string>;
@@ -14,7 +16,42 @@ export interface Standing {
   readonly record: RolloutRecord | null;
   readonly availability: Availability;
   readonly assignment: TrafficAssignment;
+  /** The plan on disk that holds now, and that a new attempt would go by; null when there is none. */
+  readonly planned: PlannedStart | null;
+  /** What the last tick found; null before the first one of this rollout. */
+  readonly live: LiveView | null;
 }
+
+/** A plan with the criteria and the candidate that it was held against. */
+export interface PlannedStart {
+  readonly plan: Plan;
+  readonly planDigest: string;
+  readonly candidateDigest: string;
+  readonly acceptance: Acceptance;
+}
+
+/** What the last tick found out about a rollout. */
+export interface LiveView {
+  readonly assessment: Assessment;
+  /** What the engine waits for, in words; null when it waits for nothing but time. */
+  readonly waitsFor: string | null;
+  /** Wall time of the tick, milliseconds since the epoch. */
+  readonly tickedAtMs: number;
+}
+
+/** The plan by which a rollout goes. It was parsed before it was kept. */
+export const planOf = (record: RolloutRecord): Plan => JSON.parse(record.plan) as Plan;
+
+/** The criteria by which a rollout is judged. They were parsed before they were kept. */
+export const acceptanceOf = (record: RolloutRecord): Acceptance => JSON.parse(record.acceptance) as Acceptance;
+
+const watchedOutputsOf = (record: RolloutRecord): readonly string[] => [
+  ...new Set(
+    acceptanceOf(record)
+      .criteria.filter(isGuardrail)
+      .flatMap(({ metric }) => (metric.kind === 'outputRate' ? [metric.output] : [])),
+  ),
+];
 
 /** The parts of a kept plan that split traffic. The kept plan is a parsed one, so its durations are numbers already. */
 const splitRules = planSchema.pick({ eligibility: true, routingKey: true, match: true }).strip();
@@ -42,17 +79,24 @@ const rolloutAssignmentOf = (record: RolloutRecord): RolloutAssignment => {
   return {
     id: record.rollout,
     candidate: record.candidate,
-    weightHundredths: record.weightHundredths,
+    weightHundredths: record.signal === null ? record.weightHundredths : 0,
     eligibility: rules.eligibility,
     routingKey: rules.routingKey ?? null,
-    // A rollout that nobody has started sends nobody to the candidate, cohorts neither.
-    match: record.phase === 'pending' ? [] : rules.match,
+    // A rollout that nobody has started, or whose candidate a signal rests, sends nobody to the candidate, cohorts neither.
+    match: record.phase === 'pending' || record.signal !== null ? [] : rules.match,
+    watchedOutputs: watchedOutputsOf(record),
   };
 };
 
 /** How the model's traffic is split, but for the epoch. A rollout that lacks one of its versions splits nothing. */
-export const assignmentOf = (model: string, standing: Omit<Standing, 'assignment'>): Omit<TrafficAssignment, 'epoch'> => {
+export const assignmentOf = (model: string, standing: Pick<Standing, 'baseline' | 'record' | 'availability'>): Omit<TrafficAssignment, 'epoch'> => {
   const { baseline, record, availability } = standing;
   const splits = record !== null && !hasEnded(record) && availability === 'available';
   return { model, baseline: availability === 'baseline-unavailable' ? null : baseline, rollout: splits ? rolloutAssignmentOf(record) : null };
+};
+
+/** Where a model stands after a change of its record. A promoted candidate is the baseline from then on. */
+export const standingAfter = <Before extends Standing>(standing: Before, record: RolloutRecord): Before => {
+  const baseline = keptBaseline(record);
+  return { ...standing, baseline, record, assignment: { ...assignmentOf(record.model, { ...standing, baseline, record }), epoch: record.epoch } };
 };

@@ -30,13 +30,73 @@ export interface RolloutAssignment {
   readonly eligibility: 'full' | 'partial';
   readonly routingKey: RoutingKeyRule | null;
   readonly match: readonly CohortRule[];
+  /** True-or-false outputs whose rate a guardrail watches. */
+  readonly watchedOutputs: readonly string[];
+}
+
+/** Up: the counts of the evidence requests that were assigned in one second, with one exact probability, to one arm. Integers that only grow. */
+export interface SecondCounts {
+  /** Whole seconds of the monotonic clock of the incarnation. */
+  readonly second: number;
+  /** Probability with which the unit went to the candidate, given what was known before. */
+  readonly w: number;
+  readonly arm: 'baseline' | 'candidate';
+  /** Units assigned. */
+  readonly n: number;
+  /** Units whose end is known. */
+  readonly done: number;
+  readonly errors: number;
+  readonly breaches: number;
+  readonly abstained: number;
+  /** Units with at least one row in which the output was true, in the order of the rollout's watched outputs. */
+  readonly flagged: readonly number[];
+}
+
+/** Up: first events of routing keys, by the weight in force at the event and the arm. */
+export interface FirstEventCounts {
+  readonly second: number;
+  readonly w: number;
+  readonly arm: 'baseline' | 'candidate';
+  /** Keyed requests that may still turn out to be their key's first event. */
+  readonly pending: number;
+  readonly errors: number;
+  readonly breaches: number;
+  readonly abstained: number;
+  readonly flagged: readonly number[];
+}
+
+/** Up: what one life of a process has counted of one rollout. Cumulative for each second, so a repeated or lost message harms nothing. */
+export interface Observation {
+  readonly rollout: string;
+  /** One life of one process: seconds of different incarnations are different seconds. */
+  readonly incarnation: string;
+  /** The second that is being counted; earlier ones get no new units. */
+  readonly nowSecond: number;
+  readonly counts: readonly SecondCounts[];
+  readonly firstEvents: readonly FirstEventCounts[];
+  /** False when keys were seen in an earlier life that this one does not know: their requests are then no evidence. */
+  readonly knowsKeys: boolean;
+  /** Requests that satisfied both contracts, and those that satisfied the baseline's alone, in this life. */
+  readonly eligible: number;
+  readonly ineligible: number;
 }
 
 export const phases = ['pending', 'progressing', 'held', 'paused', 'inconclusive', 'baking', 'promoted', 'rolled-back'] as const;
 export type Phase = (typeof phases)[number];
 
+/** What the engine waits for while a rollout is `held`. A store that is down cannot keep that, so it is not among these. */
+export type HeldFor = 'evidence' | 'signal' | 'ineligible' | 'sample-ratio';
+
+/** What passes while a rollout stands still at one revision. Ticked time is counted by the engine second by second, so downtime and clock jumps are not in it. */
+export interface RolloutProgress {
+  /** Ticked milliseconds since the step began, but for those in which its clock stood. */
+  readonly stepElapsedMs: number;
+  /** Ticked milliseconds of the bake. */
+  readonly bakeElapsedMs: number;
+}
+
 /** One try to replace a baseline by a candidate, as it is kept. */
-export interface RolloutRecord {
+export interface RolloutRecord extends RolloutProgress {
   readonly model: string;
   /** ULID of this try. */
   readonly rollout: string;
@@ -52,6 +112,14 @@ export interface RolloutRecord {
   readonly weightHundredths: number;
   /** 0-based index into the plan's steps. */
   readonly step: number;
+  /** Null in every phase but `held`. */
+  readonly heldFor: HeldFor | null;
+  /** Name of the signal that takes the traffic from the candidate for as long as it lasts; the weight is kept beside it. */
+  readonly signal: string | null;
+  /** Evidence units of the candidate that the rollout had when the step began. */
+  readonly stepStartUnits: number;
+  /** The acceptance criteria as they were when the rollout was accepted, as JSON. */
+  readonly acceptance: string;
   readonly epoch: number;
   /** Number of this state of the record; every save raises it by one. */
   readonly revision: number;
@@ -77,6 +145,21 @@ export interface Decision {
 
 export type NewDecision = Omit<Decision, 'sequence'>;
 
+/** A rollout that is over, remembered for ever by what was tried. */
+export interface EndedRollout {
+  readonly rollout: string;
+  readonly candidateDigest: string;
+  readonly planDigest: string;
+  readonly attempt: number;
+  readonly outcome: 'promoted' | 'rolled-back';
+}
+
+/** The clocks of a rollout and the text in which its evidence is kept; null before the first. */
+export interface KeptProgress {
+  readonly progress: RolloutProgress;
+  readonly evidence: string | null;
+}
+
 /** Keeps the rollouts. Every method rejects with a plain Error when the store cannot be reached; nothing is then changed. */
 export interface RolloutStore {
   /** The current record of every model that ever had a rollout. Idempotent. */
@@ -90,9 +173,29 @@ export interface RolloutStore {
     readonly expectedRevision: number | null;
     readonly decision: NewDecision;
   }) => Promise<'saved' | 'conflict'>;
+  /**
+   * Replaces the clocks and the evidence of a rollout in one transaction, if it is still at `expectedRevision`; the revision stays.
+   * Durable when it resolves `saved`; `conflict` (another revision or rollout) changes nothing. Idempotent.
+   */
+  readonly saveProgress: (change: {
+    readonly model: string;
+    readonly rollout: string;
+    readonly expectedRevision: number;
+    readonly progress: RolloutProgress;
+    readonly evidence: string | null;
+  }) => Promise<'saved' | 'conflict'>;
+  /** What was kept last of a rollout that is its model's current one; null for any other. Idempotent. */
+  readonly loadProgress: (query: { readonly model: string; readonly rollout: string }) => Promise<KeptProgress | null>;
+  /** Every rollout of a model that ended, oldest first. It is written in the transaction that ends the rollout. Idempotent. */
+  readonly ended: (model: string) => Promise<readonly EndedRollout[]>;
+  /**
+   * Begins the life of a gateway on this store and says whether the one before ended without `close`. Durable at once;
+   * asked again in the same life it gives the same answer.
+   */
+  readonly beginLife: () => Promise<{ readonly previousEndedUncleanly: boolean }>;
   /** Decisions of a model, newest first, with a sequence below `before`. Idempotent. */
   readonly decisions: (query: { readonly model: string; readonly limit: number; readonly before?: number }) => Promise<readonly Decision[]>;
-  /** Finishes pending writes and releases the lock. Idempotent. */
+  /** Finishes pending writes, marks this life as ended cleanly and releases the lock. Idempotent. */
   readonly close: () => Promise<void>;
 }
 

@@ -1,10 +1,14 @@
-import type { Decision, RolloutRecord, RolloutStore } from './rollout-store.ts';
+import type { Decision, EndedRollout, KeptProgress, RolloutRecord, RolloutStore } from './rollout-store.ts';
 
 /** What the driver asks its worker thread to do. Requests are served one after the other, in the order of sending. */
 export type SqliteRequest =
   | { readonly call: 'load' }
   | { readonly call: 'save'; readonly change: Parameters<RolloutStore['save']>[0] }
   | { readonly call: 'decisions'; readonly query: Parameters<RolloutStore['decisions']>[0] }
+  | { readonly call: 'saveProgress'; readonly change: Parameters<RolloutStore['saveProgress']>[0] }
+  | { readonly call: 'loadProgress'; readonly query: Parameters<RolloutStore['loadProgress']>[0] }
+  | { readonly call: 'ended'; readonly model: string }
+  | { readonly call: 'beginLife' }
   | { readonly call: 'close' };
 
 /** What each call answers with. */
@@ -12,6 +16,10 @@ export interface SqliteAnswers {
   readonly load: readonly RolloutRecord[];
   readonly save: 'saved' | 'conflict';
   readonly decisions: readonly Decision[];
+  readonly saveProgress: 'saved' | 'conflict';
+  readonly loadProgress: KeptProgress | null;
+  readonly ended: readonly EndedRollout[];
+  readonly beginLife: { readonly previousEndedUncleanly: boolean };
   readonly close: null;
 }
 

@@ -76,6 +76,10 @@ export const createSqliteRolloutStore = async ({ dataDir }: { readonly dataDir: 
     load: () => ask({ call: 'load' }),
     save: (change) => ask({ call: 'save', change }),
     decisions: (query) => ask({ call: 'decisions', query }),
+    saveProgress: (change) => ask({ call: 'saveProgress', change }),
+    loadProgress: (query) => ask({ call: 'loadProgress', query }),
+    ended: (model) => ask({ call: 'ended', model }),
+    beginLife: () => ask({ call: 'beginLife' }),
     close: () => {
       closing ??= close();
       return closing;

@@ -8,9 +8,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import type { Decision, RolloutRecord } from './rollout-store.ts';
 import type { NumberedRequest, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
+import { createProgressTables } from './sqlite-progress.ts';
 
 /** In order, never changed once released: the database's user_version counts how many of them it has. */
-const migrations = ['0001-rollouts.sql'];
+const migrations = ['0001-rollouts.sql', '0002-progress.sql'];
 
 /** Primary result code of a file that someone else has locked, sqlite.org/rescode.html#busy. */
 const sqliteBusy = 5;
@@ -22,19 +23,21 @@ const busyTimeoutMs = 5_000;
 const lockTimeoutMs = 250;
 
 const recordColumns = `model, rollout, attempt, phase, baseline, candidate, candidate_digest as candidateDigest, plan_digest as planDigest, plan,
-  weight_hundredths as weightHundredths, step, epoch, revision, reason, changed_at_ms as changedAtMs`;
+  weight_hundredths as weightHundredths, step, held_for as heldFor, signal, step_elapsed_ms as stepElapsedMs, step_start_units as stepStartUnits,
+  bake_elapsed_ms as bakeElapsedMs, acceptance, epoch, revision, reason, changed_at_ms as changedAtMs`;
 
 const selectRecords = `select ${recordColumns} from rollouts order by model`;
 
 const insertRecord = `insert into rollouts (model, rollout, attempt, phase, baseline, candidate, candidate_digest, plan_digest, plan,
-  weight_hundredths, step, epoch, revision, reason, changed_at_ms)
+  weight_hundredths, step, held_for, signal, step_elapsed_ms, step_start_units, bake_elapsed_ms, acceptance, epoch, revision, reason, changed_at_ms)
 values (:model, :rollout, :attempt, :phase, :baseline, :candidate, :candidateDigest, :planDigest, :plan,
-  :weightHundredths, :step, :epoch, :revision, :reason, :changedAtMs)
+  :weightHundredths, :step, :heldFor, :signal, :stepElapsedMs, :stepStartUnits, :bakeElapsedMs, :acceptance, :epoch, :revision, :reason, :changedAtMs)
 on conflict (model) do nothing`;
 
 const updateRecord = `update rollouts set rollout = :rollout, attempt = :attempt, phase = :phase, baseline = :baseline, candidate = :candidate,
   candidate_digest = :candidateDigest, plan_digest = :planDigest, plan = :plan, weight_hundredths = :weightHundredths, step = :step,
-  epoch = :epoch, revision = :revision, reason = :reason, changed_at_ms = :changedAtMs
+  held_for = :heldFor, signal = :signal, step_elapsed_ms = :stepElapsedMs, step_start_units = :stepStartUnits,
+  bake_elapsed_ms = :bakeElapsedMs, acceptance = :acceptance, epoch = :epoch, revision = :revision, reason = :reason, changed_at_ms = :changedAtMs
 where model = :model and revision = :expectedRevision`;
 
 const insertDecision = `insert into decisions (model, rollout, move, actor, reason, at_ms, from_weight_hundredths, to_weight_hundredths, epoch, revision)
@@ -129,6 +132,7 @@ const save = (database: DatabaseSync, statements: ReturnType<typeof prepared>, c
 /** The rows need no parsing: STRICT tables and checks hold the types, and this file alone writes them. */
 const answerer = (database: DatabaseSync, lock: DatabaseSync) => {
   const statements = prepared(database);
+  const progress = createProgressTables(database, (body) => transaction(database, body));
   return (request: SqliteRequest): Extract<SqliteReply, { done: true }>['answer'] => {
     switch (request.call) {
       case 'load':
@@ -139,7 +143,16 @@ const answerer = (database: DatabaseSync, lock: DatabaseSync) => {
         const { model, limit, before = Number.MAX_SAFE_INTEGER } = request.query;
         return statements.selectDecisions.all({ model, limit, before }) as unknown as readonly Decision[];
       }
+      case 'saveProgress':
+        return progress.save(request.change);
+      case 'loadProgress':
+        return progress.load(request.query);
+      case 'ended':
+        return progress.ended(request.model);
+      case 'beginLife':
+        return progress.beginLife();
       case 'close':
+        progress.endLife();
         database.close();
         lock.close();
         return null;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createControlContext } from '../../src/control-plane/change-rollout.ts';
 import { createRolloutControl, type RolloutControl } from '../../src/control-plane/rollout-control.ts';
 import { ProblemError } from '../../src/problem.ts';
 import type { RolloutStore, TrafficAssignment } from '../../src/store/rollout-store.ts';
@@ -30,17 +31,19 @@ afterEach(async () => {
 });
 
 const control = (): RolloutControl =>
-  createRolloutControl({
-    store,
-    clock: { wallMs: () => nowMs, monotonicMs: () => 0 },
-    newId: () => {
-      ids += 1;
-      return `rollout-${ids}`;
-    },
-    publish: (assignment) => {
-      published.push(assignment);
-    },
-  });
+  createRolloutControl(
+    createControlContext({
+      store,
+      clock: { wallMs: () => nowMs, monotonicMs: () => 0 },
+      newId: () => {
+        ids += 1;
+        return `rollout-${ids}`;
+      },
+      publish: (assignment) => {
+        published.push(assignment);
+      },
+    }),
+  );
 
 const lastPublished = (): TrafficAssignment | undefined => published.at(-1);
 
@@ -81,7 +84,15 @@ describe('reconciling', () => {
       accepted: [{ file: planned.file, model: 'card-fraud', rollout: 'rollout-1' }],
       refused: [],
     });
-    const rollout = { id: 'rollout-1', candidate: '2.0.0', weightHundredths: 0, eligibility: 'partial', routingKey: { field: 'card' }, match: [] };
+    const rollout = {
+      id: 'rollout-1',
+      candidate: '2.0.0',
+      weightHundredths: 0,
+      eligibility: 'partial',
+      routingKey: { field: 'card' },
+      match: [],
+      watchedOutputs: [],
+    };
     expect(published).toEqual([{ model: 'card-fraud', epoch: 1, baseline: '1.4.0', rollout }]);
     expect(rollouts.get('card-fraud')).toEqual({
       model: 'card-fraud',

@@ -3,6 +3,7 @@ import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.t
 import { decisionFor, recordWith } from '../support/rollout-record.ts';
 
 const store = await createSqliteRolloutStore({ dataDir: process.argv[2] ?? '' });
+await store.beginLife();
 const record = recordWith();
 await store.save({ record, expectedRevision: null, decision: decisionFor(record) });
 process.stdout.write('saved\n');

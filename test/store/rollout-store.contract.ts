@@ -88,6 +88,81 @@ export const rolloutStoreContract = (driver: string, open: () => Promise<Rollout
       expect(older.map((decision) => decision.revision)).toEqual([3, 2, 1]);
     });
 
+    const progress = { stepElapsedMs: 4_000, bakeElapsedMs: 70 };
+    const rollout = recordWith().rollout;
+
+    it('gives back where a rollout stands in its step', async () => {
+      const record = recordWith({
+        phase: 'held',
+        heldFor: 'sample-ratio',
+        signal: 'feature-lag',
+        stepElapsedMs: 7,
+        stepStartUnits: 12,
+        bakeElapsedMs: 9,
+        acceptance: '{"criteria":[1]}',
+      });
+      await store.save({ record, expectedRevision: null, decision: decisionFor(record) });
+      expect(await store.load()).toEqual([record]);
+    });
+
+    it('keeps clocks and evidence without a new revision', async () => {
+      await saveNext(null, {});
+      expect(await store.loadProgress({ model: 'card-fraud', rollout })).toEqual({ progress: { stepElapsedMs: 0, bakeElapsedMs: 0 }, evidence: null });
+      for (const evidence of ['first', 'second']) {
+        expect(await store.saveProgress({ model: 'card-fraud', rollout, expectedRevision: 1, progress, evidence })).toBe('saved');
+        expect(await store.loadProgress({ model: 'card-fraud', rollout })).toEqual({ progress, evidence });
+      }
+      expect(await store.load()).toEqual([recordWith({ ...progress })]);
+      expect(await store.decisions({ model: 'card-fraud', limit: 10 })).toHaveLength(1);
+      await store.saveProgress({ model: 'card-fraud', rollout, expectedRevision: 1, progress, evidence: null });
+      expect(await store.loadProgress({ model: 'card-fraud', rollout })).toEqual({ progress, evidence: null });
+    });
+
+    it.each([
+      { title: 'another revision', change: { expectedRevision: 2 } },
+      { title: 'another rollout', change: { rollout: 'other' } },
+      { title: 'another model', change: { model: 'search-ranker' } },
+    ])('answers conflict and keeps clocks and evidence when $title is expected', async ({ change }) => {
+      await saveNext(null, {});
+      expect(await store.saveProgress({ model: 'card-fraud', rollout, expectedRevision: 1, progress, evidence: 'x', ...change })).toBe('conflict');
+      expect(await store.loadProgress({ model: 'card-fraud', rollout })).toEqual({ progress: { stepElapsedMs: 0, bakeElapsedMs: 0 }, evidence: null });
+    });
+
+    it('keeps neither when the clocks cannot be kept', async () => {
+      await saveNext(null, {});
+      const broken = { ...progress, stepElapsedMs: -1 };
+      await expect(store.saveProgress({ model: 'card-fraud', rollout, expectedRevision: 1, progress: broken, evidence: 'x' })).rejects.toThrow();
+      expect(await store.loadProgress({ model: 'card-fraud', rollout })).toMatchObject({ evidence: null });
+    });
+
+    it('gives the evidence of an earlier rollout to no later one', async () => {
+      await saveNext(null, {});
+      await store.saveProgress({ model: 'card-fraud', rollout, expectedRevision: 1, progress, evidence: 'old' });
+      await saveNext(1, { revision: 2, rollout: 'next' });
+      expect(await store.loadProgress({ model: 'card-fraud', rollout: 'next' })).toMatchObject({ evidence: null });
+      expect(await store.loadProgress({ model: 'card-fraud', rollout })).toBeNull();
+    });
+
+    it('remembers every rollout that ended, once each', async () => {
+      await saveNext(null, {});
+      await saveNext(1, { revision: 2, phase: 'rolled-back' });
+      await saveNext(2, { revision: 3, phase: 'rolled-back', reason: 'a note' });
+      await saveNext(3, { revision: 4, rollout: 'second', attempt: 2, phase: 'progressing' });
+      await saveNext(4, { revision: 5, rollout: 'second', attempt: 2, phase: 'promoted' });
+      await saveNext(null, { model: 'search-ranker', rollout: 'other', phase: 'promoted' });
+      const digests = { candidateDigest: 'c'.repeat(64), planDigest: 'p'.repeat(64) };
+      expect(await store.ended('card-fraud')).toEqual([
+        { ...digests, rollout, attempt: 1, outcome: 'rolled-back' },
+        { ...digests, rollout: 'second', attempt: 2, outcome: 'promoted' },
+      ]);
+      expect(await store.ended('search-ranker')).toHaveLength(1);
+    });
+
+    it('gives one answer for the life before in all of a life', async () => {
+      expect(await store.beginLife()).toEqual({ previousEndedUncleanly: false });
+      expect(await store.beginLife()).toEqual({ previousEndedUncleanly: false });
+    });
+
     it('finishes the writes that are under way when it closes, and refuses later ones', async () => {
       const saving = saveNext(null, {});
       const closing = store.close();

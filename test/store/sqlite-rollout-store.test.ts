@@ -1,12 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createSqliteRolloutStore, DataDirectoryInUseError } from '../../src/store/sqlite-rollout-store.ts';
+import { DataDirectoryInUseError } from '../../src/store/rollout-store.ts';
+import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
 import { decisionFor, recordWith } from '../support/rollout-record.ts';
 import { rolloutStoreContract } from './rollout-store.contract.ts';
 
@@ -75,6 +77,41 @@ describe('the SQLite store', () => {
     await once(child, 'exit');
     const store = await createSqliteRolloutStore({ dataDir: directory });
     expect(await store.load()).toEqual([recordWith()]);
+    await store.close();
+  });
+
+  it('knows whether the life before ended without a close', async () => {
+    const child = await otherProcess();
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    for (const previousEndedUncleanly of [true, false]) {
+      const store = await createSqliteRolloutStore({ dataDir: directory });
+      expect(await store.beginLife()).toEqual({ previousEndedUncleanly });
+      expect(await store.beginLife()).toEqual({ previousEndedUncleanly });
+      await store.close();
+    }
+  });
+
+  it('leaves the mark of a life to the gateways that begin one', async () => {
+    const child = await otherProcess();
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    await (await createSqliteRolloutStore({ dataDir: directory })).close();
+    const store = await createSqliteRolloutStore({ dataDir: directory });
+    expect(await store.beginLife()).toEqual({ previousEndedUncleanly: true });
+    await store.close();
+  });
+
+  it('brings a store of the first schema up to date, with what had ended', async () => {
+    const database = new DatabaseSync(join(directory, 'handoff.db'));
+    database.exec(readFileSync(new URL('../../src/store/migrations/sqlite/0001-rollouts.sql', import.meta.url), 'utf8'));
+    database.exec(
+      `insert into rollouts values ('card-fraud', 'r1', 2, 'rolled-back', '1.4.0', '2.0.0', 'c', 'p', '{}', 0, 0, 5, 5, 'x', 1); pragma user_version = 1;`,
+    );
+    database.close();
+    const store = await createSqliteRolloutStore({ dataDir: directory });
+    expect(await store.load()).toMatchObject([{ rollout: 'r1', heldFor: null, signal: null, stepElapsedMs: 0, acceptance: '{"criteria":[],"faults":[]}' }]);
+    expect(await store.ended('card-fraud')).toEqual([{ rollout: 'r1', candidateDigest: 'c', planDigest: 'p', attempt: 2, outcome: 'rolled-back' }]);
     await store.close();
   });
 

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Express } from 'express';
+import { createControlContext } from '../../src/control-plane/change-rollout.ts';
 import { createRolloutControl, type RolloutControl } from '../../src/control-plane/rollout-control.ts';
 import { type AdminDeps, createAdminApp } from '../../src/http/admin-server.ts';
 import { ProblemError } from '../../src/problem.ts';
@@ -33,14 +34,16 @@ export const createTestAdmin = async (changes: Partial<AdminDeps> = {}): Promise
   const store = await createSqliteRolloutStore({ dataDir: directory });
   const published: TrafficAssignment[] = [];
   const logged: unknown[] = [];
-  const rollouts = createRolloutControl({
-    store,
-    clock: { wallMs: () => Date.UTC(2026, 4, 1), monotonicMs: () => 0 },
-    newId: () => 'rollout-1',
-    publish: (assignment) => {
-      published.push(assignment);
-    },
-  });
+  const rollouts = createRolloutControl(
+    createControlContext({
+      store,
+      clock: { wallMs: () => Date.UTC(2026, 4, 1), monotonicMs: () => 0 },
+      newId: () => 'rollout-1',
+      publish: (assignment) => {
+        published.push(assignment);
+      },
+    }),
+  );
   const cards = found(['1.4.0', '2.0.0'], [planFile()]);
   await rollouts.reconcile({ ...cards, versions: [...cards.versions, { model: 'search-ranker', version: '1.2.0', digest: 'r' }] });
   const app = createAdminApp({

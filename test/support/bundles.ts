@@ -65,6 +65,7 @@ steps:
   - setWeight: 10
   - pause: {}
   - setWeight: 100
+bake: 8d
 `;
   await writeFile(join(folders.rolloutDir, `${model}.yaml`), text);
 };

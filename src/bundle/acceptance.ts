@@ -1,0 +1,122 @@
+import { z } from 'zod';
+
+const durationUnitsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** A duration such as `30s`, `24h` or `7d`, read as milliseconds. */
+const durationMs = z
+  .string()
+  .regex(/^\d+(ms|s|m|h|d)$/, 'expected a duration like 30s, 24h or 7d')
+  .transform((text) => Number.parseInt(text, 10) * durationUnitsMs[text.replace(/^\d+/, '') as keyof typeof durationUnitsMs]);
+
+const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected a name of [a-z0-9][a-z0-9-]*');
+const text = z.string().min(1);
+const share = z.number().min(0).max(1);
+/** Which direction does harm: `lower` where more is better. */
+const harm = z.enum(['lower', 'higher']);
+
+const rankMetrics = ['areaUnderPrecisionRecall', 'accuracy', 'recallAtPrecision', 'ndcg'] as const;
+
+/** What a criterion measures. Only these kinds exist. */
+const metric = z.discriminatedUnion(
+  'kind',
+  [
+    z.strictObject({ kind: z.literal('recallAtPrecision'), precision: share }),
+    z.strictObject({ kind: z.literal('areaUnderPrecisionRecall') }),
+    z.strictObject({ kind: z.literal('ndcg'), k: z.int().min(1) }),
+    z.strictObject({ kind: z.literal('accuracy') }),
+    z.strictObject({ kind: z.literal('cost'), falsePositive: z.number().min(0), falseNegative: z.number().min(0) }),
+    z.strictObject({ kind: z.literal('sliceGap'), of: z.enum(rankMetrics), by: text }),
+    z.strictObject({ kind: z.literal('latency'), quantiles: z.array(z.number().gt(0).lt(1)).min(1) }),
+    z.strictObject({ kind: z.literal('errorRate') }),
+    z.strictObject({ kind: z.literal('breachRate') }),
+    z.strictObject({ kind: z.literal('outputRate'), output: text }),
+    z.strictObject({ kind: z.literal('abstainRate') }),
+    z.strictObject({ kind: z.literal('disagreement'), output: text.optional() }),
+    z.strictObject({ kind: z.literal('outcomeRate'), outcome: text, harm, window: durationMs }),
+    z.strictObject({ kind: z.literal('outcomeMean'), outcome: text, harm, window: durationMs }),
+  ],
+  { error: (issue) => (issue.code === 'invalid_union' ? 'expected a kind of metric that exists' : undefined) },
+);
+
+const offlineKinds = ['recallAtPrecision', 'areaUnderPrecisionRecall', 'ndcg', 'accuracy', 'cost', 'sliceGap', 'latency', 'breachRate', 'outputRate'];
+const liveKinds = ['errorRate', 'latency', 'breachRate', 'outputRate', 'abstainRate', 'disagreement', 'outcomeRate', 'outcomeMean'];
+
+/** How far the candidate may be off, in the metric's own unit or as a share of the baseline's; negative is a required gain. */
+const margin = z.union([
+  z.strictObject({ absolute: z.number() }),
+  z.strictObject({
+    relative: z.number().gt(-1),
+    /** Latency only: milliseconds below which a difference is no harm. */ atLeastMs: z.number().positive().optional(),
+  }),
+]);
+
+/** A limit of its own, whatever the baseline does. */
+const bound = z
+  .strictObject({
+    min: z.number().optional(),
+    max: z.number().optional(),
+    p50Ms: z.number().positive().optional(),
+    p95Ms: z.number().positive().optional(),
+    p99Ms: z.number().positive().optional(),
+  })
+  .refine((limits) => Object.keys(limits).length > 0, 'expected a limit');
+
+const criterion = z
+  .strictObject({
+    name,
+    metric,
+    compareTo: z.literal('baseline').optional(),
+    margin: margin.optional(),
+    bound: bound.optional(),
+    appliesTo: z.array(z.enum(['offline', 'live'])).min(1),
+  })
+  .superRefine((entry, context) => {
+    const fault = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message });
+    if (entry.compareTo === undefined && entry.margin !== undefined) fault('compareTo', 'expected baseline, since there is a margin');
+    if (entry.compareTo !== undefined && entry.margin === undefined) fault('margin', 'expected a margin to the baseline');
+    if (entry.compareTo === undefined && entry.bound === undefined) fault('bound', 'expected a bound, or compareTo and a margin');
+    if (entry.appliesTo.includes('offline') && !offlineKinds.includes(entry.metric.kind))
+      fault('appliesTo', `expected live alone: ${entry.metric.kind} is not measured offline`);
+    if (entry.appliesTo.includes('live') && !liveKinds.includes(entry.metric.kind))
+      fault('appliesTo', `expected offline alone: ${entry.metric.kind} is not measured live`);
+    if (entry.margin !== undefined && 'atLeastMs' in entry.margin && entry.metric.kind !== 'latency') fault('margin', 'expected atLeastMs with latency only');
+  });
+
+/** A fault that a rehearsal injects into the candidate and that a guardrail must catch. */
+const injectedFault = z.union([
+  z.strictObject({ name, latency: z.strictObject({ addMs: z.number().positive() }) }),
+  z.strictObject({ name, errorRate: share }),
+  z.strictObject({ name, output: z.union([z.literal('nan'), z.strictObject({ set: z.number() })]), share }),
+  z.strictObject({ name, swap: z.tuple([text, text]) }),
+]);
+
+const repeated = (entries: readonly { readonly name: string }[]): readonly number[] =>
+  entries.flatMap((entry, index) => (entries.findIndex((other) => other.name === entry.name) < index ? [index] : []));
+
+/** `acceptance.yaml`: what a candidate must hold, offline and live, and the faults that its guardrails must catch. Durations are milliseconds once parsed. */
+export const acceptanceSchema = z
+  .strictObject({
+    apiVersion: z.literal('handoff/v1'),
+    kind: z.literal('Acceptance'),
+    criteria: z.array(criterion).min(1),
+    faults: z.array(injectedFault).default([]),
+  })
+  .superRefine(({ criteria, faults }, context) => {
+    for (const index of repeated(criteria))
+      context.addIssue({ code: 'custom', path: ['criteria', index, 'name'], message: 'expected a name that no other criterion has' });
+    for (const index of repeated(faults))
+      context.addIssue({ code: 'custom', path: ['faults', index, 'name'], message: 'expected a name that no other fault has' });
+  });
+
+export type Acceptance = z.infer<typeof acceptanceSchema>;
+export type Criterion = Acceptance['criteria'][number];
+
+/** The acceptance of a bundle without the file: nothing is guarded. */
+export const noAcceptance: Acceptance = { apiVersion: 'handoff/v1', kind: 'Acceptance', criteria: [], faults: [] };
+
+/** Whether a criterion is watched live against the baseline: a guardrail. A bound alone alerts, since it cannot tell the arms apart. */
+export const isGuardrail = ({ appliesTo, compareTo }: Criterion): boolean => appliesTo.includes('live') && compareTo !== undefined;
+
+/** How long after a request its outcome may come, milliseconds; null for a criterion that needs no outcome. */
+export const outcomeWindowMs = ({ metric: { kind, ...rest } }: Criterion): number | null =>
+  (kind === 'outcomeRate' || kind === 'outcomeMean') && 'window' in rest ? rest.window : null;

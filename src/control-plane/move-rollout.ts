@@ -1,0 +1,103 @@
+import { ProblemError } from '../problem.ts';
+import type { RolloutRecord } from '../store/rollout-store.ts';
+import { attemptWords } from './attempt.ts';
+import { newRollout } from './begin-rollout.ts';
+import { type ControlContext, changeRollout, takeStanding } from './change-rollout.ts';
+import { type Command, transition } from './command.ts';
+import { type RolloutState, rolloutStateOf } from './rollout-state.ts';
+import { hasEnded, planOf, type Standing, standingAfter } from './standing.ts';
+
+/** Who moves a rollout, and why. */
+export interface MoveRequest {
+  readonly reason: string;
+  /** Id of the key that was used, or `anonymous`. */
+  readonly actor: string;
+  /** Refuse when the rollout is at another revision. */
+  readonly expectedRevision?: number;
+}
+
+/**
+ * Where a known model stands.
+ * @throws ProblemError model-not-found
+ */
+export const standingOf = ({ standings }: Pick<ControlContext, 'standings'>, model: string): Standing => {
+  const standing = standings.get(model);
+  if (standing === undefined) throw new ProblemError('model-not-found', `There is no model ${model}.`);
+  return standing;
+};
+
+const recordAt = (model: string, { record }: Standing, expectedRevision: number | undefined): RolloutRecord => {
+  if (record === null) throw new ProblemError('rollout-conflict', `The model ${model} has no rollout.`);
+  if (expectedRevision !== undefined && expectedRevision !== record.revision) {
+    throw new ProblemError('rollout-conflict', `The rollout of ${model} has changed: expected revision ${expectedRevision}, it is at ${record.revision}.`);
+  }
+  return record;
+};
+
+/** A candidate with its baseline, or a 409: the traffic of a rollout that lacks one of them cannot be split. */
+const refuseUnavailable = (record: RolloutRecord, { availability }: Standing): void => {
+  if (availability === 'available') return;
+  throw new ProblemError('rollout-conflict', `The rollout of ${record.model} cannot start: ${availability.replace('-', ' ')}.`);
+};
+
+/** An ended rollout that is started is a new attempt, by the plan on disk: new id, fresh evidence. */
+const newAttempt = async (context: ControlContext, ended: RolloutRecord, { planned }: Standing) => {
+  if (planned === null) {
+    const baseline = ended.phase === 'promoted' ? ended.candidate : ended.baseline;
+    throw new ProblemError('rollout-conflict', `There is no plan that holds for ${ended.model} with the baseline ${baseline}.`);
+  }
+  return newRollout(planned, await context.store.ended(ended.model), context.newId());
+};
+
+type Subject = Omit<RolloutRecord, 'epoch' | 'revision' | 'changedAtMs' | 'reason'>;
+
+/** The rollout that a command is about: the model's own, or the new attempt that a `start` makes of an ended one. */
+const subjectOf = async (context: ControlContext, command: Command, { record, standing }: { readonly record: RolloutRecord; readonly standing: Standing }) => {
+  if (command.move !== 'start') return record;
+  refuseUnavailable(record, standing);
+  return hasEnded(record) ? newAttempt(context, record, standing) : record;
+};
+
+/** @throws ProblemError rollout-conflict with the legal moves */
+const refuseIllegal = (record: RolloutRecord, command: Command): void => {
+  const result = transition({ at: record, plan: planOf(record), units: 0 }, command);
+  if (!result.legal) {
+    throw new ProblemError('rollout-conflict', `${command.move} is not legal in phase ${result.phase}; legal moves: ${result.legalMoves.join(', ')}.`);
+  }
+};
+
+const reasonFor = (subject: Subject, command: Command, reason: string): string => {
+  if (command.move !== 'start' || subject.attempt === 1) return reason;
+  const { risk } = JSON.parse(subject.plan) as ReturnType<typeof planOf>;
+  return `${reason} (${attemptWords(subject.attempt, risk.falseRollback)})`;
+};
+
+const moveOnce = async (context: ControlContext, command: Command, { model, request }: { readonly model: string; readonly request: MoveRequest }) => {
+  const standing = standingOf(context, model);
+  const previous = recordAt(model, standing, request.expectedRevision);
+  refuseIllegal(previous, command);
+  const subject = await subjectOf(context, command, { record: previous, standing });
+  const units = standing.live?.assessment.candidateUnits ?? previous.stepStartUnits;
+  const plan = JSON.parse(subject.plan) as ReturnType<typeof planOf>;
+  const result = transition({ at: subject, plan, units }, command);
+  if (!result.legal) throw new ProblemError('rollout-conflict', `${command.move} is not legal in phase ${result.phase}.`);
+  const next = { ...subject, ...result.to, reason: reasonFor(subject, command, request.reason) };
+  const record = await changeRollout(context, { previous, next, epoch: previous.epoch, move: command.move, actor: request.actor });
+  const live = record.rollout === previous.rollout ? standing.live : null;
+  const changed = standingAfter({ ...standing, live: live === null ? null : { ...live, waitsFor: null } }, record);
+  await takeStanding(context, changed);
+  return rolloutStateOf(model, changed);
+};
+
+/**
+ * Makes the operation by which a person moves a rollout: saved first, then in force for the next request, then answered.
+ * It rejects with model-not-found or rollout-conflict (no rollout, another revision, a phase that forbids the move), and
+ * with the store's error when that fails; nothing is changed then.
+ */
+export const createMove =
+  (context: ControlContext) =>
+  async (model: string, command: Command, request: MoveRequest): Promise<RolloutState> => {
+    // Before the turn, so that unknown names leave no queue behind.
+    standingOf(context, model);
+    return context.inTurn(model, () => moveOnce(context, command, { model, request }));
+  };

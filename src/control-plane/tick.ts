@@ -1,0 +1,177 @@
+/**
+ * The spine of the engine. Once a second, for every model on its own: load, assess, keep, decide, save, publish. Everything
+ * is injected, time too; what a tick needs of the last one is in the store, so a new process goes on where the old one stood.
+ */
+import type { RolloutRecord } from '../store/rollout-store.ts';
+import type { Assessment } from './assessment.ts';
+import { type ControlContext, changeRollout, gateway, takeStanding } from './change-rollout.ts';
+import { type Decided, decide } from './decide.ts';
+import { isLive, ticked } from './position.ts';
+import { planOf, type Standing, standingAfter } from './standing.ts';
+
+/** How the evidence of a rollout outlives the process: as text that only the measuring half reads. */
+export interface EvidenceKeeping {
+  /** Called once before the first assessment of a rollout in this process; null: there is none yet. */
+  readonly restore: (model: string, record: RolloutRecord, evidence: string | null) => void | Promise<void>;
+  /** What is to be kept after an assessment: all that the same assessment could be made from again. */
+  readonly textOf: (model: string, record: RolloutRecord) => string | null;
+}
+
+export interface EngineDeps {
+  readonly context: ControlContext;
+  /** What the evidence of a rollout says now. */
+  readonly assess: (model: string, record: RolloutRecord) => Assessment | Promise<Assessment>;
+  readonly evidence: EvidenceKeeping;
+  /** Hears of a model whose tick failed; the other models had theirs. */
+  readonly onFault: (model: string, error: unknown) => void;
+}
+
+export interface Engine {
+  /** One look at every rollout. Call it once a second; while one is under way a call joins it. Never rejects. */
+  readonly tick: () => Promise<void>;
+}
+
+/** The engine between two ticks. */
+interface EngineState extends EngineDeps {
+  /** The rollout of each model whose evidence is in this process. */
+  readonly restored: Map<string, string>;
+  /** Rollbacks that the store could not keep, by rollout. They are in force, and stay so until they are kept. */
+  readonly unkept: Map<string, Decided>;
+}
+
+/** One model in one tick. */
+interface Subject {
+  readonly model: string;
+  readonly standing: Standing;
+  readonly record: RolloutRecord;
+  /** Milliseconds that count for the clocks. */
+  readonly tickedMs: number;
+  readonly storeDown: boolean;
+}
+
+type Assessed = Subject & { readonly assessment: Assessment };
+
+type DecidedSubject = Assessed & { readonly decision: Decided };
+
+/** `saved` is null when nothing was to be kept, or when it could not be. */
+type SavedSubject = DecidedSubject & { readonly saved: RolloutRecord | null };
+
+/** A process that was stopped for longer has not watched the rollout meanwhile: that time passes no step. */
+const maxTickedMs = 5_000;
+
+const load = async (state: EngineState, model: string, tickedMs: number): Promise<Subject | null> => {
+  const standing = state.context.standings.get(model);
+  if (standing?.record == null || !isLive(standing.record.phase)) return null;
+  const { record } = standing;
+  // Without both versions nothing is compared and the weight is not in force: that time passes no step either.
+  const subject = { model, standing, record, tickedMs: standing.availability === 'available' ? tickedMs : 0, storeDown: false };
+  if (state.restored.get(model) === record.rollout) return subject;
+  try {
+    const kept = await state.context.store.loadProgress({ model, rollout: record.rollout });
+    await state.evidence.restore(model, record, kept?.evidence ?? null);
+    state.restored.set(model, record.rollout);
+    return subject;
+  } catch (error) {
+    state.onFault(model, error);
+    return { ...subject, storeDown: true };
+  }
+};
+
+const assessEvidence = async (state: EngineState, subject: Subject): Promise<Assessed> => {
+  const assessment = await state.assess(subject.model, subject.record);
+  return { ...subject, assessment: { ...assessment, storeDown: subject.storeDown || assessment.storeDown } };
+};
+
+/** The evidence is on the disk before anything is decided from it. A store that fails stops the clocks, not the guards. */
+const keep = async ({ context, evidence, onFault }: EngineState, subject: Assessed): Promise<Assessed> => {
+  const { model, record, tickedMs, assessment } = subject;
+  if (assessment.storeDown) return { ...subject, tickedMs: 0 };
+  const { stepElapsedMs, bakeElapsedMs } = ticked(record, tickedMs);
+  const change = { model, rollout: record.rollout, expectedRevision: record.revision, progress: { stepElapsedMs, bakeElapsedMs } };
+  try {
+    const saved = await context.store.saveProgress({ ...change, evidence: evidence.textOf(model, record) });
+    if (saved === 'saved') return subject;
+  } catch (error) {
+    onFault(model, error);
+    return { ...subject, tickedMs: 0, assessment: { ...assessment, storeDown: true } };
+  }
+  throw new Error(`the rollout of ${model} was changed by someone else`);
+};
+
+const decideNow = ({ unkept }: EngineState, subject: Assessed): DecidedSubject => {
+  const { record, standing, assessment, tickedMs } = subject;
+  const waiting = unkept.get(record.rollout);
+  if (waiting !== undefined) return { ...subject, decision: waiting };
+  const decision = decide({ record, plan: planOf(record), assessment, tickedMs });
+  const isPossible = standing.availability === 'available' || decision.action === 'roll-back';
+  return { ...subject, decision: isPossible ? decision : { action: 'nothing', waitsFor: 'a version that is not available' } };
+};
+
+const save = async ({ context, unkept, onFault }: EngineState, subject: DecidedSubject): Promise<SavedSubject> => {
+  const { record, decision } = subject;
+  if (decision.action === 'nothing') return { ...subject, saved: null };
+  const next = { ...record, ...decision.to, reason: decision.sentence };
+  // The ledger has one word for a rollback, whoever makes it.
+  const move = decision.action === 'roll-back' ? 'rollback' : decision.action;
+  try {
+    const saved = await changeRollout(context, { previous: record, next, epoch: record.epoch, move, actor: gateway });
+    unkept.delete(record.rollout);
+    return { ...subject, saved };
+  } catch (error) {
+    if (decision.action !== 'roll-back') throw error;
+    unkept.set(record.rollout, decision);
+    onFault(record.model, error);
+    return { ...subject, saved: null };
+  }
+};
+
+const publish = async ({ context }: EngineState, subject: SavedSubject): Promise<void> => {
+  const { model, standing, record, tickedMs, assessment, decision, saved } = subject;
+  const live = { assessment, waitsFor: decision.action === 'nothing' ? decision.waitsFor : null, tickedAtMs: context.clock.wallMs() };
+  const now = { ...standing, record: ticked(record, tickedMs), live };
+  if (saved !== null) return takeStanding(context, standingAfter(now, saved));
+  if (decision.action === 'nothing') {
+    context.standings.set(model, now);
+    return;
+  }
+  // A rollback that cannot be kept is in force all the same, in the epoch that it will be kept with.
+  const { assignment } = standingAfter(now, { ...record, phase: 'rolled-back', epoch: record.epoch + 1 });
+  await takeStanding(context, { ...now, assignment });
+};
+
+const tickModel = async (state: EngineState, model: string, tickedMs: number): Promise<void> => {
+  const loaded = await load(state, model, tickedMs);
+  if (loaded === null) return; // no rollout, or none that is on
+  const assessed = await assessEvidence(state, loaded);
+  const kept = await keep(state, assessed);
+  const decided = decideNow(state, kept);
+  const saved = await save(state, decided);
+  await publish(state, saved);
+};
+
+/** Makes the engine. It ticks when it is told to and reads no clock but the context's. */
+export const createEngine = (deps: EngineDeps): Engine => {
+  const { standings, clock, inTurn } = deps.context;
+  const state: EngineState = { ...deps, restored: new Map(), unkept: new Map() };
+  let lastMs = clock.monotonicMs();
+  let underWay: Promise<void> | null = null;
+
+  const tickedSinceLast = (): number => {
+    const wholeMs = Math.max(0, Math.floor(clock.monotonicMs() - lastMs));
+    lastMs += wholeMs;
+    return Math.min(wholeMs, maxTickedMs);
+  };
+  const tickAll = async (): Promise<void> => {
+    const tickedMs = tickedSinceLast();
+    const one = (model: string): Promise<void> => inTurn(model, () => tickModel(state, model, tickedMs)).catch((error: unknown) => deps.onFault(model, error));
+    await Promise.all([...standings.keys()].map(one));
+  };
+  return {
+    tick: () => {
+      underWay ??= tickAll().finally(() => {
+        underWay = null;
+      });
+      return underWay;
+    },
+  };
+};
