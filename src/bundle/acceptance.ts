@@ -61,6 +61,24 @@ const bound = z
   })
   .refine((limits) => Object.keys(limits).length > 0, 'expected a limit');
 
+interface CriterionFields {
+  readonly metric: { readonly kind: string };
+  readonly compareTo?: 'baseline' | undefined;
+  readonly margin?: object | undefined;
+  readonly bound?: object | undefined;
+  readonly appliesTo: readonly ('offline' | 'live')[];
+}
+
+/** What the fields of a criterion ask of each other. */
+const criterionRules = ({ metric: { kind }, compareTo, margin: allowed, bound: limit, appliesTo }: CriterionFields) => [
+  { wrong: compareTo === undefined && allowed !== undefined, field: 'compareTo', message: 'expected baseline, since there is a margin' },
+  { wrong: compareTo !== undefined && allowed === undefined, field: 'margin', message: 'expected a margin to the baseline' },
+  { wrong: compareTo === undefined && limit === undefined, field: 'bound', message: 'expected a bound, or compareTo and a margin' },
+  { wrong: appliesTo.includes('offline') && !offlineKinds.includes(kind), field: 'appliesTo', message: `expected live alone: ${kind} is not measured offline` },
+  { wrong: appliesTo.includes('live') && !liveKinds.includes(kind), field: 'appliesTo', message: `expected offline alone: ${kind} is not measured live` },
+  { wrong: kind !== 'latency' && allowed !== undefined && 'atLeastMs' in allowed, field: 'margin', message: 'expected atLeastMs with latency only' },
+];
+
 const criterion = z
   .strictObject({
     name,
@@ -71,15 +89,7 @@ const criterion = z
     appliesTo: z.array(z.enum(['offline', 'live'])).min(1),
   })
   .superRefine((entry, context) => {
-    const fault = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message });
-    if (entry.compareTo === undefined && entry.margin !== undefined) fault('compareTo', 'expected baseline, since there is a margin');
-    if (entry.compareTo !== undefined && entry.margin === undefined) fault('margin', 'expected a margin to the baseline');
-    if (entry.compareTo === undefined && entry.bound === undefined) fault('bound', 'expected a bound, or compareTo and a margin');
-    if (entry.appliesTo.includes('offline') && !offlineKinds.includes(entry.metric.kind))
-      fault('appliesTo', `expected live alone: ${entry.metric.kind} is not measured offline`);
-    if (entry.appliesTo.includes('live') && !liveKinds.includes(entry.metric.kind))
-      fault('appliesTo', `expected offline alone: ${entry.metric.kind} is not measured live`);
-    if (entry.margin !== undefined && 'atLeastMs' in entry.margin && entry.metric.kind !== 'latency') fault('margin', 'expected atLeastMs with latency only');
+    for (const { wrong, field, message } of criterionRules(entry)) if (wrong) context.addIssue({ code: 'custom', path: [field], message });
   });
 
 /** A fault that a rehearsal injects into the candidate and that a guardrail must catch. */

@@ -20,7 +20,7 @@ export interface AdminAddress {
 
 /** What to ask. */
 export interface AdminRequest {
-  readonly method: 'GET' | 'PUT';
+  readonly method: 'GET' | 'PUT' | 'POST';
   /** Segments of the path; each is encoded. */
   readonly path: readonly string[];
   readonly query?: Readonly<Record<string, string>>;

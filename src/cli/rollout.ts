@@ -1,32 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { weightPercent } from '../control-plane/plan.ts';
-import { type AdminAddress, type AdminAnswer, type AdminRequest, askAdmin } from './admin-client.ts';
-import type { CliIo, ExitCode } from './io.ts';
+import type { AdminRequest } from './admin-client.ts';
+import { ask, type ConnectionOptions, defaultAdminUrl, type RolloutAnswer, rolloutAnswer, weightSentence } from './ask-gateway.ts';
+import type { CliIo } from './io.ts';
+import { addMoves, addStatus } from './rollout-moves.ts';
 import { textTable } from './text-table.ts';
 
-const defaultAdminUrl = 'http://127.0.0.1:8081';
-
-interface ConnectionOptions {
-  readonly adminUrl: string;
-  readonly keyFile?: string;
-  readonly json?: true;
-}
-
-/** The parts of the answers that are shown to a person. */
-const state = z.object({
-  model: z.string(),
-  phase: z.string(),
-  baseline: z.string(),
-  candidate: z.string(),
-  weight: z.number(),
-  effective_weight: z.number(),
-  epoch: z.number(),
-  revision: z.number(),
-  reason: z.string(),
-});
-const states = z.object({ rollouts: z.array(state) });
+const states = z.object({ rollouts: z.array(rolloutAnswer) });
 const explanation = z.object({
   key: z.string(),
   bucket: z.number().nullable(),
@@ -36,7 +17,7 @@ const explanation = z.object({
   rollout: z.string().nullable(),
 });
 
-const stateTable = (rollouts: readonly z.infer<typeof state>[]): string =>
+const stateTable = (rollouts: readonly RolloutAnswer[]): string =>
   textTable([
     ['MODEL', 'PHASE', 'BASELINE', 'CANDIDATE', 'WEIGHT', 'IN FORCE', 'EPOCH', 'REVISION', 'REASON'],
     ...rollouts.map((row) => [
@@ -52,55 +33,9 @@ const stateTable = (rollouts: readonly z.infer<typeof state>[]): string =>
     ]),
   ]);
 
-const weightSentence = ({ model, phase, candidate, weight, effective_weight: effective, revision }: z.infer<typeof state>): string =>
-  weight === effective
-    ? `${model}: ${weight} % of requests go to ${candidate} (${phase}, revision ${revision}).\n`
-    : `${model}: the weight of ${candidate} is ${weight} %, but ${effective} % is in force (${phase}, revision ${revision}).\n`;
-
 const explainSentence = (model: string, { key, bucket, weight, arm, epoch, rollout }: z.infer<typeof explanation>): string => {
   const split = rollout === null ? 'there is no rollout' : `bucket ${bucket} of 10000, weight ${weight} %, rollout ${rollout}`;
   return textTable([[`${model}: key ${key} goes to ${arm ?? 'nobody'} (${split}, epoch ${epoch}).`]]);
-};
-
-const addressOf = ({ adminUrl, keyFile }: ConnectionOptions): AdminAddress | string => {
-  const url = URL.parse(adminUrl);
-  if (url === null || !['http:', 'https:'].includes(url.protocol)) return `--admin-url: got ${adminUrl}, expected an address like ${defaultAdminUrl}`;
-  if (keyFile === undefined) return { url, secret: null };
-  try {
-    return { url, secret: readFileSync(keyFile, 'utf8').trim() };
-  } catch {
-    return `--key-file: ${keyFile} cannot be read`;
-  }
-};
-
-/** How one answer is shown: its shape, and its words for a person. */
-interface Shown<Shape extends z.ZodType> {
-  readonly schema: Shape;
-  readonly words: (body: z.output<Shape>) => string;
-}
-
-const show = <Shape extends z.ZodType>(io: CliIo, answer: AdminAnswer, { schema, words, json }: Shown<Shape> & { readonly json: boolean }): ExitCode => {
-  if (json && answer.body !== undefined) io.stdout(`${JSON.stringify(answer.body)}\n`);
-  if (!answer.ok) {
-    io.stderr(`${answer.message}\n`);
-    return answer.exitCode;
-  }
-  if (json) return 0;
-  const parsed = schema.safeParse(answer.body);
-  if (parsed.success) io.stdout(words(parsed.data));
-  else io.stderr('the answer is not of an admin port of this version\n');
-  return parsed.success ? 0 : 3;
-};
-
-const ask = async <Shape extends z.ZodType>(io: CliIo, options: ConnectionOptions, asked: Shown<Shape> & { readonly request: AdminRequest }): Promise<void> => {
-  const address = addressOf(options);
-  if (typeof address === 'string') {
-    io.stderr(`${address}\n`);
-    io.setExitCode(2);
-  } else {
-    const answer = await askAdmin(address, asked.request);
-    io.setExitCode(show(io, answer, { schema: asked.schema, words: asked.words, json: options.json === true }));
-  }
 };
 
 const weightArgument = (text: string): number => {
@@ -117,7 +52,7 @@ const addGet = (rollout: Command, io: CliIo): Command =>
     .action(async (model: string | undefined, options: ConnectionOptions) => {
       if (model === undefined)
         return ask(io, options, { request: { method: 'GET', path: ['rollouts'] }, schema: states, words: ({ rollouts }) => stateTable(rollouts) });
-      return ask(io, options, { request: { method: 'GET', path: ['rollouts', model] }, schema: state, words: (one) => stateTable([one]) });
+      return ask(io, options, { request: { method: 'GET', path: ['rollouts', model] }, schema: rolloutAnswer, words: (one) => stateTable([one]) });
     });
 
 const addSetWeight = (rollout: Command, io: CliIo): Command =>
@@ -129,7 +64,7 @@ const addSetWeight = (rollout: Command, io: CliIo): Command =>
     .requiredOption('--reason <text>', 'why; kept in the ledger')
     .action(async (model: string, weight: number, options: ConnectionOptions & { readonly reason: string }) => {
       const request: AdminRequest = { method: 'PUT', path: ['rollouts', model, 'weight'], body: { weight, reason: options.reason } };
-      return ask(io, options, { request, schema: state, words: weightSentence });
+      return ask(io, options, { request, schema: rolloutAnswer, words: weightSentence });
     });
 
 const addExplain = (rollout: Command, io: CliIo): Command =>
@@ -144,15 +79,14 @@ const addExplain = (rollout: Command, io: CliIo): Command =>
     });
 
 /**
- * `handoff rollout get | set-weight | explain`: asks the admin port of a running gateway. Results are set by
+ * `handoff rollout get | status | start | set-weight | pause | resume | promote | rollback | explain`: asks the admin port of a running gateway. Results are set by
  * `io.setExitCode`; faults of usage are thrown as commander's `CommanderError`.
  */
 export const rolloutCommand = (io: CliIo): Command => {
   const rollout = new Command('rollout').description('see and steer rollouts of a running gateway');
   // Before the subcommands are added: they copy these two.
   rollout.exitOverride().configureOutput({ writeOut: io.stdout, writeErr: io.stderr });
-  for (const add of [addGet, addSetWeight, addExplain]) {
-    const command = add(rollout, io);
+  for (const command of [addGet(rollout, io), addStatus(rollout, io), addSetWeight(rollout, io), ...addMoves(rollout, io), addExplain(rollout, io)]) {
     command.option('--admin-url <url>', 'address of the admin port (HANDOFF_ADMIN_URL)', io.env.HANDOFF_ADMIN_URL ?? defaultAdminUrl);
     command.option('--key-file <file>', 'file with the secret of an access key (HANDOFF_KEY_FILE)', io.env.HANDOFF_KEY_FILE);
     command.option('--json', 'print the answer as JSON');

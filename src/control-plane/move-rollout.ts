@@ -5,7 +5,7 @@ import { newRollout } from './begin-rollout.ts';
 import { type ControlContext, changeRollout, takeStanding } from './change-rollout.ts';
 import { type Command, transition } from './command.ts';
 import { type RolloutState, rolloutStateOf } from './rollout-state.ts';
-import { hasEnded, planOf, type Standing, standingAfter } from './standing.ts';
+import { hasEnded, keptBaseline, planOf, type Standing, standingAfter } from './standing.ts';
 
 /** Who moves a rollout, and why. */
 export interface MoveRequest {
@@ -42,8 +42,9 @@ const refuseUnavailable = (record: RolloutRecord, { availability }: Standing): v
 
 /** An ended rollout that is started is a new attempt, by the plan on disk: new id, fresh evidence. */
 const newAttempt = async (context: ControlContext, ended: RolloutRecord, { planned }: Standing) => {
-  if (planned === null) {
-    const baseline = ended.phase === 'promoted' ? ended.candidate : ended.baseline;
+  const baseline = keptBaseline(ended);
+  // The plan was held against the files when they were looked at; a promotion since then has made its baseline an old one.
+  if (planned === null || planned.plan.baseline !== baseline) {
     throw new ProblemError('rollout-conflict', `There is no plan that holds for ${ended.model} with the baseline ${baseline}.`);
   }
   return newRollout(planned, await context.store.ended(ended.model), context.newId());

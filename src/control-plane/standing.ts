@@ -43,7 +43,7 @@ export interface LiveView {
 export const planOf = (record: RolloutRecord): Plan => JSON.parse(record.plan) as Plan;
 
 /** The criteria by which a rollout is judged. They were parsed before they were kept. */
-export const acceptanceOf = (record: RolloutRecord): Acceptance => JSON.parse(record.acceptance) as Acceptance;
+const acceptanceOf = (record: RolloutRecord): Acceptance => JSON.parse(record.acceptance) as Acceptance;
 
 const watchedOutputsOf = (record: RolloutRecord): readonly string[] => [
   ...new Set(

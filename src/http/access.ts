@@ -71,11 +71,19 @@ const checkLocal = ({ host = '', origin }: AdminCaller): Access => {
   return anonymous;
 };
 
-/** Whether a request to the admin port is let in: health for everybody; reading needs the scope `read`, anything else `operate`. */
+/** The same paths that the router takes for the move: it ignores case and a slash at the end. */
+const promotePath = /^\/rollouts\/[^/]+\/promote\/?$/i;
+
+const scopeOf = ({ method, path }: AdminCaller): Scope => {
+  if (readingMethods.has(method)) return 'read';
+  return promotePath.test(path) ? 'promote' : 'operate';
+};
+
+/** Whether a request to the admin port is let in: health for everybody; reading needs the scope `read`, to promote `promote`, anything else `operate`. */
 export const checkAdmin = (caller: AdminCaller): Access => {
   if (openPaths.has(caller.path) && readingMethods.has(caller.method)) return anonymous;
   if (caller.keys === null) return checkLocal(caller);
-  return checkScope(caller, readingMethods.has(caller.method) ? 'read' : 'operate');
+  return checkScope(caller, scopeOf(caller));
 };
 
 /**

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { createDocument, type ZodOpenApiPathsObject, type ZodOpenApiResponsesObject } from 'zod-openapi';
 import { type ProblemType, problems } from '../problem.ts';
 import { phases } from '../store/rollout-store.ts';
+import { moveBody, promoteBody } from './routes/rollout-moves.ts';
 import { setWeightBody } from './routes/rollout-routes.ts';
 
 /*
@@ -45,6 +46,19 @@ const problem = z
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details.' });
 
+const armFigures = z.object({ n: z.number(), events: z.number().optional(), value: z.number().nullable() }).nullable();
+
+const guardrail = z.object({
+  name: z.string(),
+  verdict: z.enum(['worse', 'within-margin', 'undecided', 'not-measured']),
+  baseline: armFigures,
+  candidate: armFigures,
+  effect: z.number().nullable(),
+  interval: z.tuple([z.number(), z.number()]).nullable(),
+  evidence: z.number().nullable(),
+  graduation: z.number().nullable(),
+});
+
 const rolloutState = z
   .object({
     model: z.string(),
@@ -59,10 +73,10 @@ const rolloutState = z
     epoch: z.int(),
     revision: z.int(),
     reason: z.string(),
-    evidence: z.null(),
-    ineligible_share: z.null(),
-    next: z.null(),
-    guardrails: z.array(z.unknown()),
+    evidence: z.object({ value: z.number(), threshold: z.number() }).nullable(),
+    ineligible_share: z.number().nullable(),
+    next: z.object({ move: z.enum(['advance', 'promote']), not_before: z.iso.datetime().nullable(), deadline: z.iso.datetime().nullable() }).nullable(),
+    guardrails: z.array(guardrail),
   })
   .meta({ id: 'RolloutState' });
 
@@ -123,10 +137,49 @@ const dataPaths: ZodOpenApiPathsObject = {
   },
 };
 
+const moveSummaries = {
+  start: 'Start the rollout; of an ended one a new attempt',
+  pause: 'Stop the engine, keep the weight',
+  resume: "Put the step's weight in force again; at a pause step go on to the next",
+  promote: 'Take one step, or with full all of them',
+  rollback: 'Give all traffic back to the baseline, for good',
+} as const;
+
+const movePaths: ZodOpenApiPathsObject = Object.fromEntries(
+  Object.entries(moveSummaries).map(([move, summary]) => [
+    `/rollouts/{model}/${move}`,
+    {
+      post: {
+        summary,
+        requestParams: { path: model, header: z.object({ 'if-match': z.string().optional(), 'idempotency-key': z.string().optional() }) },
+        requestBody: { required: true, content: { 'application/json': { schema: move === 'promote' ? promoteBody : moveBody } } },
+        responses: {
+          ...ok(rolloutState, 'In force for the next request.'),
+          ...failures(
+            'malformed-request',
+            'model-not-found',
+            'rollout-conflict',
+            'idempotency-mismatch',
+            'request-too-large',
+            'unsupported-media-type',
+            ...guarded,
+          ),
+        },
+      },
+    },
+  ]),
+);
+
 const adminPaths: ZodOpenApiPathsObject = {
-  '/rollouts': { get: { summary: 'All rollouts', responses: { ...ok(z.object({ rollouts: z.array(rolloutState) }), 'Their states.'), ...failures(...guarded) } } },
+  '/rollouts': {
+    get: { summary: 'All rollouts', responses: { ...ok(z.object({ rollouts: z.array(rolloutState) }), 'Their states.'), ...failures(...guarded) } },
+  },
   '/rollouts/{model}': {
-    get: { summary: 'One rollout', requestParams: { path: model }, responses: { ...ok(rolloutState, 'Its state; ETag is its revision.'), ...failures('model-not-found', 'not-found', ...guarded) } },
+    get: {
+      summary: 'One rollout',
+      requestParams: { path: model },
+      responses: { ...ok(rolloutState, 'Its state; ETag is its revision.'), ...failures('model-not-found', 'not-found', ...guarded) },
+    },
   },
   '/rollouts/{model}/weight': {
     put: {
@@ -139,6 +192,7 @@ const adminPaths: ZodOpenApiPathsObject = {
       },
     },
   },
+  ...movePaths,
   '/rollouts/{model}/explain': {
     get: {
       summary: 'The arm of a routing key',
@@ -150,10 +204,15 @@ const adminPaths: ZodOpenApiPathsObject = {
     get: {
       summary: 'The decisions, newest first',
       requestParams: { path: model, query: z.object({ limit: z.int().min(1).max(1_000).optional(), before: z.int().optional() }) },
-      responses: { ...ok(z.object({ entries: z.array(anyJson), next: z.int().nullable() }), 'A page.'), ...failures('malformed-request', 'model-not-found', ...guarded) },
+      responses: {
+        ...ok(z.object({ entries: z.array(anyJson), next: z.int().nullable() }), 'A page.'),
+        ...failures('malformed-request', 'model-not-found', ...guarded),
+      },
     },
   },
-  '/models': { get: { summary: 'The bundles', responses: { ...ok(z.object({ models: z.array(anyJson) }), 'What serves and what was refused.'), ...failures(...guarded) } } },
+  '/models': {
+    get: { summary: 'The bundles', responses: { ...ok(z.object({ models: z.array(anyJson) }), 'What serves and what was refused.'), ...failures(...guarded) } },
+  },
   '/models/{model}/{version}': {
     get: {
       summary: 'One bundle',
@@ -162,20 +221,31 @@ const adminPaths: ZodOpenApiPathsObject = {
     },
   },
   '/models/rescan': {
-    post: { summary: 'Look for new bundles and plans now', responses: { ...ok(anyJson, 'What was accepted and what was refused, and why.'), ...failures('unsupported-media-type', ...guarded) } },
+    post: {
+      summary: 'Look for new bundles and plans now',
+      responses: { ...ok(anyJson, 'What was accepted and what was refused, and why.'), ...failures('unsupported-media-type', ...guarded) },
+    },
   },
 };
 
 const tagged = (paths: ZodOpenApiPathsObject, tag: string): ZodOpenApiPathsObject =>
   Object.fromEntries(
-    Object.entries(paths).map(([path, item]) => [path, Object.fromEntries(Object.entries(item).map(([method, operation]) => [method, { ...operation, tags: [tag] }]))]),
+    Object.entries(paths).map(([path, item]) => [
+      path,
+      Object.fromEntries(Object.entries(item).map(([method, operation]) => [method, { ...operation, tags: [tag] }])),
+    ]),
   );
 
 /** The OpenAPI 3.1 document of both ports. */
 export const createOpenApiDocument = () =>
   createDocument({
     openapi: '3.1.1',
-    info: { title: 'Handoff', version: '0.1.0', description: 'Serves ONNX models from handoff bundles and rolls new versions out safely.', license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+    info: {
+      title: 'Handoff',
+      version: '0.1.0',
+      description: 'Serves ONNX models from handoff bundles and rolls new versions out safely.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
     tags: [
       { name: 'data', description: 'The data port, 8080 by default.' },
       { name: 'admin', description: 'The admin port, 8081 by default.' },

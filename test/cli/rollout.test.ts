@@ -126,6 +126,59 @@ describe('rollout set-weight', () => {
   });
 });
 
+describe('the moves', () => {
+  it('are made one by one, with their reason', async () => {
+    const url = await listen(admin.app);
+    const started = await run(url, 'start', 'card-fraud', '--reason', 'the meeting said so');
+    expect(started).toMatchObject({ stderr: '', exitCode: 0 });
+    expect(started.stdout).toBe('card-fraud: 10 % of requests go to 2.0.0 (progressing, revision 2).\ncard-fraud: the meeting said so\n');
+    for (const [move, phase] of [
+      ['pause', 'paused'],
+      ['resume', 'progressing'],
+      ['promote', 'baking'],
+      ['rollback', 'rolled-back'],
+      ['start', 'progressing'],
+    ] as const) {
+      expect(await run(url, move, 'card-fraud', '--reason', 'x')).toMatchObject({ stderr: '', exitCode: 0 });
+      expect(admin.rollouts.get('card-fraud').phase).toBe(phase);
+    }
+    await run(url, 'promote', 'card-fraud', '--full', '--reason', 'x');
+    expect(admin.rollouts.get('card-fraud').phase).toBe('baking');
+  });
+
+  it('fail with 1 when the phase forbids them, with the legal ones', async () => {
+    const { stderr, exitCode } = await run(await listen(admin.app), 'resume', 'card-fraud', '--reason', 'x');
+    expect(stderr).toContain('resume is not legal in phase pending; legal moves: start, set-weight.');
+    expect(exitCode).toBe(1);
+  });
+
+  it.each(['start', 'pause', 'resume', 'promote', 'rollback'])('want a reason for %s', async (move) => {
+    expect((await run(await listen(admin.app), move, 'card-fraud')).usage?.exitCode).toBe(1);
+    expect(admin.rollouts.get('card-fraud').revision).toBe(1);
+  });
+});
+
+describe('rollout status', () => {
+  it('shows where a rollout stands', async () => {
+    const url = await listen(admin.app);
+    await run(url, 'start', 'card-fraud', '--reason', 'a try');
+    const { stdout, exitCode } = await run(url, 'status', 'card-fraud');
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^phase\s+progressing$/m);
+    expect(stdout).toMatch(/^next\s+advance, not before 2026-05-01T00:00:00.000Z$/m);
+    expect(stdout).toMatch(/^evidence\s+none yet$/m);
+  });
+
+  it.each([[], ['--json']])('fails with 1 for a rollout that was rolled back %j', async (...words) => {
+    const url = await listen(admin.app);
+    await run(url, 'start', 'card-fraud', '--reason', 'a try');
+    await run(url, 'rollback', 'card-fraud', '--reason', 'a bad one');
+    const { stdout, exitCode } = await run(url, 'status', 'card-fraud', ...words);
+    expect(stdout).toContain('a bad one');
+    expect(exitCode).toBe(1);
+  });
+});
+
 describe('rollout explain', () => {
   it('says where a key goes and why', async () => {
     const { stdout } = await run(await listen(admin.app), 'explain', 'card-fraud', '--key', 'a/b c&d');

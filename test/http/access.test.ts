@@ -80,6 +80,18 @@ describe('the admin port with keys', () => {
   });
 
   it.each([
+    { path: '/rollouts/card-fraud/promote', secret: 'p-secret', outcome: 'paula' },
+    { path: '/rollouts/card-fraud/promote', secret: 'o-secret', outcome: 'forbidden' },
+    { path: '/rollouts/card-fraud/PROMOTE/', secret: 'o-secret', outcome: 'forbidden' },
+    { path: '/ROLLOUTS/card-fraud/promote', secret: 'o-secret', outcome: 'forbidden' },
+    { path: '/rollouts/card-fraud/rollback', secret: 'p-secret', outcome: 'forbidden' },
+    { path: '/rollouts/promote/rollback', secret: 'o-secret', outcome: 'olga' },
+  ])('answers POST $path with $secret: $outcome', ({ path, secret, outcome }) => {
+    const { keys: withPaula } = parseKeys('keys', `olga ${digestOf('o-secret')} read,operate\npaula ${digestOf('p-secret')} promote`);
+    expect(admin({ keys: withPaula, method: 'POST', path, authorization: `Bearer ${secret}` })).toBe(outcome);
+  });
+
+  it.each([
     { path: '/metrics', outcome: 'unauthenticated' },
     { path: '/health/live', outcome: 'anonymous' },
     { path: '/health/ready', outcome: 'anonymous' },

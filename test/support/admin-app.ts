@@ -34,11 +34,15 @@ export const createTestAdmin = async (changes: Partial<AdminDeps> = {}): Promise
   const store = await createSqliteRolloutStore({ dataDir: directory });
   const published: TrafficAssignment[] = [];
   const logged: unknown[] = [];
+  let ids = 0;
   const rollouts = createRolloutControl(
     createControlContext({
       store,
       clock: { wallMs: () => Date.UTC(2026, 4, 1), monotonicMs: () => 0 },
-      newId: () => 'rollout-1',
+      newId: () => {
+        ids += 1;
+        return `rollout-${ids}`;
+      },
       publish: (assignment) => {
         published.push(assignment);
       },

@@ -1,25 +1,21 @@
 import { z } from 'zod';
 import { weightPercent } from '../../control-plane/plan.ts';
 import type { RolloutControl } from '../../control-plane/rollout-control.ts';
-import type { RolloutState } from '../../control-plane/rollout-state.ts';
-import { ProblemError } from '../../problem.ts';
 import type { Decision } from '../../store/rollout-store.ts';
-import { type AppResponse, pathParameter, type Resource } from '../express-app.ts';
+import { pathParameter, type Resource } from '../express-app.ts';
 import { parseOrRefuse, parseQuery } from '../parse-or-refuse.ts';
+import { expectedRevisionOf, moveReason, moveResources, sendState } from './rollout-moves.ts';
 
 /** What the rollout resources need. */
 export interface RolloutRoutesDeps {
-  readonly rollouts: Pick<RolloutControl, 'list' | 'get' | 'setWeight' | 'decisions'>;
+  readonly rollouts: Pick<RolloutControl, 'list' | 'get' | 'move' | 'setWeight' | 'decisions'>;
   /** Which arm a routing key has, and why. @throws ProblemError model-not-found, not-found */
   readonly explain: (model: string, key: string) => unknown;
 }
 
-const maxReasonCharacters = 500;
-const reasonText = `text of 1 to ${maxReasonCharacters} characters`;
-
 /** The body of `PUT /rollouts/{model}/weight`. */
 export const setWeightBody = z.strictObject(
-  { weight: weightPercent, reason: z.string(reasonText).trim().min(1, reasonText).max(maxReasonCharacters, reasonText) },
+  { weight: weightPercent, reason: moveReason },
   { error: (issue) => (issue.code === 'invalid_type' ? 'an object with weight and reason' : undefined) },
 );
 
@@ -55,21 +51,6 @@ const ledgerEntry = ({ atMs, fromWeightHundredths, toWeightHundredths, ...decisi
   revision: decision.revision,
 });
 
-/**
- * The revision that `If-Match` names; undefined when any will do.
- * @throws ProblemError malformed-request
- */
-const expectedRevisionOf = (ifMatch: string | undefined): number | undefined => {
-  if (ifMatch === undefined || ifMatch.trim() === '*') return undefined;
-  const revision = /^"(\d{1,15})"$/.exec(ifMatch.trim())?.[1];
-  if (revision === undefined) throw new ProblemError('malformed-request', `If-Match: got ${ifMatch}, expected the ETag of the rollout, like "12".`);
-  return Number(revision);
-};
-
-const sendState = (response: AppResponse, state: RolloutState): void => {
-  response.set('etag', `"${state.revision}"`).json(state);
-};
-
 const weightResource = ({ rollouts }: RolloutRoutesDeps): Resource => ({
   put: async (request, response, body) => {
     const { weight, reason } = parseOrRefuse(setWeightBody, body);
@@ -90,7 +71,7 @@ const ledgerResource = ({ rollouts }: RolloutRoutesDeps): Resource => ({
   },
 });
 
-/** State, weight, explanation and ledger of rollouts, by path. */
+/** State, weight, moves, explanation and ledger of rollouts, by path. */
 export const rolloutResources = (deps: RolloutRoutesDeps): Readonly<Record<string, Resource>> => ({
   '/rollouts': {
     get: (_request, response) => {
@@ -101,6 +82,7 @@ export const rolloutResources = (deps: RolloutRoutesDeps): Readonly<Record<strin
     get: (request, response) => sendState(response, deps.rollouts.get(pathParameter(request, 'model'))),
   },
   '/rollouts/:model/weight': weightResource(deps),
+  ...moveResources(deps),
   '/rollouts/:model/explain': {
     get: async (request, response) => {
       const { key } = parseQuery(explainQuery, request.query);

@@ -1,0 +1,71 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { acceptanceSchema, isGuardrail, noAcceptance, outcomeWindowMs } from '../../src/bundle/acceptance.ts';
+import { faultsOf } from '../../src/bundle/fault.ts';
+
+const models = new URL('../../models/', import.meta.url);
+const files = readdirSync(models).flatMap((model) => readdirSync(new URL(`${model}/`, models)).map((version) => `${model}/${version}/acceptance.yaml`));
+
+const errors = { name: 'errors', metric: { kind: 'errorRate' }, compareTo: 'baseline', margin: { absolute: 0.002 }, appliesTo: ['live'] };
+const outcome = { kind: 'outcomeRate', outcome: 'confirmed', harm: 'lower', window: '7d' };
+const caught = { name: 'fraud-caught', metric: outcome, compareTo: 'baseline', margin: { relative: 0.05 }, appliesTo: ['live'] };
+const acceptance = (changes: Record<string, unknown>) => ({ apiVersion: 'handoff/v1', kind: 'Acceptance', criteria: [errors], ...changes });
+
+const faultsIn = (document: unknown) => {
+  const parsed = acceptanceSchema.safeParse(document);
+  return parsed.success ? [] : faultsOf('acceptance.yaml', document, parsed.error);
+};
+
+describe('an acceptance file', () => {
+  it.each(files)('holds in %s', (file) => {
+    expect(faultsIn(parse(readFileSync(new URL(file, models), 'utf8')))).toEqual([]);
+  });
+
+  it('may ask for a gain by a negative margin', () => {
+    expect(faultsIn(acceptance({ criteria: [{ ...errors, margin: { relative: -0.02 } }] }))).toEqual([]);
+  });
+
+  it.each([
+    { what: 'an unknown kind', criteria: [{ ...errors, metric: { kind: 'luck' } }], field: 'criteria.0.metric.kind' },
+    { what: 'an unknown field', criteria: [{ ...errors, weight: 1 }], field: 'criteria.0.weight' },
+    { what: 'a kind without its parameter', criteria: [{ ...errors, metric: { kind: 'outputRate' } }], field: 'criteria.0.metric.output' },
+    { what: 'a window that is none', criteria: [{ ...caught, metric: { ...outcome, window: '7 days' } }], field: 'criteria.0.metric.window' },
+    { what: 'no harm', criteria: [{ ...caught, metric: { ...outcome, harm: undefined } }], field: 'criteria.0.metric.harm' },
+    { what: 'a margin without a baseline', criteria: [{ ...errors, compareTo: undefined, bound: { max: 1 } }], field: 'criteria.0.compareTo' },
+    { what: 'a baseline without a margin', criteria: [{ ...errors, margin: undefined }], field: 'criteria.0.margin' },
+    { what: 'nothing to hold', criteria: [{ ...errors, compareTo: undefined, margin: undefined }], field: 'criteria.0.bound' },
+    { what: 'two margins', criteria: [{ ...errors, margin: { absolute: 1, relative: 1 } }], field: expect.stringMatching(/^criteria\.0\.margin/) },
+    { what: 'milliseconds for a rate', criteria: [{ ...errors, margin: { relative: 0.1, atLeastMs: 1 } }], field: 'criteria.0.margin' },
+    { what: 'a live criterion that is offline only', criteria: [{ ...errors, metric: { kind: 'ndcg', k: 10 } }], field: 'criteria.0.appliesTo' },
+    { what: 'an offline criterion that is live only', criteria: [{ ...errors, appliesTo: ['offline'] }], field: 'criteria.0.appliesTo' },
+    { what: 'a name twice', criteria: [errors, errors], field: 'criteria.1.name' },
+    { what: 'no criterion', criteria: [], field: 'criteria' },
+    { what: 'a fault that nobody can inject', criteria: [errors], faults: [{ name: 'x', flood: 1 }], field: expect.stringMatching(/^faults\.0/) },
+    {
+      what: 'a fault twice',
+      criteria: [errors],
+      faults: [
+        { name: 'x', errorRate: 0.1 },
+        { name: 'x', errorRate: 0.2 },
+      ],
+      field: 'faults.1.name',
+    },
+  ])('is refused with $what, by file, field, got and expected', ({ criteria, faults = [], field }) => {
+    const [fault, ...others] = faultsIn(acceptance({ criteria, faults }));
+    expect(fault).toEqual({ file: 'acceptance.yaml', field, got: expect.any(String), expected: expect.any(String) });
+    expect(others).toEqual([]);
+  });
+});
+
+describe('a criterion', () => {
+  it('is a guardrail when it is live and compared with the baseline', () => {
+    const bounded = { ...errors, name: 'backstop', compareTo: undefined, margin: undefined, bound: { max: 0.1 } };
+    expect(acceptanceSchema.parse(acceptance({ criteria: [errors, caught, bounded] })).criteria.map(isGuardrail)).toEqual([true, true, false]);
+    expect(noAcceptance.criteria).toEqual([]);
+  });
+
+  it('has the window of its outcome', () => {
+    expect(acceptanceSchema.parse(acceptance({ criteria: [errors, caught] })).criteria.map(outcomeWindowMs)).toEqual([null, 7 * 86_400_000]);
+  });
+});
