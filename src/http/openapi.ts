@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiPathsObject, type ZodOpenApiResponsesObject } from 'zod-openapi';
 import { type ProblemType, problems } from '../problem.ts';
-import { phases } from '../store/rollout-store.ts';
+import { rolloutState } from './rollout-state-schema.ts';
 import { moveBody, promoteBody } from './routes/rollout-moves.ts';
 import { setWeightBody } from './routes/rollout-routes.ts';
 
@@ -45,40 +45,6 @@ const problem = z
     errors: z.array(z.object({ pointer: z.string(), detail: z.string(), got: z.string(), expected: z.string(), unit: z.string().optional() })).optional(),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details.' });
-
-const armFigures = z.object({ n: z.number(), events: z.number().optional(), value: z.number().nullable() }).nullable();
-
-const guardrail = z.object({
-  name: z.string(),
-  verdict: z.enum(['worse', 'within-margin', 'undecided', 'not-measured']),
-  baseline: armFigures,
-  candidate: armFigures,
-  effect: z.number().nullable(),
-  interval: z.tuple([z.number(), z.number()]).nullable(),
-  evidence: z.number().nullable(),
-  graduation: z.number().nullable(),
-});
-
-const rolloutState = z
-  .object({
-    model: z.string(),
-    rollout: z.string(),
-    attempt: z.int(),
-    phase: z.enum(phases),
-    baseline: z.string(),
-    candidate: z.string(),
-    weight: z.number(),
-    effective_weight: z.number(),
-    step: z.int(),
-    epoch: z.int(),
-    revision: z.int(),
-    reason: z.string(),
-    evidence: z.object({ value: z.number(), threshold: z.number() }).nullable(),
-    ineligible_share: z.number().nullable(),
-    next: z.object({ move: z.enum(['advance', 'promote']), not_before: z.iso.datetime().nullable(), deadline: z.iso.datetime().nullable() }).nullable(),
-    guardrails: z.array(guardrail),
-  })
-  .meta({ id: 'RolloutState' });
 
 const anyJson = z.record(z.string(), z.unknown());
 

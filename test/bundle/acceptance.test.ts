@@ -1,8 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { acceptanceSchema, isGuardrail, noAcceptance, outcomeWindowMs } from '../../src/bundle/acceptance.ts';
 import { faultsOf } from '../../src/bundle/fault.ts';
+import { readBundle } from '../../src/bundle/read-bundle.ts';
 
 const models = new URL('../../models/', import.meta.url);
 const files = readdirSync(models).flatMap((model) => readdirSync(new URL(`${model}/`, models)).map((version) => `${model}/${version}/acceptance.yaml`));
@@ -67,5 +72,29 @@ describe('a criterion', () => {
 
   it('has the window of its outcome', () => {
     expect(acceptanceSchema.parse(acceptance({ criteria: [errors, caught] })).criteria.map(outcomeWindowMs)).toEqual([null, 7 * 86_400_000]);
+  });
+});
+
+describe('the acceptance of a bundle', () => {
+  const version = { model: 'card-fraud', version: '1.4.0' };
+  const goldenFolder = fileURLToPath(new URL('../../golden/card-fraud/1.4.0/', import.meta.url));
+  const folder = fileURLToPath(new URL('card-fraud/1.4.0/', models));
+
+  it('is read with it', async () => {
+    const { bundle } = await readBundle({ ...version, folder, goldenFolder });
+    expect(bundle?.acceptance.criteria.map(({ name }) => name)).toEqual(expect.arrayContaining(['errors', 'latency', 'fraud-caught']));
+  });
+
+  it('refuses the bundle when it does not hold', async () => {
+    const copy = await mkdtemp(join(tmpdir(), 'handoff-acceptance-'));
+    try {
+      await cp(folder, copy, { recursive: true });
+      await writeFile(join(copy, 'acceptance.yaml'), 'apiVersion: handoff/v1\nkind: Acceptance\ncriteria: [{ name: errors }]\n');
+      const { bundle, faults } = await readBundle({ ...version, folder: copy, goldenFolder });
+      expect(bundle).toBeNull();
+      expect(faults).toContainEqual({ file: 'acceptance.yaml', field: 'criteria.0.metric', got: 'nothing', expected: expect.any(String) });
+    } finally {
+      await rm(copy, { recursive: true, force: true });
+    }
   });
 });
