@@ -4,7 +4,7 @@ import type { CompletedStratum } from '../../../src/control-plane/analysis/compl
 import { type EProcessState, fold, lnValue, startEProcess } from '../../../src/control-plane/analysis/e-process.ts';
 import type { CoinBet } from '../../../src/control-plane/analysis/hypothesis.ts';
 import { rememberFactors } from '../../../src/control-plane/analysis/remember-factors.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../support/random.ts';
 import { coinBet } from './support.ts';
 
 /*

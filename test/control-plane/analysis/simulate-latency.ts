@@ -6,7 +6,7 @@ import { addSealedRuns, type LatencyHistory, pinLatencyEdges, startLatencyHistor
 import { logSumExp } from '../../../src/control-plane/analysis/log-sum-exp.ts';
 import { noPairs, type PairCounts } from '../../../src/control-plane/analysis/pair-counts.ts';
 import { pairLogs } from '../../../src/control-plane/analysis/pair-logs.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../support/random.ts';
 
 /*
  * Pairs of the comparison process at five a second, blocks of 300. A run takes 5 ms times its input (shared by the pair), times a burst (shared),

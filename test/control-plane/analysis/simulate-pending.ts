@@ -4,7 +4,7 @@ import { completeStratum } from '../../../src/control-plane/analysis/complete-pe
 import { type EProcessState, fold, lnValue, startEProcess } from '../../../src/control-plane/analysis/e-process.ts';
 import { rememberFactors } from '../../../src/control-plane/analysis/remember-factors.ts';
 import type { ArmCounts, UnitStratum } from '../../../src/control-plane/analysis/strata.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../support/random.ts';
 import { coinBet } from './support.ts';
 
 /*

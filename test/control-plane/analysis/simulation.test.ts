@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createRandom, type Random } from './random.ts';
+import { createRandom, type Random } from '../../support/random.ts';
 import { constantWeight, type ErrorWorld, rampWeight, runErrors } from './simulate-errors.ts';
 import { type LatencyWorld, runLatency } from './simulate-latency.ts';
 import { runPending } from './simulate-pending.ts';

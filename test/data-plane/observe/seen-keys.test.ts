@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createFirstEventKeys } from '../../../src/control-plane/analysis/first-event-keys.ts';
-import { createKeyFilter } from '../../../src/control-plane/analysis/key-filter.ts';
-import { keyHashOf, mix32 } from '../../../src/control-plane/analysis/key-hash.ts';
-import { createSeenKeys } from '../../../src/control-plane/analysis/seen-keys.ts';
-import { createRandom } from './random.ts';
+import { createFirstEventKeys } from '../../../src/data-plane/observe/first-event-keys.ts';
+import { createKeyFilter } from '../../../src/data-plane/observe/key-filter.ts';
+import { keyHashOf, mix32 } from '../../../src/data-plane/observe/key-hash.ts';
+import { createSeenKeys } from '../../../src/data-plane/observe/seen-keys.ts';
+import { createRandom } from '../../support/random.ts';
 
 const range = 2 ** 32;
 const key = (number: number) => ({ high: mix32(number + 77), low: mix32(number ^ 0x2545f491) });

@@ -1,0 +1,200 @@
+/**
+ * The integer counters from which the engine judges a rollout. A unit is counted when it is assigned and again when its
+ * end is known, for the second and the arm of its assignment, whatever happened in between. Memory is a few numbers a
+ * second and weight until the engine has taken them, and filters of fixed size for the keys.
+ */
+import type { FirstEventCounts, Observation, SecondCounts } from '../../store/rollout-store.ts';
+import { createFirstEventKeys, type FirstEventKeys } from './first-event-keys.ts';
+import type { KeyHash } from './key-hash.ts';
+import { createSeenKeys, type SeenKeys } from './seen-keys.ts';
+
+/** How a request ended for the arm that it was assigned to. */
+export interface UnitEnd {
+  /** The assigned version gave no answer: exception, timeout, open breaker, full queue or lost worker. */
+  readonly error: boolean;
+  /** Its output was rejected; not also an error. */
+  readonly breach: boolean;
+  /** Of the answer that the caller got, whoever gave it. */
+  readonly abstained: boolean;
+  /** By index of the watched output: true in at least one row. */
+  readonly flagged: (output: number) => boolean;
+}
+
+/** An evidence request: eligible, neither matched nor pinned, at a weight that gives both arms a chance. */
+export interface EvidenceRequest {
+  readonly rollout: string;
+  /** T, an integer between 0 and 2^32: the weight in force. */
+  readonly threshold: number;
+  readonly arm: 'baseline' | 'candidate';
+  readonly watchedOutputs: number;
+  /** Hash and draw of the routing key; null for an independent draw. */
+  readonly keyed: { readonly key: KeyHash; readonly draw: number } | null;
+}
+
+/** A request whose end is not known yet; null in `Evidence.begin` when nothing of it counts. */
+export interface PendingUnit {
+  /** Is this request evidence itself (`unit`), or may only its first event be (`later`)? */
+  readonly evidence: 'unit' | 'later';
+  readonly end: (end: UnitEnd) => void;
+  /** The request said nothing about either arm after all: an image that does not decode. */
+  readonly withdraw: () => void;
+}
+
+export interface Evidence {
+  readonly begin: (request: EvidenceRequest) => PendingUnit;
+  readonly eligibility: (rollout: string, eligible: boolean) => void;
+  /** What was counted and not yet forgotten. The caller gets copies. */
+  readonly observe: (rollout: string) => Observation;
+  /** Drops the seconds before this one: the engine has kept them. */
+  readonly forgetBefore: (rollout: string, second: number) => void;
+  /** Drops a rollout that has ended. */
+  readonly forget: (rollout: string) => void;
+  /** An earlier life has seen keys of this rollout that this one does not know: no key can be called new. */
+  readonly disownKeys: (rollout: string) => void;
+}
+
+const u32Range = 2 ** 32;
+
+type Events = Pick<SecondCounts, 'errors' | 'breaches' | 'abstained' | 'flagged'>;
+type Writable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer Item)[] ? Item[] : T[K] };
+type UnitCell = Writable<SecondCounts>;
+type FirstEventCell = Writable<FirstEventCounts>;
+
+/** The sets of keys that had an event: one a kind of event, made with the first event. */
+interface EventKeys {
+  readonly of: (kind: string) => FirstEventKeys;
+}
+
+interface RolloutCells {
+  units: UnitCell[];
+  firstEvents: FirstEventCell[];
+  readonly seen: SeenKeys;
+  readonly eventKeys: EventKeys;
+  knowsKeys: boolean;
+  eligible: number;
+  ineligible: number;
+}
+
+const createEventKeys = (): EventKeys => {
+  const sets = new Map<string, FirstEventKeys>();
+  return {
+    of: (kind) => {
+      const kept = sets.get(kind);
+      if (kept !== undefined) return kept;
+      const made = createFirstEventKeys();
+      sets.set(kind, made);
+      return made;
+    },
+  };
+};
+
+const noEvents = (outputs: number) => ({ errors: 0, breaches: 0, abstained: 0, flagged: new Array<number>(outputs).fill(0) });
+
+/** Adds the events of one request; `counts` says for each kind whether it does. */
+const addEvents = (cell: Writable<Events>, end: UnitEnd, counts: (kind: string) => boolean): void => {
+  if (end.error && counts('error')) cell.errors += 1;
+  if (end.breach && counts('breach')) cell.breaches += 1;
+  if (end.abstained && counts('abstained')) cell.abstained += 1;
+  for (let output = 0; output < cell.flagged.length; output += 1) {
+    if (end.flagged(output) && counts(`flagged ${output}`)) cell.flagged[output] = (cell.flagged[output] ?? 0) + 1;
+  }
+};
+
+const always = (): boolean => true;
+
+interface Place {
+  readonly second: number;
+  readonly w: number;
+  readonly arm: 'baseline' | 'candidate';
+}
+
+/** The cell of a place, made when missing. The current second's are at the end of the list, one or two a weight. */
+const cellOf = <Cell extends Place>(cells: Cell[], place: Place, make: (place: Place) => Cell): Cell => {
+  for (let index = cells.length - 1; index >= 0; index -= 1) {
+    const cell = cells[index];
+    if (cell === undefined || cell.second < place.second) break;
+    if (cell.arm === place.arm && cell.w === place.w) return cell;
+  }
+  const cell = make(place);
+  cells.push(cell);
+  return cell;
+};
+
+/** @param incarnation names this life of the process */
+export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotonicMs: () => number; readonly incarnation: string }): Evidence => {
+  const rollouts = new Map<string, RolloutCells>();
+  const nowSecond = (): number => Math.floor(monotonicMs() / 1_000);
+
+  const rolloutOf = (rollout: string): RolloutCells => {
+    const kept = rollouts.get(rollout);
+    if (kept !== undefined) return kept;
+    const made = { units: [], firstEvents: [], seen: createSeenKeys(), eventKeys: createEventKeys(), knowsKeys: true, eligible: 0, ineligible: 0 };
+    rollouts.set(rollout, made);
+    return made;
+  };
+
+  return {
+    begin: (request) => {
+      const rollout = rolloutOf(request.rollout);
+      const second = nowSecond();
+      const unitW = probabilityOf(request, rollout);
+      const unit = unitW === null ? null : cellOf(rollout.units, { second, w: unitW, arm: request.arm }, (place) => ({ ...place, n: 0, done: 0, ...noEvents(request.watchedOutputs) }));
+      const first = beginFirstEvent(request, rollout, second);
+      if (unit !== null) unit.n += 1;
+      return {
+        evidence: unit === null ? 'later' : 'unit',
+        end: (end) => {
+          if (unit !== null) {
+            unit.done += 1;
+            addEvents(unit, end, always);
+          }
+          first?.end(end);
+        },
+        withdraw: () => {
+          if (unit !== null) unit.n -= 1;
+          first?.withdraw();
+        },
+      };
+    },
+    eligibility: (rollout, eligible) => {
+      const cells = rolloutOf(rollout);
+      if (eligible) cells.eligible += 1;
+      else cells.ineligible += 1;
+    },
+    observe: (rollout) => {
+      const { units, firstEvents, knowsKeys, eligible, ineligible } = rolloutOf(rollout);
+      return { rollout, incarnation, nowSecond: nowSecond(), counts: structuredClone(units), firstEvents: structuredClone(firstEvents), knowsKeys, eligible, ineligible };
+    },
+    forgetBefore: (rollout, second) => {
+      const kept = rolloutOf(rollout);
+      kept.units = kept.units.filter((cell) => cell.second >= second);
+      kept.firstEvents = kept.firstEvents.filter((cell) => cell.second >= second);
+    },
+    forget: (rollout) => void rollouts.delete(rollout),
+    disownKeys: (rollout) => {
+      rolloutOf(rollout).knowsKeys = false;
+    },
+  };
+};
+
+/** The exact probability with which this unit went to the candidate; null when the request is no unit. */
+const probabilityOf = ({ threshold, keyed }: EvidenceRequest, { seen, knowsKeys }: RolloutCells): number | null => {
+  if (keyed === null) return threshold / u32Range;
+  return knowsKeys ? seen.count({ ...keyed, threshold }) : null;
+};
+
+/** Follows a keyed request until it is known whether it was its key's first event of some kind. */
+const beginFirstEvent = ({ keyed, threshold, arm, watchedOutputs }: EvidenceRequest, { firstEvents, eventKeys, knowsKeys }: RolloutCells, second: number) => {
+  if (keyed === null || !knowsKeys) return null;
+  const cell = cellOf(firstEvents, { second, w: threshold / u32Range, arm }, (place) => ({ ...place, pending: 0, ...noEvents(watchedOutputs) }));
+  cell.pending += 1;
+  return {
+    end: (end: UnitEnd): void => {
+      cell.pending -= 1;
+      addEvents(cell, end, (kind) => eventKeys.of(kind).isFirst(keyed.key));
+    },
+    withdraw: (): void => {
+      cell.pending -= 1;
+    },
+  };
+};
