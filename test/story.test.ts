@@ -74,13 +74,14 @@ describe('a handoff', { shuffle: false }, () => {
     const [expected] = await goldenOutputs('card-fraud', '1.4.0', ordinary);
     expect(status).toBe(200);
     expect(body).toMatchObject({ version: '1.4.0', arm: 'baseline', rescued: false });
-    expect(body.outputs?.[0]?.['fraud_probability']).toBeCloseTo(Number(expected?.['fraud_probability']), 5);
+    expect(body.outputs?.[0]?.fraud_probability).toBeCloseTo(Number(expected?.fraud_probability), 5);
   });
 
   test('a candidate that arrives is taken in while requests are answered, at weight 0', async () => {
     const during = (async () => {
       const answers: number[] = [];
-      for (let count = 0; count < 200; count += 1) answers.push((await gateway.infer({ model: 'card-fraud', inputs: await goldenRows('card-fraud', ['1.4.0'], ordinary) })).status);
+      for (let count = 0; count < 200; count += 1)
+        answers.push((await gateway.infer({ model: 'card-fraud', inputs: await goldenRows('card-fraud', ['1.4.0'], ordinary) })).status);
       return answers;
     })();
     await deliver(folders, { from: candidate, edit: patient });
@@ -95,7 +96,7 @@ describe('a handoff', { shuffle: false }, () => {
   test('weight 10 is in force for the next request and sends about a tenth of the keys to the candidate', async () => {
     expect((await setWeight('card-fraud', 10)).code).toBe(0);
     const answers = await askAll('card-fraud', keys(500, 'customer'));
-    const arms = answers.map(({ body }) => body['arm']);
+    const arms = answers.map(({ body }) => body.arm);
     expect(answers.every(({ status }) => status === 200)).toBe(true);
     // Binomial(500, 0.1): 50 and six standard deviations to either side.
     expect(arms.filter((arm) => arm === 'candidate').length).toBeGreaterThan(10);
@@ -110,11 +111,13 @@ describe('a handoff', { shuffle: false }, () => {
     expect((await gateway.admin('POST', '/models/rescan')).body).toMatchObject({ refused: [] });
     expect((await setWeight(model, 50)).code).toBe(0);
     const answers = await askAll(model, keys(40, way), { amount: breakingAmount });
-    const toCandidate = answers.filter(({ body }) => body['arm'] === 'candidate');
+    const toCandidate = answers.filter(({ body }) => body.arm === 'candidate');
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
     expect(toCandidate.length).toBeGreaterThan(5);
-    expect(toCandidate.every(({ body }) => body['rescued'] === true && body['version'] === '1.4.0')).toBe(true);
-    const charged = await gateway.metric(new RegExp(`^gateway_inference_requests_total\\{model="${model}",version="2.0.0",arm="candidate",result="${result}"\\}`));
+    expect(toCandidate.every(({ body }) => body.rescued === true && body.version === '1.4.0')).toBe(true);
+    const charged = await gateway.metric(
+      new RegExp(`^gateway_inference_requests_total\\{model="${model}",version="2.0.0",arm="candidate",result="${result}"\\}`),
+    );
     expect(charged).toBe(toCandidate.length);
   });
 
@@ -122,7 +125,7 @@ describe('a handoff', { shuffle: false }, () => {
     expect((await setWeight('card-fraud', 50)).code).toBe(0);
     const { body } = await gateway.admin('GET', '/models/card-fraud/2.0.0');
     const asked = askAll('card-fraud', keys(200, 'killed'));
-    process.kill(Number(body['worker_pid']), 'SIGKILL');
+    process.kill(Number(body.worker_pid), 'SIGKILL');
     const answers = [...(await asked), ...(await askAll('card-fraud', keys(50, 'after')))];
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
     expect(await gateway.metric(/^gateway_worker_restarts_total\{model="card-fraud",version="2.0.0",reason="exit"\}/)).toBe(1);
@@ -132,12 +135,12 @@ describe('a handoff', { shuffle: false }, () => {
   test('after kill -9 and a restart everything stands as before, and no worker is left behind', async () => {
     const before = (await gateway.admin('GET', '/rollouts')).body;
     const details = await Promise.all(['1.4.0', '2.0.0'].map((version) => gateway.admin('GET', `/models/card-fraud/${version}`)));
-    const workers = details.flatMap(({ body }) => (body['worker_pid'] === null ? [] : [Number(body['worker_pid'])]));
-    const arms = (await askAll('card-fraud', keys(100, 'sticky'))).map(({ body }) => body['arm']);
+    const workers = details.flatMap(({ body }) => (body.worker_pid === null ? [] : [Number(body.worker_pid)]));
+    const arms = (await askAll('card-fraud', keys(100, 'sticky'))).map(({ body }) => body.arm);
     await gateway.end('SIGKILL');
     gateway = await startGateway(folders);
     expect((await gateway.admin('GET', '/rollouts')).body).toEqual(before);
-    expect((await askAll('card-fraud', keys(100, 'sticky'))).map(({ body }) => body['arm'])).toEqual(arms);
+    expect((await askAll('card-fraud', keys(100, 'sticky'))).map(({ body }) => body.arm)).toEqual(arms);
     await expect.poll(() => workers.filter(isAlive), { timeout: 5_000 }).toEqual([]);
   });
 

@@ -50,7 +50,8 @@ export const send = (raw: RawRequest): Promise<RawAnswer> => {
   const length = { 'content-length': String(Buffer.byteLength(body)) };
   const request = start({ ...raw, headers: { ...(chunked || body === '' ? {} : length), ...raw.headers } });
   const answer = answerOf(request);
-  request.end(body);
+  // As bytes: with text, Node would write the headers in the encoding of the body.
+  request.end(Buffer.from(body));
   return answer;
 };
 
