@@ -21,6 +21,7 @@ import { createDataServer } from './http/data-server.ts';
 import { type Key, parseKeys } from './http/keys-file.ts';
 import { createModelLoading, type RescanReport } from './load-models.ts';
 import { processEnvironment, type Settings, SettingsError } from './settings.ts';
+import { showRollouts } from './show-rollouts.ts';
 import { createSqliteRolloutStore } from './store/sqlite-rollout-store.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
@@ -46,7 +47,10 @@ const version = '0.1.0';
 
 const readKeys = async (file: string | undefined): Promise<readonly Key[] | null> => {
   if (file === undefined) return null;
-  const { keys, faults } = parseKeys(file, await readFile(file, 'utf8'));
+  const text = await readFile(file, 'utf8').catch(() => {
+    throw new SettingsError([`HANDOFF_KEYS_FILE: got ${file}, expected a file that can be read`]);
+  });
+  const { keys, faults } = parseKeys(file, text);
   if (faults.length > 0) throw new SettingsError(faults.map(faultText));
   return keys;
 };
@@ -78,6 +82,7 @@ export const createApp = async (settings: Settings): Promise<App> => {
   const randomU32 = createRandomU32();
   const infer = createInfer({
     registry,
+    isExpected: (model) => loading.expected().has(model),
     predictionIds,
     observer: createObserver({ metrics, log, monotonicMs, hashKey: predictionIds.hashKey }),
     randomU32,
@@ -100,6 +105,10 @@ export const createApp = async (settings: Settings): Promise<App> => {
     others: createDataApp(shared),
   });
   metrics.observePendingRequests(server.pending);
+  const scrape = () => {
+    showRollouts({ registry, control, metrics });
+    return metrics.text();
+  };
   const admin = createAdminApp({
     ...shared,
     keys,
@@ -107,13 +116,13 @@ export const createApp = async (settings: Settings): Promise<App> => {
     explain: (model, key) => explainRouting(registry.get(model)?.traffic, { model, key }),
     models: describeModels({ library, registry }),
     rescan: loading.rescan,
-    metrics: metrics.text,
+    metrics: scrape,
   });
   return {
     log,
     data: server.listener,
     admin,
-    metrics: createMetricsApp({ ...shared, metrics: metrics.text }),
+    metrics: createMetricsApp({ ...shared, metrics: scrape }),
     loaded,
     beginDrain: () => {
       draining = true;

@@ -45,15 +45,16 @@ export const createModelLoading = (deps: ModelLoadingDeps): ModelLoading => {
     expected = new Set([...places.map((place) => place.model), ...plans.map(({ plan }) => plan.model)]);
     const already = served(deps.registry);
     const reports: BundleReport[] = [];
+    const begun: Settled['accepted'][number][] = [];
     // The smallest first, a few at a time: each answers as soon as its own golden cases pass.
     await eachOf(await bySize(places), async (model) => {
       reports.push(...(await Promise.all(places.filter((place) => place.model === model).map((place) => deps.library.take(place)))));
-      await settle(deps, [model], plans);
+      begun.push(...(await settle(deps, [model], plans)).accepted);
     });
     const gone = await releaseGone(deps, places);
     const settled = await settle(deps, [...expected, ...gone], plans);
     complete = true;
-    return reported(deps, { reports, already, settled, planFaults: faults });
+    return reported(deps, { reports, already, settled: { ...settled, accepted: [...begun, ...settled.accepted] }, planFaults: faults });
   };
 
   return {
@@ -120,10 +121,12 @@ const releaseGone = async ({ library, registry, metrics, log }: ModelLoadingDeps
   return released;
 };
 
+type Settled = Awaited<ReturnType<RolloutControl['reconcile']>>;
+
 interface Outcome {
   readonly reports: readonly BundleReport[];
   readonly already: ReadonlySet<string>;
-  readonly settled: Awaited<ReturnType<RolloutControl['reconcile']>>;
+  readonly settled: Settled;
   readonly planFaults: readonly Fault[];
 }
 

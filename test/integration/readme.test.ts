@@ -31,12 +31,12 @@ afterAll(async () => {
 });
 
 test('the README shows an answer of each example model', () => {
-  expect(new Set(examples.map(({ printed }) => printed['model']))).toEqual(new Set(['card-fraud', 'search-ranker', 'photo-classifier']));
+  expect(new Set(examples.map(({ printed }) => printed.model))).toEqual(new Set(['card-fraud', 'search-ranker', 'photo-classifier']));
 });
 
 test.each(examples)('$file gives the printed answer of $printed.version', async ({ file, printed }) => {
   const request = JSON.parse(readFileSync(file, 'utf8')) as { readonly inputs: readonly Record<string, unknown>[] };
-  const { status, body } = await gateway.infer({ ...request, version: printed['version'] });
+  const { status, body } = await gateway.infer({ ...request, version: printed.version });
   const golden = { request: { inputs: [...request.inputs] }, expected: { outputs: [...(printed.outputs ?? [])] }, tolerance, source: 'README.md' };
   expect(status).toBe(200);
   expect(differencesFrom(golden, body.outputs ?? [])).toEqual([]);

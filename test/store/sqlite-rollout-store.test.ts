@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createSqliteRolloutStore, DataDirectoryInUseError } from '../../src/store/sqlite-rollout-store.ts';
+import { DataDirectoryInUseError } from '../../src/store/rollout-store.ts';
+import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
 import { decisionFor, recordWith } from '../support/rollout-record.ts';
 import { rolloutStoreContract } from './rollout-store.contract.ts';
 
@@ -95,7 +96,7 @@ describe('the SQLite store', () => {
     database.close();
   });
 
-  it('writes ahead and waits for the disk', async () => {
+  it('keeps a write-ahead log', async () => {
     await saveOne(1);
     const database = new DatabaseSync(join(directory, 'handoff.db'));
     expect(database.prepare('pragma journal_mode').get()).toEqual({ journal_mode: 'wal' });
