@@ -1,7 +1,7 @@
 /** The composition root: the only file that constructs. */
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import { ulid } from 'ulid';
 import { faultText } from './bundle/fault.ts';
 import { systemClock } from './clock.ts';
@@ -13,11 +13,11 @@ import { createObserver } from './data-plane/observe/observer.ts';
 import { createPredictionIds } from './data-plane/observe/prediction-id.ts';
 import { predictionKey } from './data-plane/observe/prediction-key.ts';
 import { createModelRegistry } from './data-plane/registry.ts';
-import { createVersionHooks } from './data-plane/version-hooks.ts';
 import { explainRouting } from './data-plane/routing/explain-routing.ts';
+import { createVersionHooks } from './data-plane/version-hooks.ts';
 import { describeModels } from './describe-models.ts';
 import { admitted, checkScope } from './http/access.ts';
-import { createDataServer } from './http/data-server.ts';
+import { createDataServer, type DataServerDeps } from './http/data-server.ts';
 import { type Key, parseKeys } from './http/keys-file.ts';
 import { createModelLoading, type RescanReport } from './load-models.ts';
 import { processEnvironment, type Settings, SettingsError } from './settings.ts';
@@ -55,24 +55,56 @@ const readKeys = async (file: string | undefined): Promise<readonly Key[] | null
   return keys;
 };
 
-/** @throws SettingsError for a keys file that does not hold, DataDirectoryInUseError for a second gateway on the data directory */
-export const createApp = async (settings: Settings): Promise<App> => {
-  const { monotonicMs, wallMs } = systemClock;
+/** What everything else stands on. */
+const openGround = async (settings: Settings) => {
   const log = createLog({ level: settings.logLevel });
   const keys = await readKeys(settings.keysFile);
   const store = await createSqliteRolloutStore({ dataDir: settings.dataDir });
   const metrics = createMetrics();
   const tracing = await createTracing({ environment: processEnvironment(), version, clock: systemClock, randomBytes, log, onDropped: metrics.spansDropped });
-  const registry = createModelRegistry();
-  const predictionIds = createPredictionIds({ key: await predictionKey({ given: settings.predictionKey, dataDir: settings.dataDir }), incarnation: randomBytes(4) });
+  const key = await predictionKey({ given: settings.predictionKey, dataDir: settings.dataDir });
+  return { log, keys, store, metrics, tracing, registry: createModelRegistry(), predictionIds: createPredictionIds({ key, incarnation: randomBytes(4) }) };
+};
+
+type Ground = Awaited<ReturnType<typeof openGround>>;
+
+/** The bundles, the rollouts, and what brings both in line with the folders. */
+const createServing = (settings: Settings, { log, store, metrics, tracing, registry }: Ground) => {
   const library = createBundleLibrary({
     modelsDir: settings.modelsDir,
     goldenDir: settings.goldenDir,
     registry,
-    open: (bundle) => openVersion(bundle, { monotonicMs, hooks: createVersionHooks(bundle, { metrics, tracing, log }) }),
+    open: (bundle) => openVersion(bundle, { monotonicMs: systemClock.monotonicMs, hooks: createVersionHooks(bundle, { metrics, tracing, log }) }),
   });
   const control = createRolloutControl({ store, clock: systemClock, newId: () => ulid(), publish: registry.assign });
   const loading = createModelLoading({ library, registry, control, rolloutDir: settings.rolloutDir, metrics, log });
+  return { library, control, loading };
+};
+
+type Serving = ReturnType<typeof createServing>;
+
+/** The request path behind the data port. */
+const createData = (settings: Settings, ground: Ground, { loading, shared }: { readonly loading: Serving['loading']; readonly shared: Shared }) => {
+  const { registry, predictionIds, metrics, log, keys, tracing } = ground;
+  const { monotonicMs, wallMs } = systemClock;
+  const observer = createObserver({ metrics, log, monotonicMs, hashKey: predictionIds.hashKey });
+  const isExpected = (model: string): boolean => loading.expected().has(model);
+  const infer = createInfer({ registry, isExpected, predictionIds, observer, randomU32: shared.randomU32, monotonicMs, wallMs });
+  const authorize = (request: IncomingMessage): void =>
+    void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, 'infer')));
+  const { maxBodyBytes, maxPendingRequests } = settings;
+  return createDataServer({ ...shared, infer, tracing, metrics, monotonicMs, maxBodyBytes, maxPendingRequests, authorize });
+};
+
+interface Shared extends Pick<DataServerDeps, 'newId' | 'random' | 'log' | 'isDraining' | 'others'> {
+  readonly randomU32: () => number;
+}
+
+/** @throws SettingsError for a keys file that does not hold, DataDirectoryInUseError for a second gateway on the data directory */
+export const createApp = async (settings: Settings): Promise<App> => {
+  const ground = await openGround(settings);
+  const { log, keys, metrics, registry } = ground;
+  const { library, control, loading } = createServing(settings, ground);
   // Worker processes come up while the rest is loaded: express alone takes longer than a worker.
   const loaded = loading.rescan();
   // Whoever waits for it hears of a failure; until then it must not end the process.
@@ -80,59 +112,41 @@ export const createApp = async (settings: Settings): Promise<App> => {
   const { createAdminApp } = await import('./http/admin-server.ts');
   const { createDataApp, createMetricsApp } = await import('./http/open-apps.ts');
   const randomU32 = createRandomU32();
-  const infer = createInfer({
-    registry,
-    isExpected: (model) => loading.expected().has(model),
-    predictionIds,
-    observer: createObserver({ metrics, log, monotonicMs, hashKey: predictionIds.hashKey }),
-    randomU32,
-    monotonicMs,
-    wallMs,
-  });
   let draining = false;
   const readiness = () => readinessOf({ draining, loading, registry });
-  const shared = { newId: randomUUID, random: () => randomU32() / 2 ** 32, log, readiness };
-  const server = createDataServer({
-    ...shared,
-    infer,
-    tracing,
-    metrics,
-    monotonicMs,
-    maxBodyBytes: settings.maxBodyBytes,
-    maxPendingRequests: settings.maxPendingRequests,
-    isDraining: () => draining,
-    authorize: keys === null ? () => undefined : (request) => void admitted(checkScope({ keys, authorization: request.headers.authorization }, 'infer')),
-    others: createDataApp(shared),
-  });
-  metrics.observePendingRequests(server.pending);
+  const common = { newId: randomUUID, random: () => randomU32() / 2 ** 32, log, readiness };
+  const data = createData(settings, ground, { loading, shared: { ...common, randomU32, isDraining: () => draining, others: createDataApp(common) } });
+  metrics.observePendingRequests(data.pending);
   const scrape = () => {
     showRollouts({ registry, control, metrics });
     return metrics.text();
   };
-  const admin = createAdminApp({
-    ...shared,
-    keys,
-    rollouts: control,
-    explain: (model, key) => explainRouting(registry.get(model)?.traffic, { model, key }),
-    models: describeModels({ library, registry }),
-    rescan: loading.rescan,
-    metrics: scrape,
-  });
+  const explain = (model: string, key: string) => explainRouting(registry.get(model)?.traffic, { model, key });
   return {
     log,
-    data: server.listener,
-    admin,
-    metrics: createMetricsApp({ ...shared, metrics: scrape }),
+    data: data.listener,
+    admin: createAdminApp({
+      ...common,
+      keys,
+      rollouts: control,
+      explain,
+      models: describeModels({ library, registry }),
+      rescan: loading.rescan,
+      metrics: scrape,
+    }),
+    metrics: createMetricsApp({ ...common, metrics: scrape }),
     loaded,
     beginDrain: () => {
       draining = true;
     },
-    close: async () => {
-      await Promise.all(registry.list().flatMap((model) => [...model.versions.values()].map((serving) => serving.close())));
-      await tracing.shutdown(flushMs);
-      await store.close();
-    },
+    close: () => close(ground),
   };
+};
+
+const close = async ({ registry, tracing, store }: Ground): Promise<void> => {
+  await Promise.all(registry.list().flatMap((model) => [...model.versions.values()].map((serving) => serving.close())));
+  await tracing.shutdown(flushMs);
+  await store.close();
 };
 
 /** Fresh random 32-bit draws from the operating system, a buffer at a time. */
@@ -161,5 +175,7 @@ const readinessOf = ({ draining, loading, registry }: ReadinessDeps) => {
   const expected = [...loading.expected()];
   const without = expected.filter((model) => registry.get(model)?.baseline == null);
   if (without.length > 0) return { ready: false, detail: `Without a serving baseline: ${without.join(', ')}.` };
-  return expected.length === 0 ? { ready: false, detail: loading.isComplete() ? 'No model is there.' : 'The models are being loaded.' } : { ready: true, detail: 'Every model has a serving baseline.' };
+  return expected.length === 0
+    ? { ready: false, detail: loading.isComplete() ? 'No model is there.' : 'The models are being loaded.' }
+    : { ready: true, detail: 'Every model has a serving baseline.' };
 };

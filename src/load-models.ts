@@ -79,7 +79,8 @@ const eachOf = async (models: readonly string[], load: (model: string) => Promis
   await Promise.all(Array.from({ length: modelsAtOnce }, next));
 };
 
-const served = (registry: ModelRegistry): ReadonlySet<string> => new Set(registry.list().flatMap((model) => [...model.versions.keys()].map((version) => `${model.name} ${version}`)));
+const served = (registry: ModelRegistry): ReadonlySet<string> =>
+  new Set(registry.list().flatMap((model) => [...model.versions.keys()].map((version) => `${model.name} ${version}`)));
 
 const bySize = async (places: readonly BundlePlace[]): Promise<readonly string[]> => {
   const sizes = new Map<string, number>();
@@ -94,7 +95,9 @@ type Plans = Awaited<ReturnType<typeof readPlans>>['plans'];
 
 /** Settles baselines and rollouts for these models, then puts each version where its role wants it. */
 const settle = async ({ control, registry }: ModelLoadingDeps, models: readonly string[], plans: Plans) => {
-  const versions = registry.list().flatMap((model) => [...model.versions.values()].map(({ bundle: { model: name, version, digest } }) => ({ model: name, version, digest })));
+  const versions = registry
+    .list()
+    .flatMap((model) => [...model.versions.values()].map(({ bundle: { model: name, version, digest } }) => ({ model: name, version, digest })));
   const settled = await control.reconcile({ versions, plans, models: new Set(models) });
   for (const model of models) await placeVersions(registry, model);
   return settled;

@@ -48,7 +48,8 @@ export const startGateway = async (settings: Settings): Promise<RunningGateway> 
   const data = await listen(app.data, { host: settings.host, port: settings.port });
   const admin = await listen(app.admin, { host: settings.adminHost, port: settings.adminPort });
   const others = [admin];
-  if (settings.metricsPort !== undefined) others.push(await listen(app.metrics, { host: settings.metricsHost ?? settings.adminHost, port: settings.metricsPort }));
+  if (settings.metricsPort !== undefined)
+    others.push(await listen(app.metrics, { host: settings.metricsHost ?? settings.adminHost, port: settings.metricsPort }));
   const ports = { port: portOf(data), adminPort: portOf(admin) };
   const loading = app.loaded.then(
     ({ accepted, refused }) => app.log.info({ ...ports, accepted: accepted.length, refused: refused.length }, 'listening'),

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { type RunningGateway, startGateway } from '../main.ts';
-import { environmentName, readSettings, type SettingName, secretSettings, settingsSchema, SettingsError } from '../settings.ts';
+import { environmentName, readSettings, type SettingName, SettingsError, secretSettings, settingsSchema } from '../settings.ts';
 import { DataDirectoryInUseError } from '../store/rollout-store.ts';
 import type { CliIo } from './io.ts';
 

@@ -70,4 +70,3 @@ export const planSchema = z.strictObject({
 });
 
 export type Plan = z.infer<typeof planSchema>;
-export type Step = z.infer<typeof step>;

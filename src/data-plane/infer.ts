@@ -1,14 +1,14 @@
-import type { InferContext } from './infer-context.ts';
-import type { PredictionIds } from './observe/prediction-id.ts';
 import { ProblemError } from '../problem.ts';
 import type { RoutingKeyRule } from '../store/rollout-store.ts';
-import { checkInputs } from './contract/check-inputs.ts';
 import type { ContractPair } from './contract/check-inputs.ts';
+import { checkInputs } from './contract/check-inputs.ts';
 import type { Row } from './contract/compile-contract.ts';
 import type { OutputRow } from './guards/compile-outputs.ts';
+import type { InferContext } from './infer-context.ts';
 import { problemOf } from './inference/problem-of.ts';
 import type { ServingVersion } from './inference/serving-version.ts';
 import type { Observer } from './observe/observer.ts';
+import type { PredictionIds } from './observe/prediction-id.ts';
 import type { ModelRegistry, ServingModel } from './registry.ts';
 import type { Answer, Attempt, AttemptFailure } from './rescue.ts';
 import { attempt, attemptDeadline, failureOf } from './rescue.ts';
@@ -73,7 +73,8 @@ const findModel = ({ registry, isExpected }: InferDeps, name: string): ServingMo
 const findPinned = (model: ServingModel, name: string | null): ServingVersion | null => {
   if (name === null) return null;
   const version = model.versions.get(name);
-  if (version === undefined) throw new ProblemError('version-not-found', `Model ${model.name} has no version ${JSON.stringify(name)}; it has ${[...model.versions.keys()].join(', ')}.`);
+  if (version === undefined)
+    throw new ProblemError('version-not-found', `Model ${model.name} has no version ${JSON.stringify(name)}; it has ${[...model.versions.keys()].join(', ')}.`);
   return version;
 };
 
@@ -109,7 +110,9 @@ const validate = (request: InferRequest, step: Step): Checked => {
   if (check.ok) return { rows: check.rows, eligible: check.eligible && count <= (step.model.candidate?.bundle.manifest.budgets.maxRows ?? 0) };
   step.deps.observer.violated(step.model, check.broken);
   const shown = check.total > check.violations.length ? `, of which the first ${check.violations.length} are listed` : '';
-  throw new ProblemError('contract-violation', `The inputs break the data contract of ${step.model.name} in ${check.total} places${shown}.`, { errors: check.violations });
+  throw new ProblemError('contract-violation', `The inputs break the data contract of ${step.model.name} in ${check.total} places${shown}.`, {
+    errors: check.violations,
+  });
 };
 
 const admit = (model: ServingModel, rows: number, observer: Observer): void => {

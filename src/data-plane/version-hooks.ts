@@ -13,7 +13,13 @@ interface HookDeps {
   readonly log: Log;
 }
 
-const restartReasonOf: Readonly<Record<WorkerEnd, WorkerRestartReason>> = { hung: 'timeout', memory: 'memory', died: 'exit', closed: 'exit', 'load-failed': 'exit' };
+const restartReasonOf: Readonly<Record<WorkerEnd, WorkerRestartReason>> = {
+  hung: 'timeout',
+  memory: 'memory',
+  died: 'exit',
+  closed: 'exit',
+  'load-failed': 'exit',
+};
 
 /** What a version does between requests, as metrics, spans and log lines. */
 export const createVersionHooks = ({ model, version, manifest }: Bundle, { metrics, tracing, log }: HookDeps): VersionHooks => {

@@ -124,9 +124,15 @@ const dataPaths: ZodOpenApiPathsObject = {
 };
 
 const adminPaths: ZodOpenApiPathsObject = {
-  '/rollouts': { get: { summary: 'All rollouts', responses: { ...ok(z.object({ rollouts: z.array(rolloutState) }), 'Their states.'), ...failures(...guarded) } } },
+  '/rollouts': {
+    get: { summary: 'All rollouts', responses: { ...ok(z.object({ rollouts: z.array(rolloutState) }), 'Their states.'), ...failures(...guarded) } },
+  },
   '/rollouts/{model}': {
-    get: { summary: 'One rollout', requestParams: { path: model }, responses: { ...ok(rolloutState, 'Its state; ETag is its revision.'), ...failures('model-not-found', 'not-found', ...guarded) } },
+    get: {
+      summary: 'One rollout',
+      requestParams: { path: model },
+      responses: { ...ok(rolloutState, 'Its state; ETag is its revision.'), ...failures('model-not-found', 'not-found', ...guarded) },
+    },
   },
   '/rollouts/{model}/weight': {
     put: {
@@ -150,10 +156,15 @@ const adminPaths: ZodOpenApiPathsObject = {
     get: {
       summary: 'The decisions, newest first',
       requestParams: { path: model, query: z.object({ limit: z.int().min(1).max(1_000).optional(), before: z.int().optional() }) },
-      responses: { ...ok(z.object({ entries: z.array(anyJson), next: z.int().nullable() }), 'A page.'), ...failures('malformed-request', 'model-not-found', ...guarded) },
+      responses: {
+        ...ok(z.object({ entries: z.array(anyJson), next: z.int().nullable() }), 'A page.'),
+        ...failures('malformed-request', 'model-not-found', ...guarded),
+      },
     },
   },
-  '/models': { get: { summary: 'The bundles', responses: { ...ok(z.object({ models: z.array(anyJson) }), 'What serves and what was refused.'), ...failures(...guarded) } } },
+  '/models': {
+    get: { summary: 'The bundles', responses: { ...ok(z.object({ models: z.array(anyJson) }), 'What serves and what was refused.'), ...failures(...guarded) } },
+  },
   '/models/{model}/{version}': {
     get: {
       summary: 'One bundle',
@@ -162,20 +173,31 @@ const adminPaths: ZodOpenApiPathsObject = {
     },
   },
   '/models/rescan': {
-    post: { summary: 'Look for new bundles and plans now', responses: { ...ok(anyJson, 'What was accepted and what was refused, and why.'), ...failures('unsupported-media-type', ...guarded) } },
+    post: {
+      summary: 'Look for new bundles and plans now',
+      responses: { ...ok(anyJson, 'What was accepted and what was refused, and why.'), ...failures('unsupported-media-type', ...guarded) },
+    },
   },
 };
 
 const tagged = (paths: ZodOpenApiPathsObject, tag: string): ZodOpenApiPathsObject =>
   Object.fromEntries(
-    Object.entries(paths).map(([path, item]) => [path, Object.fromEntries(Object.entries(item).map(([method, operation]) => [method, { ...operation, tags: [tag] }]))]),
+    Object.entries(paths).map(([path, item]) => [
+      path,
+      Object.fromEntries(Object.entries(item).map(([method, operation]) => [method, { ...operation, tags: [tag] }])),
+    ]),
   );
 
 /** The OpenAPI 3.1 document of both ports. */
 export const createOpenApiDocument = () =>
   createDocument({
     openapi: '3.1.1',
-    info: { title: 'Handoff', version: '0.1.0', description: 'Serves ONNX models from handoff bundles and rolls new versions out safely.', license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+    info: {
+      title: 'Handoff',
+      version: '0.1.0',
+      description: 'Serves ONNX models from handoff bundles and rolls new versions out safely.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
     tags: [
       { name: 'data', description: 'The data port, 8080 by default.' },
       { name: 'admin', description: 'The admin port, 8081 by default.' },

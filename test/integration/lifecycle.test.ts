@@ -257,6 +257,8 @@ describe('a running gateway', () => {
     const faults = await refusedFrom(model);
     expect(faults.map(({ file, field }) => `${String(file)} ${String(field)}`)).toEqual([`${model}/2.0.0/README.md sha256`, `rollout/${model}.yaml candidate`]);
     expect((await ask(model)).body).toMatchObject({ version: '1.4.0', arm: 'baseline' });
+    // Its clients may send the refused candidate's fields already: the healthy baseline must not turn them away.
+    expect(await gateway.infer({ model, inputs: [transaction] })).toMatchObject({ status: 200, body: { version: '1.4.0' } });
     expect((await gateway.admin('PUT', `/rollouts/${model}/weight`, { weight: 10, reason: 'too early' })).status).toBe(409);
     expect((await fetch(`${gateway.url}/health/ready`)).status).toBe(200);
   });
