@@ -3,6 +3,7 @@ import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { ulid } from 'ulid';
+import { createLedgerAnnouncer } from './announce-ledger.ts';
 import { faultText } from './bundle/fault.ts';
 import { systemClock } from './clock.ts';
 import { createRolloutControl } from './control-plane/rollout-control.ts';
@@ -56,8 +57,14 @@ export const createApp = async (settings: Settings): Promise<App> => {
   const { monotonicMs, wallMs } = systemClock;
   const log = createLog({ level: settings.logLevel });
   const keys = await readKeys(settings.keysFile);
-  const store = await createSqliteRolloutStore({ dataDir: settings.dataDir });
   const metrics = createMetrics();
+  const announcer = createLedgerAnnouncer({ log, metrics });
+  const store = await createSqliteRolloutStore({
+    dataDir: settings.dataDir,
+    onEntry: announcer.appended,
+    ...(settings.ledgerKey === undefined ? {} : { ledgerSecret: Buffer.from(settings.ledgerKey, 'hex') }),
+  });
+  await announcer.opened(store.ledger);
   const tracing = await createTracing({ environment: processEnvironment(), version, clock: systemClock, randomBytes, log, onDropped: metrics.spansDropped });
   const registry = createModelRegistry();
   const predictionIds = createPredictionIds({ key: await predictionKey({ given: settings.predictionKey, dataDir: settings.dataDir }), incarnation: randomBytes(4) });
@@ -104,6 +111,7 @@ export const createApp = async (settings: Settings): Promise<App> => {
     ...shared,
     keys,
     rollouts: control,
+    ledger: store.ledger,
     explain: (model, key) => explainRouting(registry.get(model)?.traffic, { model, key }),
     models: describeModels({ library, registry }),
     rescan: loading.rescan,

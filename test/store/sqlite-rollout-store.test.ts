@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createSqliteRolloutStore, DataDirectoryInUseError } from '../../src/store/sqlite-rollout-store.ts';
+import { DataDirectoryInUseError } from '../../src/store/rollout-store.ts';
+import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
 import { decisionFor, recordWith } from '../support/rollout-record.ts';
 import { rolloutStoreContract } from './rollout-store.contract.ts';
 
@@ -88,7 +89,7 @@ describe('the SQLite store', () => {
     await store.close();
   });
 
-  it.each(['update decisions set actor = 1', 'delete from decisions'])('forbids "%s"', async (sql) => {
+  it.each(["update ledger set body = '{}'", 'delete from ledger'])('forbids "%s"', async (sql) => {
     await saveOne(1);
     const database = new DatabaseSync(join(directory, 'handoff.db'));
     expect(() => database.exec(sql)).toThrow('append-only');
