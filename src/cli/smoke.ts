@@ -83,9 +83,13 @@ const smoke = async (names: readonly string[], options: SmokeOptions, io: CliIo)
     io.stderr(`no bundle${names.length === 0 ? '' : ` ${names.join(', ')}`} in ${options.modelsDir}\n`);
     return io.setExitCode(3);
   }
-  const key = options.keyFile === undefined ? null : (await readFile(options.keyFile, 'utf8')).trim();
+  const key = options.keyFile === undefined ? null : await readFile(options.keyFile, 'utf8').catch(() => undefined);
+  if (key === undefined) {
+    io.stderr(`${options.keyFile} cannot be read\n`);
+    return io.setExitCode(2);
+  }
   const results: CaseResult[] = [];
-  for (const place of places) results.push(...(options.url === undefined ? await inProcess(place) : await overHttp(place, options.url, key)));
+  for (const place of places) results.push(...(options.url === undefined ? await inProcess(place) : await overHttp(place, options.url, key?.trim() ?? null)));
   const failed = results.filter(({ result }) => result === 'failed').length;
   const unanswered = results.filter(({ result }) => result === 'unanswered').length;
   if (options.json) io.stdout(`${JSON.stringify({ ok: failed + unanswered === 0, cases: results }, null, 2)}\n`);
