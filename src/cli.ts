@@ -3,8 +3,8 @@ import { Command, CommanderError } from 'commander';
 import { checkCommand } from './cli/check.ts';
 import type { CliIo } from './cli/io.ts';
 import { ledgerCommand } from './cli/ledger.ts';
-import { serveCommand } from './cli/serve.ts';
 import { rolloutCommand } from './cli/rollout.ts';
+import { serveCommand } from './cli/serve.ts';
 import { smokeCommand } from './cli/smoke.ts';
 import { processEnvironment } from './settings.ts';
 

@@ -10,7 +10,13 @@ import { type ModelRoutesDeps, modelResources } from './routes/model-routes.ts';
 import { type RolloutRoutesDeps, rolloutResources } from './routes/rollout-routes.ts';
 
 /** What the admin port is made of. */
-export interface AdminDeps extends Omit<AppDeps, 'admit' | 'maxBodyBytes'>, Omit<RolloutRoutesDeps, 'rollouts'>, Omit<LedgerRoutesDeps, 'rollouts'>, ModelRoutesDeps, HealthRoutesDeps, MetricsRoutesDeps {
+export interface AdminDeps
+  extends Omit<AppDeps, 'admit' | 'maxBodyBytes'>,
+    Omit<RolloutRoutesDeps, 'rollouts'>,
+    Omit<LedgerRoutesDeps, 'rollouts'>,
+    ModelRoutesDeps,
+    HealthRoutesDeps,
+    MetricsRoutesDeps {
   readonly rollouts: RolloutRoutesDeps['rollouts'] & LedgerRoutesDeps['rollouts'];
   /** Null without a keys file: then only requests that name this machine, and no page of another origin, are let in. */
   readonly keys: readonly Key[] | null;
