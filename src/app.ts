@@ -3,6 +3,7 @@ import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import { ulid } from 'ulid';
+import { createLedgerAnnouncer } from './announce-ledger.ts';
 import { faultText } from './bundle/fault.ts';
 import { systemClock } from './clock.ts';
 import { createRolloutControl } from './control-plane/rollout-control.ts';
@@ -59,8 +60,14 @@ const readKeys = async (file: string | undefined): Promise<readonly Key[] | null
 const openGround = async (settings: Settings) => {
   const log = createLog({ level: settings.logLevel });
   const keys = await readKeys(settings.keysFile);
-  const store = await createSqliteRolloutStore({ dataDir: settings.dataDir });
   const metrics = createMetrics();
+  const announcer = createLedgerAnnouncer({ log, metrics });
+  const store = await createSqliteRolloutStore({
+    dataDir: settings.dataDir,
+    onEntry: announcer.appended,
+    ...(settings.ledgerKey === undefined ? {} : { ledgerSecret: Buffer.from(settings.ledgerKey, 'hex') }),
+  });
+  await announcer.opened(store.ledger);
   const tracing = await createTracing({ environment: processEnvironment(), version, clock: systemClock, randomBytes, log, onDropped: metrics.spansDropped });
   const key = await predictionKey({ given: settings.predictionKey, dataDir: settings.dataDir });
   return { log, keys, store, metrics, tracing, registry: createModelRegistry(), predictionIds: createPredictionIds({ key, incarnation: randomBytes(4) }) };
@@ -129,6 +136,7 @@ export const createApp = async (settings: Settings): Promise<App> => {
       ...common,
       keys,
       rollouts: control,
+      ledger: ground.store.ledger,
       explain,
       models: describeModels({ library, registry }),
       rescan: loading.rescan,

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { checkCommand } from './cli/check.ts';
 import type { CliIo } from './cli/io.ts';
+import { ledgerCommand } from './cli/ledger.ts';
 import { rolloutCommand } from './cli/rollout.ts';
 import { serveCommand } from './cli/serve.ts';
 import { smokeCommand } from './cli/smoke.ts';
@@ -21,7 +22,7 @@ const program = new Command('handoff')
   .exitOverride()
   .configureOutput({ writeOut: (text) => process.stdout.write(text), writeErr: (text) => process.stderr.write(text) });
 
-for (const make of [serveCommand, checkCommand, smokeCommand, rolloutCommand]) program.addCommand(make(io).exitOverride());
+for (const make of [serveCommand, checkCommand, smokeCommand, rolloutCommand, ledgerCommand]) program.addCommand(make(io).exitOverride());
 
 process.once('SIGINT', () => process.exit(130));
 

@@ -1,16 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { weightPercent } from '../control-plane/plan.ts';
-import { type AdminAddress, type AdminAnswer, type AdminRequest, askAdmin } from './admin-client.ts';
+import { type AdminOptions, addressOf, defaultAdminUrl } from './admin-address.ts';
+import { type AdminAnswer, type AdminRequest, askAdmin } from './admin-client.ts';
 import type { CliIo, ExitCode } from './io.ts';
 import { textTable } from './text-table.ts';
 
-const defaultAdminUrl = 'http://127.0.0.1:8081';
-
-interface ConnectionOptions {
-  readonly adminUrl: string;
-  readonly keyFile?: string;
+interface ConnectionOptions extends AdminOptions {
   readonly json?: true;
 }
 
@@ -60,17 +56,6 @@ const weightSentence = ({ model, phase, candidate, weight, effective_weight: eff
 const explainSentence = (model: string, { key, bucket, weight, arm, epoch, rollout }: z.infer<typeof explanation>): string => {
   const split = rollout === null ? 'there is no rollout' : `bucket ${bucket} of 10000, weight ${weight} %, rollout ${rollout}`;
   return textTable([[`${model}: key ${key} goes to ${arm ?? 'nobody'} (${split}, epoch ${epoch}).`]]);
-};
-
-const addressOf = ({ adminUrl, keyFile }: ConnectionOptions): AdminAddress | string => {
-  const url = URL.parse(adminUrl);
-  if (url === null || !['http:', 'https:'].includes(url.protocol)) return `--admin-url: got ${adminUrl}, expected an address like ${defaultAdminUrl}`;
-  if (keyFile === undefined) return { url, secret: null };
-  try {
-    return { url, secret: readFileSync(keyFile, 'utf8').trim() };
-  } catch {
-    return `--key-file: ${keyFile} cannot be read`;
-  }
 };
 
 /** How one answer is shown: its shape, and its words for a person. */

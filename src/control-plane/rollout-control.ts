@@ -1,3 +1,4 @@
+import type { LedgerEntry } from '../ledger/ledger-entry.ts';
 import type { Decision } from '../store/rollout-store.ts';
 import type { ControlContext } from './change-rollout.ts';
 import { createInTurn } from './in-turn.ts';
@@ -5,8 +6,8 @@ import { createReconcile, type Found, type Reconciled } from './reconcile-bundle
 import { type RolloutState, rolloutStateOf } from './rollout-state.ts';
 import { createSetWeight, standingOf, type WeightRequest } from './set-weight.ts';
 
-/** A page of decisions: those with a sequence below `before`, newest first. */
-interface DecisionPage {
+/** A page of decisions or ledger entries: those with a sequence below `before`, newest first. */
+interface LedgerPage {
   readonly limit: number;
   readonly before?: number;
 }
@@ -25,7 +26,9 @@ export interface RolloutControl {
   /** Saves, publishes, then answers. Rejects with ProblemError model-not-found or rollout-conflict, or with the store's error; nothing is changed then. */
   readonly setWeight: (model: string, request: WeightRequest) => Promise<RolloutState>;
   /** Rejects with ProblemError model-not-found, or with the store's error. */
-  readonly decisions: (model: string, page: DecisionPage) => Promise<readonly Decision[]>;
+  readonly decisions: (model: string, page: LedgerPage) => Promise<readonly Decision[]>;
+  /** The model's entries of the ledger, as they were sealed. Rejects as `decisions` does. */
+  readonly ledger: (model: string, page: LedgerPage) => Promise<readonly LedgerEntry[]>;
 }
 
 /** Makes the control of rollouts. Nothing is known and nothing published before the first `reconcile`. */
@@ -43,6 +46,10 @@ export const createRolloutControl = (deps: Pick<ControlContext, 'store' | 'clock
     decisions: async (model, page) => {
       standingOf(context, model);
       return deps.store.decisions({ model, ...page });
+    },
+    ledger: async (model, page) => {
+      standingOf(context, model);
+      return deps.store.ledger.page({ model, ...page });
     },
   };
 };

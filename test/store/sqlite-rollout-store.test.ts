@@ -89,7 +89,7 @@ describe('the SQLite store', () => {
     await store.close();
   });
 
-  it.each(['update decisions set actor = 1', 'delete from decisions'])('forbids "%s"', async (sql) => {
+  it.each(["update ledger set body = '{}'", 'delete from ledger'])('forbids "%s"', async (sql) => {
     await saveOne(1);
     const database = new DatabaseSync(join(directory, 'handoff.db'));
     expect(() => database.exec(sql)).toThrow('append-only');

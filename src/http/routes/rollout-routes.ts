@@ -3,13 +3,12 @@ import { weightPercent } from '../../control-plane/plan.ts';
 import type { RolloutControl } from '../../control-plane/rollout-control.ts';
 import type { RolloutState } from '../../control-plane/rollout-state.ts';
 import { ProblemError } from '../../problem.ts';
-import type { Decision } from '../../store/rollout-store.ts';
 import { type AppResponse, pathParameter, type Resource } from '../express-app.ts';
 import { parseOrRefuse, parseQuery } from '../parse-or-refuse.ts';
 
 /** What the rollout resources need. */
 export interface RolloutRoutesDeps {
-  readonly rollouts: Pick<RolloutControl, 'list' | 'get' | 'setWeight' | 'decisions'>;
+  readonly rollouts: Pick<RolloutControl, 'list' | 'get' | 'setWeight'>;
   /** Which arm a routing key has, and why. @throws ProblemError model-not-found, not-found */
   readonly explain: (model: string, key: string) => unknown;
 }
@@ -17,43 +16,24 @@ export interface RolloutRoutesDeps {
 const maxReasonCharacters = 500;
 const reasonText = `text of 1 to ${maxReasonCharacters} characters`;
 
+/** Half a surrogate pair has no form in UTF-8, so the ledger could not keep what was said. */
+const wellFormedText = 'text without half surrogate pairs';
+
 /** The body of `PUT /rollouts/{model}/weight`. */
 export const setWeightBody = z.strictObject(
-  { weight: weightPercent, reason: z.string(reasonText).trim().min(1, reasonText).max(maxReasonCharacters, reasonText) },
+  {
+    weight: weightPercent,
+    reason: z
+      .string(reasonText)
+      .trim()
+      .min(1, reasonText)
+      .max(maxReasonCharacters, reasonText)
+      .refine((text) => text.isWellFormed(), wellFormedText),
+  },
   { error: (issue) => (issue.code === 'invalid_type' ? 'an object with weight and reason' : undefined) },
 );
 
 const explainQuery = z.object({ key: z.string('one routing key').min(1, 'one routing key') });
-
-const defaultLedgerEntries = 100;
-const maxLedgerEntries = 1_000;
-const limitText = `a whole number from 1 to ${maxLedgerEntries}`;
-const beforeText = 'the sequence number of an entry';
-const whole = (message: string) =>
-  z
-    .string(message)
-    .regex(/^\d{1,15}$/, message)
-    .transform(Number);
-const ledgerQuery = z.object({
-  limit: whole(limitText)
-    .refine((limit) => limit >= 1 && limit <= maxLedgerEntries, limitText)
-    .default(defaultLedgerEntries),
-  before: whole(beforeText).optional(),
-});
-
-/** A decision as the ledger shows it; weights are percent. */
-const ledgerEntry = ({ atMs, fromWeightHundredths, toWeightHundredths, ...decision }: Decision) => ({
-  sequence: decision.sequence,
-  at: new Date(atMs).toISOString(),
-  move: decision.move,
-  actor: decision.actor,
-  reason: decision.reason,
-  rollout: decision.rollout,
-  from_weight: fromWeightHundredths / 100,
-  to_weight: toWeightHundredths / 100,
-  epoch: decision.epoch,
-  revision: decision.revision,
-});
 
 /**
  * The revision that `If-Match` names; undefined when any will do.
@@ -80,17 +60,7 @@ const weightResource = ({ rollouts }: RolloutRoutesDeps): Resource => ({
   },
 });
 
-const ledgerResource = ({ rollouts }: RolloutRoutesDeps): Resource => ({
-  get: async (request, response) => {
-    const { limit, before } = parseQuery(ledgerQuery, request.query);
-    // One more than asked for tells whether there is a next page.
-    const decisions = await rollouts.decisions(pathParameter(request, 'model'), { limit: limit + 1, ...(before === undefined ? {} : { before }) });
-    const page = decisions.slice(0, limit);
-    response.json({ entries: page.map(ledgerEntry), next: decisions.length > limit ? (page.at(-1)?.sequence ?? null) : null });
-  },
-});
-
-/** State, weight, explanation and ledger of rollouts, by path. */
+/** State, weight and explanation of rollouts, by path. */
 export const rolloutResources = (deps: RolloutRoutesDeps): Readonly<Record<string, Resource>> => ({
   '/rollouts': {
     get: (_request, response) => {
@@ -107,5 +77,4 @@ export const rolloutResources = (deps: RolloutRoutesDeps): Readonly<Record<strin
       response.json(await deps.explain(pathParameter(request, 'model'), key));
     },
   },
-  '/rollouts/:model/ledger': ledgerResource(deps),
 });
