@@ -40,6 +40,6 @@ export const score = async (rows: readonly Row[]): Promise<readonly Scored[]> =>
     }
   }
   const results = await session.run({ features: new ort.Tensor('float32', data, [rows.length, order.length]) });
-  const probabilities = (results['fraud_probability']?.data ?? []) as Float32Array;
+  const probabilities = (results.fraud_probability?.data ?? []) as Float32Array;
   return Array.from(probabilities, (probability) => ({ fraud_probability: probability, flagged: probability >= threshold }));
 };

@@ -51,7 +51,7 @@ export const startBenchGateway = async (weightPercent: number, { ratio, sink }: 
   });
   await setWeight(gateway, model, weightPercent);
   const { body } = await gateway.admin('GET', `/models/${model}/${candidate}`);
-  if (body['placement'] !== 'worker') throw new Error(`the candidate is placed ${JSON.stringify(body['placement'])}, not in a worker process`);
+  if (body.placement !== 'worker') throw new Error(`the candidate is placed ${JSON.stringify(body.placement)}, not in a worker process`);
   const end = async (): Promise<void> => {
     await gateway.end('SIGTERM');
     await folders.remove();

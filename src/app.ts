@@ -6,7 +6,7 @@ import { ulid } from 'ulid';
 import { createLedgerAnnouncer } from './announce-ledger.ts';
 import { faultText } from './bundle/fault.ts';
 import { systemClock } from './clock.ts';
-import { createRolloutControl } from './control-plane/rollout-control.ts';
+import { createRolloutControl, type RolloutControl } from './control-plane/rollout-control.ts';
 import { createBundleLibrary } from './data-plane/bundle-library.ts';
 import { createInfer } from './data-plane/infer.ts';
 import { openVersion } from './data-plane/inference/open-version.ts';
@@ -61,6 +61,14 @@ const openGround = async (settings: Settings) => {
   const log = createLog({ level: settings.logLevel });
   const keys = await readKeys(settings.keysFile);
   const metrics = createMetrics();
+  const tracing = await createTracing({ environment: processEnvironment(), version, clock: systemClock, randomBytes, log, onDropped: metrics.spansDropped });
+  return { log, keys, metrics, tracing, registry: createModelRegistry() };
+};
+
+type Ground = Awaited<ReturnType<typeof openGround>>;
+
+/** What is kept in the data directory: the rollouts with their ledger, and the key of the prediction ids. */
+const openData = async (settings: Settings, { log, metrics }: Ground) => {
   const announcer = createLedgerAnnouncer({ log, metrics });
   const store = await createSqliteRolloutStore({
     dataDir: settings.dataDir,
@@ -68,31 +76,32 @@ const openGround = async (settings: Settings) => {
     ...(settings.ledgerKey === undefined ? {} : { ledgerSecret: Buffer.from(settings.ledgerKey, 'hex') }),
   });
   await announcer.opened(store.ledger);
-  const tracing = await createTracing({ environment: processEnvironment(), version, clock: systemClock, randomBytes, log, onDropped: metrics.spansDropped });
   const key = await predictionKey({ given: settings.predictionKey, dataDir: settings.dataDir });
-  return { log, keys, store, metrics, tracing, registry: createModelRegistry(), predictionIds: createPredictionIds({ key, incarnation: randomBytes(4) }) };
+  return { store, predictionIds: createPredictionIds({ key, incarnation: randomBytes(4) }) };
 };
 
-type Ground = Awaited<ReturnType<typeof openGround>>;
+type Kept = Awaited<ReturnType<typeof openData>>;
 
-/** The bundles, the rollouts, and what brings both in line with the folders. */
-const createServing = (settings: Settings, { log, store, metrics, tracing, registry }: Ground) => {
+/** The bundles, and what brings them and the rollouts in line with the folders. */
+const createServing = (settings: Settings, { log, metrics, tracing, registry }: Ground, control: Promise<RolloutControl>) => {
   const library = createBundleLibrary({
     modelsDir: settings.modelsDir,
     goldenDir: settings.goldenDir,
     registry,
     open: (bundle) => openVersion(bundle, { monotonicMs: systemClock.monotonicMs, hooks: createVersionHooks(bundle, { metrics, tracing, log }) }),
   });
-  const control = createRolloutControl({ store, clock: systemClock, newId: () => ulid(), publish: registry.assign });
   const loading = createModelLoading({ library, registry, control, rolloutDir: settings.rolloutDir, metrics, log });
-  return { library, control, loading };
+  return { library, loading };
 };
 
 type Serving = ReturnType<typeof createServing>;
 
 /** The request path behind the data port. */
-const createData = (settings: Settings, ground: Ground, { loading, shared }: { readonly loading: Serving['loading']; readonly shared: Shared }) => {
-  const { registry, predictionIds, metrics, log, keys, tracing } = ground;
+const createData = (
+  settings: Settings,
+  { registry, metrics, log, keys, tracing }: Ground,
+  { loading, predictionIds, shared }: { readonly loading: Serving['loading']; readonly predictionIds: Kept['predictionIds']; readonly shared: Shared },
+) => {
   const { monotonicMs, wallMs } = systemClock;
   const observer = createObserver({ metrics, log, monotonicMs, hashKey: predictionIds.hashKey });
   const isExpected = (model: string): boolean => loading.expected().has(model);
@@ -111,18 +120,26 @@ interface Shared extends Pick<DataServerDeps, 'newId' | 'random' | 'log' | 'isDr
 export const createApp = async (settings: Settings): Promise<App> => {
   const ground = await openGround(settings);
   const { log, keys, metrics, registry } = ground;
-  const { library, control, loading } = createServing(settings, ground);
-  // Worker processes come up while the rest is loaded: express alone takes longer than a worker.
+  const opening = openData(settings, ground);
+  const controlled = opening.then(({ store }) => createRolloutControl({ store, clock: systemClock, newId: () => ulid(), publish: registry.assign }));
+  const { library, loading } = createServing(settings, ground, controlled);
+  // Worker processes come up while the store is opened and the rest is loaded: express alone takes longer than a worker.
   const loaded = loading.rescan();
-  // Whoever waits for it hears of a failure; until then it must not end the process.
-  loaded.catch(() => undefined);
+  // Whoever waits for them hears of a failure; until then it must not end the process.
+  for (const begun of [controlled, loaded]) begun.catch(() => undefined);
+  const { store, predictionIds } = await opening;
+  const control = await controlled;
   const { createAdminApp } = await import('./http/admin-server.ts');
   const { createDataApp, createMetricsApp } = await import('./http/open-apps.ts');
   const randomU32 = createRandomU32();
   let draining = false;
   const readiness = () => readinessOf({ draining, loading, registry });
   const common = { newId: randomUUID, random: () => randomU32() / 2 ** 32, log, readiness };
-  const data = createData(settings, ground, { loading, shared: { ...common, randomU32, isDraining: () => draining, others: createDataApp(common) } });
+  const data = createData(settings, ground, {
+    loading,
+    predictionIds,
+    shared: { ...common, randomU32, isDraining: () => draining, others: createDataApp(common) },
+  });
   metrics.observePendingRequests(data.pending);
   const scrape = () => {
     showRollouts({ registry, control, metrics });
@@ -136,7 +153,7 @@ export const createApp = async (settings: Settings): Promise<App> => {
       ...common,
       keys,
       rollouts: control,
-      ledger: ground.store.ledger,
+      ledger: store.ledger,
       explain,
       models: describeModels({ library, registry }),
       rescan: loading.rescan,
@@ -147,11 +164,11 @@ export const createApp = async (settings: Settings): Promise<App> => {
     beginDrain: () => {
       draining = true;
     },
-    close: () => close(ground),
+    close: () => close(ground, store),
   };
 };
 
-const close = async ({ registry, tracing, store }: Ground): Promise<void> => {
+const close = async ({ registry, tracing }: Ground, store: Kept['store']): Promise<void> => {
   await Promise.all(registry.list().flatMap((model) => [...model.versions.values()].map((serving) => serving.close())));
   await tracing.shutdown(flushMs);
   await store.close();

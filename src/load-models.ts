@@ -28,7 +28,8 @@ export interface ModelLoading {
 export interface ModelLoadingDeps {
   readonly library: BundleLibrary;
   readonly registry: ModelRegistry;
-  readonly control: RolloutControl;
+  /** There as soon as the store is open; bundles are proven meanwhile. */
+  readonly control: Promise<RolloutControl>;
   readonly rolloutDir: string;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -98,7 +99,7 @@ const settle = async ({ control, registry }: ModelLoadingDeps, models: readonly 
   const versions = registry
     .list()
     .flatMap((model) => [...model.versions.values()].map(({ bundle: { model: name, version, digest } }) => ({ model: name, version, digest })));
-  const settled = await control.reconcile({ versions, plans, models: new Set(models) });
+  const settled = await (await control).reconcile({ versions, plans, models: new Set(models) });
   for (const model of models) await placeVersions(registry, model);
   return settled;
 };

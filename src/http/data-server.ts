@@ -162,14 +162,22 @@ const sendAnswer = (response: ServerResponse, answer: InferAnswer, { id, request
     rescued: answer.rescued,
     outputs: answer.outputs,
   });
-  response.writeHead(200, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    'x-request-id': requestId,
-    traceparent: span.traceparent,
-    'x-handoff-version': answer.version,
-    'x-handoff-arm': answer.arm ?? 'none',
-    'x-handoff-epoch': answer.epoch,
-  });
+  // A flat list is sent as it is; an object would be walked, checked and copied first.
+  response.writeHead(200, [
+    'content-type',
+    'application/json',
+    'content-length',
+    String(Buffer.byteLength(body)),
+    'x-request-id',
+    requestId,
+    'traceparent',
+    span.traceparent,
+    'x-handoff-version',
+    answer.version,
+    'x-handoff-arm',
+    answer.arm ?? 'none',
+    'x-handoff-epoch',
+    String(answer.epoch),
+  ]);
   response.end(body);
 };
