@@ -1,10 +1,23 @@
-const only = (name, comment, importers, path) => ({ name, comment, severity: 'error', from: { path: '^src', pathNot: importers }, to: { path } });
+/** A risky package has one importer, so that it can be exchanged or watched in one place. */
+const only = (name, importers, path) => ({
+  name,
+  comment: 'One importer a risky package.',
+  severity: 'error',
+  from: { path: '^src', pathNot: importers },
+  to: { path },
+});
 
 /** The architecture of docs/architecture.md as rules, each with its reason. */
 module.exports = {
   forbidden: [
     { name: 'no-cycles', comment: 'A cycle has no order in which to read it.', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'no-orphans', comment: 'A file that nobody imports is dead.', severity: 'error', from: { orphan: true, pathNot: ['worker', '\\.d\\.ts$', '^test', '^bench'] }, to: {} },
+    {
+      name: 'no-orphans',
+      comment: 'A file that nobody imports is dead.',
+      severity: 'error',
+      from: { orphan: true, pathNot: ['worker', '\\.d\\.ts$', '^test', '^bench'] },
+      to: {},
+    },
     {
       name: 'planes-are-apart',
       comment: 'The data plane must run without the control plane and the other way round; they share the types of store/rollout-store.ts.',
@@ -13,39 +26,72 @@ module.exports = {
       to: { path: '^src/control-plane' },
     },
     { name: 'planes-are-apart-2', comment: 'As planes-are-apart.', severity: 'error', from: { path: '^src/control-plane' }, to: { path: '^src/data-plane' } },
-    { name: 'bundle-knows-no-plane', comment: 'A bundle is checked by CI without a gateway.', severity: 'error', from: { path: '^src/bundle' }, to: { path: '^src/(data-plane|control-plane)' } },
+    {
+      name: 'bundle-knows-no-plane',
+      comment: 'A bundle is checked by CI without a gateway.',
+      severity: 'error',
+      from: { path: '^src/bundle' },
+      to: { path: '^src/(data-plane|control-plane)' },
+    },
     {
       name: 'inside-knows-no-edge',
       comment: 'Domain files know no transport, no process and no settings.',
       severity: 'error',
-      from: { path: '^src/(data-plane|control-plane|store|bundle|telemetry)' },
+      from: { path: '^src/(data-plane|control-plane|store|ledger|bundle|telemetry)' },
       to: { path: '^src/(http|cli|app\\.ts|main\\.ts|cli\\.ts|settings\\.ts)' },
     },
     {
       name: 'only-types-of-the-store',
       comment: 'The planes talk to the port; app.ts alone chooses a driver.',
       severity: 'error',
-      from: { path: '^src/(data-plane|control-plane|http|bundle|telemetry|cli)' },
+      from: { path: '^src/(data-plane|control-plane|http|bundle|telemetry)' },
       to: { path: '^src/store/', pathNot: '^src/store/rollout-store\\.ts$' },
+    },
+    {
+      name: 'commands-read-the-ledger',
+      comment: 'As only-types-of-the-store; but the ledger of a gateway that does not run is in its file alone, so the ledger commands read that.',
+      severity: 'error',
+      from: { path: '^src/cli/' },
+      to: { path: '^src/store/', pathNot: '^src/store/(rollout-store|sqlite-ledger-reader)\\.ts$' },
+    },
+    {
+      name: 'ledger-knows-nobody',
+      comment: 'The format of the ledger is shared by the store that seals, the commands that verify and the replay: pure, with hashes and zod only.',
+      severity: 'error',
+      from: { path: '^src/ledger/' },
+      to: { pathNot: ['^src/ledger/', '^(node:)?crypto$', 'node_modules/zod/'] },
     },
     {
       name: 'pure-folders',
       comment: 'Decisions are pure functions: no built-ins, no clock, no packages but zod.',
       severity: 'error',
-      from: { path: '^src/(data-plane/(contract|routing|guards)|control-plane/(analysis|decide\\.ts|plan\\.ts|command\\.ts|position\\.ts|assessment\\.ts)|problem\\.ts)' },
+      from: {
+        path: '^src/(data-plane/(contract|routing|guards)|control-plane/(analysis|decide\\.ts|plan\\.ts|command\\.ts|position\\.ts|assessment\\.ts)|problem\\.ts)',
+      },
       to: {
-        pathNot: ['^src/(data-plane/(contract|routing|guards)|control-plane/(analysis|decide\\.ts|plan\\.ts|command\\.ts|position\\.ts|assessment\\.ts)|problem\\.ts)', '^src/store/rollout-store\\.ts$', '^src/bundle/(acceptance|contract|manifest|fault|odcs)\\.ts$', 'node_modules/zod/'],
+        pathNot: [
+          '^src/(data-plane/(contract|routing|guards)|control-plane/(analysis|decide\\.ts|plan\\.ts|command\\.ts|position\\.ts|assessment\\.ts)|problem\\.ts)',
+          '^src/store/rollout-store\\.ts$',
+          '^src/bundle/(acceptance|contract|manifest|fault|odcs)\\.ts$',
+          'node_modules/zod/',
+        ],
       },
     },
-    only('express-in-http', 'One importer a risky package.', '^src/http/', 'node_modules/express/'),
-    only('onnxruntime-in-one-file', 'One importer a risky package.', '^src/data-plane/inference/onnx-session\\.ts$', 'node_modules/onnxruntime'),
-    only('opossum-in-one-file', 'One importer a risky package.', '^src/data-plane/inference/breaker\\.ts$', 'node_modules/opossum/'),
-    only('sharp-in-one-file', 'One importer a risky package.', '^src/data-plane/inference/decode-image\\.ts$', 'node_modules/sharp/'),
-    only('prom-client-in-one-file', 'One importer a risky package.', '^src/telemetry/metrics\\.ts$', 'node_modules/prom-client/'),
-    only('opentelemetry-in-one-file', 'One importer a risky package.', '^src/telemetry/tracing', 'node_modules/@opentelemetry/'),
-    only('pino-in-one-file', 'One importer a risky package.', '^src/telemetry/log\\.ts$', 'node_modules/pino/'),
-    only('sqlite-in-one-file', 'One importer a risky package.', '^src/store/sqlite-', '^(node:)?sqlite$'),
-    { name: 'src-knows-no-test', comment: 'The product does not lean on its tests.', severity: 'error', from: { path: '^src' }, to: { path: '^(test|bench)/' } },
+    only('express-in-http', '^src/http/', 'node_modules/express/'),
+    only('onnxruntime-in-one-file', '^src/data-plane/inference/onnx-session\\.ts$', 'node_modules/onnxruntime'),
+    only('opossum-in-one-file', '^src/data-plane/inference/breaker\\.ts$', 'node_modules/opossum/'),
+    only('sharp-in-one-file', '^src/data-plane/inference/decode-image\\.ts$', 'node_modules/sharp/'),
+    only('prom-client-in-one-file', '^src/telemetry/metrics\\.ts$', 'node_modules/prom-client/'),
+    only('opentelemetry-in-one-file', '^src/telemetry/tracing', 'node_modules/@opentelemetry/'),
+    only('pino-in-one-file', '^src/telemetry/log\\.ts$', 'node_modules/pino/'),
+    only('sqlite-in-one-file', '^src/store/sqlite-', '^(node:)?sqlite$'),
+    {
+      name: 'src-knows-no-test',
+      comment: 'The product does not lean on its tests.',
+      severity: 'error',
+      from: { path: '^src' },
+      to: { path: '^(test|bench)/' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

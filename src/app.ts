@@ -1,12 +1,13 @@
 /** The composition root: the only file that constructs. */
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import { ulid } from 'ulid';
+import { createLedgerAnnouncer } from './announce-ledger.ts';
 import { faultText } from './bundle/fault.ts';
 import { systemClock } from './clock.ts';
 import { createControlContext } from './control-plane/change-rollout.ts';
-import { createRolloutControl } from './control-plane/rollout-control.ts';
+import { createRolloutControl, type RolloutControl } from './control-plane/rollout-control.ts';
 import { createBundleLibrary } from './data-plane/bundle-library.ts';
 import { createInfer } from './data-plane/infer.ts';
 import { openVersion } from './data-plane/inference/open-version.ts';
@@ -14,14 +15,15 @@ import { createObserver } from './data-plane/observe/observer.ts';
 import { createPredictionIds } from './data-plane/observe/prediction-id.ts';
 import { predictionKey } from './data-plane/observe/prediction-key.ts';
 import { createModelRegistry } from './data-plane/registry.ts';
-import { createVersionHooks } from './data-plane/version-hooks.ts';
 import { explainRouting } from './data-plane/routing/explain-routing.ts';
+import { createVersionHooks } from './data-plane/version-hooks.ts';
 import { describeModels } from './describe-models.ts';
 import { admitted, checkScope } from './http/access.ts';
-import { createDataServer } from './http/data-server.ts';
+import { createDataServer, type DataServerDeps } from './http/data-server.ts';
 import { type Key, parseKeys } from './http/keys-file.ts';
 import { createModelLoading, type RescanReport } from './load-models.ts';
 import { processEnvironment, type Settings, SettingsError } from './settings.ts';
+import { showRollouts } from './show-rollouts.ts';
 import { createSqliteRolloutStore } from './store/sqlite-rollout-store.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
@@ -47,84 +49,132 @@ const version = '0.1.0';
 
 const readKeys = async (file: string | undefined): Promise<readonly Key[] | null> => {
   if (file === undefined) return null;
-  const { keys, faults } = parseKeys(file, await readFile(file, 'utf8'));
+  const text = await readFile(file, 'utf8').catch(() => {
+    throw new SettingsError([`HANDOFF_KEYS_FILE: got ${file}, expected a file that can be read`]);
+  });
+  const { keys, faults } = parseKeys(file, text);
   if (faults.length > 0) throw new SettingsError(faults.map(faultText));
   return keys;
 };
 
-/** @throws SettingsError for a keys file that does not hold, DataDirectoryInUseError for a second gateway on the data directory */
-export const createApp = async (settings: Settings): Promise<App> => {
-  const { monotonicMs, wallMs } = systemClock;
+/** What everything else stands on. */
+const openGround = async (settings: Settings) => {
   const log = createLog({ level: settings.logLevel });
   const keys = await readKeys(settings.keysFile);
-  const store = await createSqliteRolloutStore({ dataDir: settings.dataDir });
   const metrics = createMetrics();
   const tracing = await createTracing({ environment: processEnvironment(), version, clock: systemClock, randomBytes, log, onDropped: metrics.spansDropped });
-  const registry = createModelRegistry();
-  const predictionIds = createPredictionIds({ key: await predictionKey({ given: settings.predictionKey, dataDir: settings.dataDir }), incarnation: randomBytes(4) });
+  return { log, keys, metrics, tracing, registry: createModelRegistry() };
+};
+
+type Ground = Awaited<ReturnType<typeof openGround>>;
+
+/** What is kept in the data directory: the rollouts with their ledger, and the key of the prediction ids. */
+const openData = async (settings: Settings, { log, metrics }: Ground) => {
+  const announcer = createLedgerAnnouncer({ log, metrics });
+  const store = await createSqliteRolloutStore({
+    dataDir: settings.dataDir,
+    onEntry: announcer.appended,
+    ...(settings.ledgerKey === undefined ? {} : { ledgerSecret: Buffer.from(settings.ledgerKey, 'hex') }),
+  });
+  await announcer.opened(store.ledger);
+  const key = await predictionKey({ given: settings.predictionKey, dataDir: settings.dataDir });
+  return { store, predictionIds: createPredictionIds({ key, incarnation: randomBytes(4) }) };
+};
+
+type Kept = Awaited<ReturnType<typeof openData>>;
+
+/** The bundles, and what brings them and the rollouts in line with the folders. */
+const createServing = (settings: Settings, { log, metrics, tracing, registry }: Ground, control: Promise<RolloutControl>) => {
   const library = createBundleLibrary({
     modelsDir: settings.modelsDir,
     goldenDir: settings.goldenDir,
     registry,
-    open: (bundle) => openVersion(bundle, { monotonicMs, hooks: createVersionHooks(bundle, { metrics, tracing, log }) }),
+    open: (bundle) => openVersion(bundle, { monotonicMs: systemClock.monotonicMs, hooks: createVersionHooks(bundle, { metrics, tracing, log }) }),
   });
-  const control = createRolloutControl(createControlContext({ store, clock: systemClock, newId: () => ulid(), publish: registry.assign }));
   const loading = createModelLoading({ library, registry, control, rolloutDir: settings.rolloutDir, metrics, log });
-  // Worker processes come up while the rest is loaded: express alone takes longer than a worker.
+  return { library, loading };
+};
+
+type Serving = ReturnType<typeof createServing>;
+
+/** The request path behind the data port. */
+const createData = (
+  settings: Settings,
+  { registry, metrics, log, keys, tracing }: Ground,
+  { loading, predictionIds, shared }: { readonly loading: Serving['loading']; readonly predictionIds: Kept['predictionIds']; readonly shared: Shared },
+) => {
+  const { monotonicMs, wallMs } = systemClock;
+  const observer = createObserver({ metrics, log, monotonicMs, hashKey: predictionIds.hashKey });
+  const isExpected = (model: string): boolean => loading.expected().has(model);
+  const infer = createInfer({ registry, isExpected, predictionIds, observer, randomU32: shared.randomU32, monotonicMs, wallMs });
+  const authorize = (request: IncomingMessage): void =>
+    void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, 'infer')));
+  const { maxBodyBytes, maxPendingRequests } = settings;
+  return createDataServer({ ...shared, infer, tracing, metrics, monotonicMs, maxBodyBytes, maxPendingRequests, authorize });
+};
+
+interface Shared extends Pick<DataServerDeps, 'newId' | 'random' | 'log' | 'isDraining' | 'others'> {
+  readonly randomU32: () => number;
+}
+
+/** @throws SettingsError for a keys file that does not hold, DataDirectoryInUseError for a second gateway on the data directory */
+export const createApp = async (settings: Settings): Promise<App> => {
+  const ground = await openGround(settings);
+  const { log, keys, metrics, registry } = ground;
+  const opening = openData(settings, ground);
+  const controlled = opening.then(({ store }) =>
+    createRolloutControl(createControlContext({ store, clock: systemClock, newId: () => ulid(), publish: registry.assign })),
+  );
+  const { library, loading } = createServing(settings, ground, controlled);
+  // Worker processes come up while the store is opened and the rest is loaded: express alone takes longer than a worker.
   const loaded = loading.rescan();
-  // Whoever waits for it hears of a failure; until then it must not end the process.
-  loaded.catch(() => undefined);
+  // Whoever waits for them hears of a failure; until then it must not end the process.
+  for (const begun of [controlled, loaded]) begun.catch(() => undefined);
+  const { store, predictionIds } = await opening;
+  const control = await controlled;
   const { createAdminApp } = await import('./http/admin-server.ts');
   const { createDataApp, createMetricsApp } = await import('./http/open-apps.ts');
   const randomU32 = createRandomU32();
-  const infer = createInfer({
-    registry,
-    predictionIds,
-    observer: createObserver({ metrics, log, monotonicMs, hashKey: predictionIds.hashKey }),
-    randomU32,
-    monotonicMs,
-    wallMs,
-  });
   let draining = false;
   const readiness = () => readinessOf({ draining, loading, registry });
-  const shared = { newId: randomUUID, random: () => randomU32() / 2 ** 32, log, readiness };
-  const server = createDataServer({
-    ...shared,
-    infer,
-    tracing,
-    metrics,
-    monotonicMs,
-    maxBodyBytes: settings.maxBodyBytes,
-    maxPendingRequests: settings.maxPendingRequests,
-    isDraining: () => draining,
-    authorize: keys === null ? () => undefined : (request) => void admitted(checkScope({ keys, authorization: request.headers.authorization }, 'infer')),
-    others: createDataApp(shared),
+  const common = { newId: randomUUID, random: () => randomU32() / 2 ** 32, log, readiness };
+  const data = createData(settings, ground, {
+    loading,
+    predictionIds,
+    shared: { ...common, randomU32, isDraining: () => draining, others: createDataApp(common) },
   });
-  metrics.observePendingRequests(server.pending);
-  const admin = createAdminApp({
-    ...shared,
-    keys,
-    rollouts: control,
-    explain: (model, key) => explainRouting(registry.get(model)?.traffic, { model, key }),
-    models: describeModels({ library, registry }),
-    rescan: loading.rescan,
-    metrics: metrics.text,
-  });
+  metrics.observePendingRequests(data.pending);
+  const scrape = () => {
+    showRollouts({ registry, control, metrics });
+    return metrics.text();
+  };
+  const explain = (model: string, key: string) => explainRouting(registry.get(model)?.traffic, { model, key });
   return {
     log,
-    data: server.listener,
-    admin,
-    metrics: createMetricsApp({ ...shared, metrics: metrics.text }),
+    data: data.listener,
+    admin: createAdminApp({
+      ...common,
+      keys,
+      rollouts: control,
+      ledger: store.ledger,
+      explain,
+      models: describeModels({ library, registry }),
+      rescan: loading.rescan,
+      metrics: scrape,
+    }),
+    metrics: createMetricsApp({ ...common, metrics: scrape }),
     loaded,
     beginDrain: () => {
       draining = true;
     },
-    close: async () => {
-      await Promise.all(registry.list().flatMap((model) => [...model.versions.values()].map((serving) => serving.close())));
-      await tracing.shutdown(flushMs);
-      await store.close();
-    },
+    close: () => close(ground, store),
   };
+};
+
+const close = async ({ registry, tracing }: Ground, store: Kept['store']): Promise<void> => {
+  await Promise.all(registry.list().flatMap((model) => [...model.versions.values()].map((serving) => serving.close())));
+  await tracing.shutdown(flushMs);
+  await store.close();
 };
 
 /** Fresh random 32-bit draws from the operating system, a buffer at a time. */
@@ -153,5 +203,7 @@ const readinessOf = ({ draining, loading, registry }: ReadinessDeps) => {
   const expected = [...loading.expected()];
   const without = expected.filter((model) => registry.get(model)?.baseline == null);
   if (without.length > 0) return { ready: false, detail: `Without a serving baseline: ${without.join(', ')}.` };
-  return expected.length === 0 ? { ready: false, detail: loading.isComplete() ? 'No model is there.' : 'The models are being loaded.' } : { ready: true, detail: 'Every model has a serving baseline.' };
+  return expected.length === 0
+    ? { ready: false, detail: loading.isComplete() ? 'No model is there.' : 'The models are being loaded.' }
+    : { ready: true, detail: 'Every model has a serving baseline.' };
 };

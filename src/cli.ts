@@ -1,34 +1,8 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
-import { checkCommand } from './cli/check.ts';
-import type { CliIo } from './cli/io.ts';
-import { serveCommand } from './cli/serve.ts';
-import { rolloutCommand } from './cli/rollout.ts';
-import { smokeCommand } from './cli/smoke.ts';
-import { processEnvironment } from './settings.ts';
+import { enableCompileCache } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
-const io: CliIo = {
-  stdout: (text) => void process.stdout.write(text),
-  stderr: (text) => void process.stderr.write(text),
-  env: processEnvironment(),
-  setExitCode: (code) => {
-    process.exitCode = code;
-  },
-};
-
-const program = new Command('handoff')
-  .description('serve ONNX models from handoff bundles and roll new versions out safely')
-  .exitOverride()
-  .configureOutput({ writeOut: (text) => process.stdout.write(text), writeErr: (text) => process.stderr.write(text) });
-
-for (const make of [serveCommand, checkCommand, smokeCommand, rolloutCommand]) program.addCommand(make(io).exitOverride());
-
-process.once('SIGINT', () => process.exit(130));
-
-try {
-  await program.parseAsync();
-} catch (error) {
-  // commander has said what is wrong; asking for help is no fault.
-  if (!(error instanceof CommanderError)) throw error;
-  process.exitCode = error.exitCode === 0 ? 0 : 2;
-}
+// Compiled code is kept beside the packages that it came with, so that only whoever may change those may change it. A
+// folder that cannot be written to (a read-only image) just means no cache.
+enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/handoff', import.meta.url)));
+await import('./cli/program.ts');

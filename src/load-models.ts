@@ -28,7 +28,8 @@ export interface ModelLoading {
 export interface ModelLoadingDeps {
   readonly library: BundleLibrary;
   readonly registry: ModelRegistry;
-  readonly control: RolloutControl;
+  /** There as soon as the store is open; bundles are proven meanwhile. */
+  readonly control: Promise<RolloutControl>;
   readonly rolloutDir: string;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -45,15 +46,16 @@ export const createModelLoading = (deps: ModelLoadingDeps): ModelLoading => {
     expected = new Set([...places.map((place) => place.model), ...plans.map(({ plan }) => plan.model)]);
     const already = served(deps.registry);
     const reports: BundleReport[] = [];
+    const begun: Settled['accepted'][number][] = [];
     // The smallest first, a few at a time: each answers as soon as its own golden cases pass.
     await eachOf(await bySize(places), async (model) => {
       reports.push(...(await Promise.all(places.filter((place) => place.model === model).map((place) => deps.library.take(place)))));
-      await settle(deps, [model], plans);
+      begun.push(...(await settle(deps, [model], plans)).accepted);
     });
     const gone = await releaseGone(deps, places);
     const settled = await settle(deps, [...expected, ...gone], plans);
     complete = true;
-    return reported(deps, { reports, already, settled, planFaults: faults });
+    return reported(deps, { reports, already, settled: { ...settled, accepted: [...begun, ...settled.accepted] }, planFaults: faults });
   };
 
   return {
@@ -78,7 +80,8 @@ const eachOf = async (models: readonly string[], load: (model: string) => Promis
   await Promise.all(Array.from({ length: modelsAtOnce }, next));
 };
 
-const served = (registry: ModelRegistry): ReadonlySet<string> => new Set(registry.list().flatMap((model) => [...model.versions.keys()].map((version) => `${model.name} ${version}`)));
+const served = (registry: ModelRegistry): ReadonlySet<string> =>
+  new Set(registry.list().flatMap((model) => [...model.versions.keys()].map((version) => `${model.name} ${version}`)));
 
 const bySize = async (places: readonly BundlePlace[]): Promise<readonly string[]> => {
   const sizes = new Map<string, number>();
@@ -93,8 +96,12 @@ type Plans = Awaited<ReturnType<typeof readPlans>>['plans'];
 
 /** Settles baselines and rollouts for these models, then puts each version where its role wants it. */
 const settle = async ({ control, registry }: ModelLoadingDeps, models: readonly string[], plans: Plans) => {
-  const versions = registry.list().flatMap((model) => [...model.versions.values()].map(({ bundle: { model: name, version, digest, acceptance } }) => ({ model: name, version, digest, acceptance })));
-  const settled = await control.reconcile({ versions, plans, models: new Set(models) });
+  const versions = registry
+    .list()
+    .flatMap((model) =>
+      [...model.versions.values()].map(({ bundle: { model: name, version, digest, acceptance } }) => ({ model: name, version, digest, acceptance })),
+    );
+  const settled = await (await control).reconcile({ versions, plans, models: new Set(models) });
   for (const model of models) await placeVersions(registry, model);
   return settled;
 };
@@ -120,10 +127,12 @@ const releaseGone = async ({ library, registry, metrics, log }: ModelLoadingDeps
   return released;
 };
 
+type Settled = Awaited<ReturnType<RolloutControl['reconcile']>>;
+
 interface Outcome {
   readonly reports: readonly BundleReport[];
   readonly already: ReadonlySet<string>;
-  readonly settled: Awaited<ReturnType<RolloutControl['reconcile']>>;
+  readonly settled: Settled;
   readonly planFaults: readonly Fault[];
 }
 

@@ -14,6 +14,9 @@ export interface RunningGateway {
 /** A client that sends its headers this slowly is none. */
 const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 60_000;
+const sweepEveryMs = 50;
+/** Scrapes and operators' calls take milliseconds; they come after the drain timeout, in the time that is left for closing. */
+const othersDrainMs = 1_000;
 
 const listen = async (listener: RequestListener, { host, port }: { readonly host: string; readonly port: number }): Promise<Server> => {
   const server = createServer({ headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs, keepAliveTimeout: 65_000 }, listener);
@@ -27,8 +30,11 @@ const listen = async (listener: RequestListener, { host, port }: { readonly host
 const closed = (server: Server, timeoutMs: number): Promise<void> =>
   new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), timeoutMs);
+    // A connection that is kept alive after its last answer would hold the end up until the timeout.
+    const sweep = setInterval(() => server.closeIdleConnections(), sweepEveryMs);
     server.close(() => {
       clearTimeout(timer);
+      clearInterval(sweep);
       resolve();
     });
     server.closeIdleConnections();
@@ -39,11 +45,11 @@ const portOf = (server: Server): number => (server.address() as AddressInfo).por
 /** Settings -> app -> listen. The ports answer at once and each model as soon as it is proven; `listening` is logged when the first look at the folders is over. */
 export const startGateway = async (settings: Settings): Promise<RunningGateway> => {
   const app = await createApp(settings);
-  const servers: Server[] = [];
   const data = await listen(app.data, { host: settings.host, port: settings.port });
   const admin = await listen(app.admin, { host: settings.adminHost, port: settings.adminPort });
-  servers.push(data, admin);
-  if (settings.metricsPort !== undefined) servers.push(await listen(app.metrics, { host: settings.metricsHost ?? settings.adminHost, port: settings.metricsPort }));
+  const others = [admin];
+  if (settings.metricsPort !== undefined)
+    others.push(await listen(app.metrics, { host: settings.metricsHost ?? settings.adminHost, port: settings.metricsPort }));
   const ports = { port: portOf(data), adminPort: portOf(admin) };
   const loading = app.loaded.then(
     ({ accepted, refused }) => app.log.info({ ...ports, accepted: accepted.length, refused: refused.length }, 'listening'),
@@ -53,7 +59,9 @@ export const startGateway = async (settings: Settings): Promise<RunningGateway> 
     ...ports,
     drain: async () => {
       app.beginDrain();
-      await Promise.all(servers.map((server) => closed(server, settings.drainTimeoutMs)));
+      await closed(data, settings.drainTimeoutMs);
+      // Only now, so that probes and scrapers see the drain to its end.
+      await Promise.all(others.map((server) => closed(server, othersDrainMs)));
       await loading;
       await app.close();
       app.log.info({}, 'drained');

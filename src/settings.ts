@@ -7,6 +7,7 @@ const whole = (least: number, most: number, expected: string) =>
 const port = whole(0, 65_535, 'a port from 0 to 65535');
 const positive = whole(1, Number.MAX_SAFE_INTEGER, 'a whole number of at least 1');
 const text = z.string().min(1, 'some text');
+const secret = z.string().regex(/^[0-9a-f]{64}$/, '64 lower-case hexadecimal characters');
 const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')], 'true or false');
 
 /** Every setting of the gateway: flag `--models-dir`, environment `HANDOFF_MODELS_DIR`. The description is the help text: effect, unit, default. */
@@ -23,11 +24,8 @@ export const settingsSchema = z.object({
   dataDir: text.default('.handoff').describe("folder of the gateway's own data"),
   keysFile: text.optional().describe('file of access keys, lines `id sha256 scopes`'),
   allowAnonymous: flag.default(false).describe('lets the data port leave loopback without keys'),
-  predictionKey: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/, '64 lower-case hexadecimal characters')
-    .optional()
-    .describe('secret that prediction ids are signed with; made in the data folder when absent'),
+  predictionKey: secret.optional().describe('secret that prediction ids are signed with; made in the data folder when absent'),
+  ledgerKey: secret.optional().describe('secret that the decision ledger is sealed with; made in the data folder when absent'),
   maxBodyBytes: positive.default(16 * 2 ** 20).describe('largest request body, bytes'),
   maxPendingRequests: positive.default(2_048).describe('requests under way at once; more get 503'),
   drainTimeoutMs: positive.default(25_000).describe('how long requests under way may take after SIGTERM, milliseconds'),
@@ -38,7 +36,7 @@ export type Settings = z.infer<typeof settingsSchema>;
 export type SettingName = keyof Settings;
 
 /** Settings whose value is better kept in a file: `HANDOFF_X_FILE` beside `HANDOFF_X`, and no flag. */
-export const secretSettings: readonly SettingName[] = ['predictionKey'];
+export const secretSettings: readonly SettingName[] = ['predictionKey', 'ledgerKey'];
 
 /** The environment variable of a setting. */
 export const environmentName = (name: SettingName): string => `HANDOFF_${name.replaceAll(/[A-Z]/g, '_$&').toUpperCase()}`;

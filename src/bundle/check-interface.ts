@@ -1,6 +1,6 @@
 import type { Field, ModelContract, TensorSpec } from './contract.ts';
 import type { Fault } from './fault.ts';
-import type { Manifest } from './manifest.ts';
+import type { Manifest, OutputStep } from './manifest.ts';
 
 const file = 'handoff.yaml';
 
@@ -9,115 +9,130 @@ type Report = (field: string, got: string, expected: string) => void;
 const sameList = (left: readonly string[], right: readonly string[]): boolean =>
   left.length === right.length && left.every((value, index) => value === right[index]);
 
+const sameNames = (left: readonly string[], right: readonly string[]): boolean => sameList([...left].sort(), [...right].sort());
+
+const listed = (names: readonly string[], none = 'none'): string => names.join(', ') || none;
+
+const widthOf = (spec: TensorSpec): number => spec.shape.slice(1).reduce((product, size) => product * size, 1);
+
+type Input = Manifest['interface']['inputs'][number];
+type Output = Manifest['interface']['outputs'][number];
+
 /** Whether the manifest's pre- and post-processing fits the contract: same tensors, same fields, same order, same domains. */
 export const checkInterface = (manifest: Manifest, contract: ModelContract): readonly Fault[] => {
   const faults: Fault[] = [];
   const report: Report = (field, got, expected) => faults.push({ file, field, got, expected });
   const { inputs, outputs, passThrough } = manifest.interface;
-  compareNames(
-    'interface.inputs',
-    inputs.map((input) => input.tensor),
-    { specs: contract.inputs, report },
-  );
-  compareNames(
-    'interface.outputs',
-    outputs.map((output) => output.tensor),
-    { specs: contract.outputs, report },
-  );
-  for (const input of inputs) {
-    const spec = contract.inputs.find((tensor) => tensor.name === input.tensor);
-    if (spec !== undefined) checkInput(input, spec, report);
-  }
-  for (const output of outputs) {
-    const spec = contract.outputs.find((tensor) => tensor.name === output.tensor);
-    if (spec !== undefined) checkOutput(output, spec, report);
-  }
+  compareTensors('inputs', { used: inputs, specs: contract.inputs }, report);
+  compareTensors('outputs', { used: outputs, specs: contract.outputs }, report);
+  for (const [input, spec] of paired(inputs, contract.inputs)) checkInput(input, spec, report);
+  for (const [output, spec] of paired(outputs, contract.outputs)) checkOutput(output, spec, report);
   const ids = contract.passThrough.map((field) => field.name);
-  if (!sameList([...passThrough].sort(), [...ids].sort()))
-    report('interface.passThrough', passThrough.join(', ') || 'none', `${ids.join(', ') || 'none'}, as in the contract`);
+  if (!sameNames(passThrough, ids)) report('interface.passThrough', listed(passThrough), `${listed(ids)}, as in the contract`);
   checkDerived(manifest, contract, report);
   checkAbstain(manifest, contract, report);
   return faults;
 };
 
-const compareNames = (field: string, names: readonly string[], { specs, report }: { readonly specs: readonly TensorSpec[]; readonly report: Report }): void => {
+const compareTensors = (
+  side: 'inputs' | 'outputs',
+  { used, specs }: { readonly used: readonly { readonly tensor: string }[]; readonly specs: readonly TensorSpec[] },
+  report: Report,
+): void => {
+  const names = used.map(({ tensor }) => tensor);
   const expected = specs.map((spec) => spec.name);
-  if (!sameList([...names].sort(), [...expected].sort())) report(field, names.join(', '), `${expected.join(', ')}, the contract's tensors`);
+  if (!sameNames(names, expected)) report(`interface.${side}`, names.join(', '), `${expected.join(', ')}, the contract's tensors`);
 };
 
-const checkInput = ({ tensor, steps }: Manifest['interface']['inputs'][number], spec: TensorSpec, report: Report): void => {
-  const at = `interface.inputs.${tensor}`;
+/** What the manifest says of a tensor with what the contract says of it; a tensor that only one of them has is reported elsewhere. */
+const paired = <T extends { readonly tensor: string }>(used: readonly T[], specs: readonly TensorSpec[]): readonly (readonly [T, TensorSpec])[] =>
+  used.flatMap((entry) => specs.filter((spec) => spec.name === entry.tensor).map((spec) => [entry, spec] as const));
+
+const checkInput = ({ tensor, steps }: Input, spec: TensorSpec, report: Report): void => {
+  const below: Report = (field, got, expected) => report(`interface.inputs.${tensor}${field}`, got, expected);
+  if (spec.fields.some((field) => field.kind === 'image')) checkImageSteps(steps, spec, below);
+  else checkTabularSteps(steps, spec, below);
+};
+
+const imageSteps = ['decode', 'crop', 'resize', 'normalise'];
+
+const checkImageSteps = (steps: Input['steps'], spec: TensorSpec, report: Report): void => {
   const names = spec.fields.map((field) => field.name);
-  const isImage = spec.fields.some((field) => field.kind === 'image');
-  const kinds = steps.map((step) => Object.keys(step)[0] ?? '');
-  if (isImage) {
-    if (names.length !== 1) report(at, `${names.length} fields in the contract`, '1 field, the image');
-    if (!sameList(kinds, ['decode', 'crop', 'resize', 'normalise'])) report(at, kinds.join(', '), 'decode, crop, resize, normalise for an image field');
-    for (const step of steps) {
-      if ('decode' in step && !names.includes(step.decode.field)) report(`${at}.decode.field`, step.decode.field, names.join(', '));
-      if ('resize' in step && !spec.shape.slice(2).every((size) => size === step.resize.size))
-        report(`${at}.resize.size`, String(step.resize.size), `the tensor's ${spec.shape.slice(2).join(' x ')}`);
-    }
-    return;
+  const kinds = steps.flatMap((step) => Object.keys(step));
+  const sizes = spec.shape.slice(2);
+  if (names.length !== 1) report('', `${names.length} fields in the contract`, '1 field, the image');
+  if (!sameList(kinds, imageSteps)) report('', kinds.join(', '), `${imageSteps.join(', ')} for an image field`);
+  for (const { field } of steps.flatMap((step) => ('decode' in step ? [step.decode] : []))) {
+    if (!names.includes(field)) report('.decode.field', field, names.join(', '));
   }
-  const order = steps.flatMap((step) => ('order' in step ? step.order : []));
-  if (!sameList(order, names)) report(`${at}.order`, order.join(', ') || 'none', `${names.join(', ')}, the contract's order`);
-  const width = spec.shape.slice(1).reduce((product, size) => product * size, 1);
-  if (width !== names.length) report(`${at}.order`, `${names.length} fields`, `${width}, the tensor's width`);
-  checkNullsAndText(steps, spec, (field, got, expected) => report(`${at}.${field}`, got, expected));
+  for (const { size } of steps.flatMap((step) => ('resize' in step ? [step.resize] : []))) {
+    if (sizes.some((side) => side !== size)) report('.resize.size', String(size), `the tensor's ${sizes.join(' x ')}`);
+  }
 };
 
-const checkNullsAndText = (steps: Manifest['interface']['inputs'][number]['steps'], spec: TensorSpec, report: Report): void => {
+const checkTabularSteps = (steps: Input['steps'], spec: TensorSpec, report: Report): void => {
+  const names = spec.fields.map((field) => field.name);
+  const order = steps.flatMap((step) => ('order' in step ? step.order : []));
+  if (!sameList(order, names)) report('.order', listed(order), `${names.join(', ')}, the contract's order`);
+  const width = widthOf(spec);
+  if (width !== names.length) report('.order', `${names.length} fields`, `${width}, the tensor's width`);
+  checkNulls(steps, spec, report);
+  checkText(steps, spec, report);
+};
+
+const checkNulls = (steps: Input['steps'], spec: TensorSpec, report: Report): void => {
   const nullable = spec.fields.filter((field) => !field.required).map((field) => field.name);
   const imputes = steps.some((step) => 'impute' in step);
-  if (nullable.length > 0 && !imputes) report('impute', 'no such step', `impute: contract, for ${nullable.join(', ')}`);
-  if (nullable.length === 0 && imputes) report('impute', 'contract', 'no such step: no field may be null');
+  if (nullable.length > 0 && !imputes) report('.impute', 'no such step', `impute: contract, for ${nullable.join(', ')}`);
+  if (nullable.length === 0 && imputes) report('.impute', 'contract', 'no such step: no field may be null');
+};
+
+const checkText = (steps: Input['steps'], spec: TensorSpec, report: Report): void => {
   const encoded = new Map(steps.flatMap((step) => ('encode' in step ? Object.entries(step.encode) : [])));
-  for (const field of spec.fields) if (field.kind === 'string' && spec.datatype !== 'BYTES') checkDomain(field, encoded.get(field.name), report);
-  for (const name of encoded.keys())
-    if (!spec.fields.some((field) => field.name === name && field.kind === 'string'))
-      report(`encode.${name}`, 'an encoding', 'a text field of that name in the contract');
+  const texts = spec.fields.filter((field) => field.kind === 'string');
+  if (spec.datatype !== 'BYTES') for (const field of texts) checkDomain(field, encoded.get(field.name), report);
+  const others = [...encoded.keys()].filter((name) => texts.every((field) => field.name !== name));
+  for (const name of others) report(`.encode.${name}`, 'an encoding', 'a text field of that name in the contract');
 };
 
 const checkDomain = (field: Field, categories: readonly string[] | undefined, report: Report): void => {
   const domain = (field.validValues ?? []).map(String);
-  if (categories === undefined) report(`encode.${field.name}`, 'nothing', 'a list of categories: text cannot enter a numeric tensor');
-  else if (!sameList([...categories].sort(), [...domain].sort()))
-    report(`encode.${field.name}`, categories.join(', '), `${domain.join(', ') || 'none'}, the contract's validValues`);
+  if (categories === undefined) report(`.encode.${field.name}`, 'nothing', 'a list of categories: text cannot enter a numeric tensor');
+  else if (!sameNames(categories, domain)) report(`.encode.${field.name}`, categories.join(', '), `${listed(domain)}, the contract's validValues`);
 };
 
-const checkOutput = ({ tensor, steps }: Manifest['interface']['outputs'][number], spec: TensorSpec, report: Report): void => {
-  const width = spec.shape.slice(1).reduce((product, size) => product * size, 1);
+const checkOutput = ({ tensor, steps }: Output, spec: TensorSpec, report: Report): void => {
+  const at = `interface.outputs.${tensor}`;
+  const width = widthOf(spec);
   const isArray = spec.fields.length === 1 && spec.fields[0]?.kind === 'array';
-  if (!isArray && width !== spec.fields.length)
-    report(`interface.outputs.${tensor}`, `${spec.fields.length} fields in the contract`, `${width}, the tensor's width`);
+  if (!isArray && width !== spec.fields.length) report(at, `${spec.fields.length} fields in the contract`, `${width}, the tensor's width`);
   for (const step of steps) {
-    if ('threshold' in step && width !== 1) report(`interface.outputs.${tensor}.threshold`, `a tensor of width ${width}`, 'width 1');
-    if ('topK' in step && step.topK.k > width) report(`interface.outputs.${tensor}.topK.k`, String(step.topK.k), `at most ${width}`);
+    if ('threshold' in step && width !== 1) report(`${at}.threshold`, `a tensor of width ${width}`, 'width 1');
+    if ('topK' in step && step.topK.k > width) report(`${at}.topK.k`, String(step.topK.k), `at most ${width}`);
   }
+};
+
+/** The fields that an output step makes. */
+const madeBy = (step: OutputStep): readonly string[] => {
+  if ('topK' in step) return [step.topK.output];
+  if ('threshold' in step) return [step.threshold.output];
+  return 'abstain' in step ? [step.abstain.output] : [];
+};
+
+const checkDerived = (manifest: Manifest, contract: ModelContract, report: Report): void => {
+  const made = manifest.interface.outputs.flatMap(({ steps }) => steps.flatMap(madeBy));
+  const declared = contract.derived.map((field) => field.name);
+  if (!sameNames(made, declared)) report('interface.outputs', listed(made, 'no derived field'), `${listed(declared)}, the contract's derived fields`);
 };
 
 /** An abstention that can never happen promises what nobody keeps. */
 const checkAbstain = (manifest: Manifest, contract: ModelContract, report: Report): void => {
   const hasImage = contract.inputs.some((spec) => spec.fields.some((field) => field.kind === 'image'));
-  for (const { tensor, steps } of manifest.interface.outputs) {
-    for (const step of steps) {
-      if (!('abstain' in step)) continue;
-      const { below, brightnessBelow } = step.abstain;
-      if (below === undefined && brightnessBelow === undefined) report(`interface.outputs.${tensor}.abstain`, 'no limit', 'below or brightnessBelow');
-      if (brightnessBelow !== undefined && !hasImage)
-        report(`interface.outputs.${tensor}.abstain.brightnessBelow`, String(brightnessBelow), 'no such limit: no input is an image');
-    }
-  }
-};
-
-const checkDerived = (manifest: Manifest, contract: ModelContract, report: Report): void => {
-  const made = manifest.interface.outputs.flatMap(({ steps }) =>
-    steps.flatMap((step) =>
-      'topK' in step ? [step.topK.output] : 'threshold' in step ? [step.threshold.output] : 'abstain' in step ? [step.abstain.output] : [],
-    ),
+  const abstentions = manifest.interface.outputs.flatMap(({ tensor, steps }) =>
+    steps.flatMap((step) => ('abstain' in step ? [{ at: `interface.outputs.${tensor}.abstain`, ...step.abstain }] : [])),
   );
-  const declared = contract.derived.map((field) => field.name);
-  if (!sameList([...made].sort(), [...declared].sort()))
-    report('interface.outputs', made.join(', ') || 'no derived field', `${declared.join(', ') || 'none'}, the contract's derived fields`);
+  for (const { at, below, brightnessBelow } of abstentions) {
+    if (below === undefined && brightnessBelow === undefined) report(at, 'no limit', 'below or brightnessBelow');
+    if (brightnessBelow !== undefined && !hasImage) report(`${at}.brightnessBelow`, String(brightnessBelow), 'no such limit: no input is an image');
+  }
 };

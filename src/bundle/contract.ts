@@ -81,16 +81,29 @@ function isTimeZone(name: string): boolean {
 const defined = <T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
   Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
 
-const fieldOf = (entry: Property, fault: (field: string, got: string, expected: string) => void): Field => {
+type FieldFault = (field: string, got: string, expected: string) => void;
+
+const readCustoms = (entry: Property, fault: FieldFault): Partial<z.infer<typeof fieldCustoms>> => {
   const raw = Object.fromEntries(entry.customProperties.map(({ property: name, value }) => [name, value]));
   const customs = fieldCustoms.safeParse(raw);
-  if (!customs.success) {
-    for (const issue of customs.error.issues) fault(`customProperties.${issue.path.join('.')}`, String(raw[String(issue.path[0])]), issue.message);
+  if (customs.success) {
+    const { timePart, timeZone } = customs.data;
+    if ((timePart === undefined) !== (timeZone === undefined)) fault('customProperties', 'only one of them', 'timeZone and timePart together');
+    return customs.data;
   }
-  const { unit, acceptedUnits, timePart, timeZone, imputeValue } = customs.success ? customs.data : { acceptedUnits: {} };
-  if ((timePart === undefined) !== (timeZone === undefined)) fault('customProperties', 'only one of them', 'timeZone and timePart together');
-  const { multipleOf, minLength, maxLength, pattern } = entry.logicalTypeOptions;
+  for (const { field, got, expected } of faultsOf('', raw, customs.error)) fault(`customProperties.${field}`, got, expected);
+  return {};
+};
+
+/** The bounds of a value; those of an array are its items'. */
+const boundsOf = (entry: Property) => {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = (entry.logicalType === 'array' ? entry.items : entry)?.logicalTypeOptions ?? {};
+  return { minimum, maximum, exclusiveMinimum, exclusiveMaximum };
+};
+
+const fieldOf = (entry: Property, fault: FieldFault): Field => {
+  const { acceptedUnits = {}, unit, timePart, timeZone, imputeValue } = readCustoms(entry, fault);
+  const { multipleOf, minLength, maxLength, pattern } = entry.logicalTypeOptions;
   if (pattern !== undefined && !isPattern(pattern)) fault('logicalTypeOptions.pattern', pattern, 'a regular expression');
   const validValues = entry.quality.find((rule) => rule.metric === 'invalidValues')?.arguments?.validValues;
   return {
@@ -99,21 +112,7 @@ const fieldOf = (entry: Property, fault: (field: string, got: string, expected: 
     required: entry.required,
     acceptedUnits,
     classification: entry.classification ?? 'internal',
-    ...defined({
-      minimum,
-      maximum,
-      exclusiveMinimum,
-      exclusiveMaximum,
-      multipleOf,
-      minLength,
-      maxLength,
-      pattern,
-      validValues,
-      unit,
-      timePart,
-      timeZone,
-      imputeValue,
-    }),
+    ...defined({ ...boundsOf(entry), multipleOf, minLength, maxLength, pattern, validValues, unit, timePart, timeZone, imputeValue }),
   };
 };
 
@@ -143,10 +142,16 @@ export const readContract = (file: string, document: unknown): { readonly contra
     const fields = entry.properties.map((one) => fieldOf(one, (field, got, expected) => fault(`${one.name}.${field}`, got, expected)));
     place(entry, fields, { ...collected, fault });
   }
-  if (collected.inputs.length === 0)
-    faults.push({ file, field: 'schema', got: 'no input tensor', expected: 'at least one object with physicalType tensor and direction input' });
-  if (collected.outputs.length === 0)
-    faults.push({ file, field: 'schema', got: 'no output tensor', expected: 'at least one object with physicalType tensor and direction output' });
+  for (const direction of ['input', 'output'] as const) {
+    const isThere = parsed.data.schema.some((entry) => entry.physicalType === 'tensor' && custom(entry.customProperties, 'direction') === direction);
+    if (!isThere)
+      faults.push({
+        file,
+        field: 'schema',
+        got: `no ${direction} tensor`,
+        expected: `at least one object with physicalType tensor and direction ${direction}`,
+      });
+  }
   faults.push(...repeatedNames(file, collected));
   if (faults.length > 0) return { faults };
   return { contract: { id: parsed.data.id, version: parsed.data.version, ...collected }, faults };
@@ -160,21 +165,29 @@ interface Collected {
   readonly fault: (field: string, got: string, expected: string) => void;
 }
 
-const place = (entry: SchemaObject, fields: readonly Field[], { inputs, outputs, passThrough, derived, fault }: Collected): void => {
+const place = (entry: SchemaObject, fields: readonly Field[], collected: Collected): void => {
+  const { fault } = collected;
   const direction = custom(entry.customProperties, 'direction');
   if (direction !== 'input' && direction !== 'output') fault('customProperties.direction', String(direction ?? 'nothing'), 'input or output');
-  if (entry.physicalType === 'passThrough') passThrough.push(...fields);
-  else if (entry.physicalType === 'derived') derived.push(...fields);
-  else {
-    const raw = { oipDatatype: custom(entry.customProperties, 'oipDatatype'), oipShape: custom(entry.customProperties, 'oipShape') };
-    const tensor = tensorCustoms.safeParse(raw);
-    if (!tensor.success) fault('customProperties', JSON.stringify(raw), `oipDatatype of ${datatypes.join(', ')} and oipShape as a list of integers`);
-    else {
-      const spec = { name: entry.physicalName ?? entry.name, datatype: tensor.data.oipDatatype, shape: tensor.data.oipShape, fields };
-      (direction === 'output' ? outputs : inputs).push(spec);
-      if (direction === 'input') for (const field of fields) checkInputField(field, spec.datatype, fault);
-    }
+  if (entry.physicalType !== 'tensor') {
+    collected[entry.physicalType].push(...fields);
+    return;
   }
+  const spec = tensorSpec(entry, fields, fault);
+  if (spec === null) return;
+  if (direction === 'output') collected.outputs.push(spec);
+  else {
+    collected.inputs.push(spec);
+    for (const field of fields) checkInputField(field, spec.datatype, fault);
+  }
+};
+
+const tensorSpec = (entry: SchemaObject, fields: readonly Field[], fault: Collected['fault']): TensorSpec | null => {
+  const raw = { oipDatatype: custom(entry.customProperties, 'oipDatatype'), oipShape: custom(entry.customProperties, 'oipShape') };
+  const tensor = tensorCustoms.safeParse(raw);
+  if (tensor.success) return { name: entry.physicalName ?? entry.name, datatype: tensor.data.oipDatatype, shape: tensor.data.oipShape, fields };
+  fault('customProperties', JSON.stringify(raw), `oipDatatype of ${datatypes.join(', ')} and oipShape as a list of integers`);
+  return null;
 };
 
 const checkInputField = (field: Field, datatype: Datatype, fault: Collected['fault']): void => {

@@ -23,19 +23,20 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const shown = (value: unknown): string => (typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'nothing'));
 
 /** Numbers may differ by the absolute tolerance; NaN never agrees; everything else must be equal, keys included. */
-const compare = (pointer: string, got: unknown, expected: unknown, tolerance: number): readonly Difference[] => {
-  const differs: readonly Difference[] = [{ pointer, got: shown(got), expected: shown(expected) }];
-  if (typeof got === 'number' && typeof expected === 'number') return Math.abs(got - expected) <= tolerance ? [] : differs;
-  if (Array.isArray(got) && Array.isArray(expected)) {
-    if (got.length !== expected.length) return differs;
-    return expected.flatMap((value, index) => compare(`${pointer}/${index}`, got[index], value, tolerance));
-  }
-  if (isObject(got) && isObject(expected)) {
-    return [...new Set([...Object.keys(expected), ...Object.keys(got)])].flatMap((key) => compare(`${pointer}/${key}`, got[key], expected[key], tolerance));
-  }
-  return Object.is(got, expected) ? [] : differs;
+const compare = (got: unknown, expected: unknown, at: { readonly pointer: string; readonly tolerance: number }): readonly Difference[] => {
+  if (Array.isArray(got) && Array.isArray(expected) && got.length === expected.length) return compareKeys(expected.keys(), { got, expected }, at);
+  if (isObject(got) && isObject(expected)) return compareKeys(new Set([...Object.keys(expected), ...Object.keys(got)]), { got, expected }, at);
+  const agree = typeof got === 'number' && typeof expected === 'number' ? Math.abs(got - expected) <= at.tolerance : Object.is(got, expected);
+  return agree ? [] : [{ pointer: at.pointer, got: shown(got), expected: shown(expected) }];
 };
+
+const compareKeys = (
+  keys: Iterable<PropertyKey>,
+  { got, expected }: { readonly got: object; readonly expected: object },
+  { pointer, tolerance }: { readonly pointer: string; readonly tolerance: number },
+): readonly Difference[] =>
+  [...keys].flatMap((key) => compare(Reflect.get(got, key), Reflect.get(expected, key), { pointer: `${pointer}/${String(key)}`, tolerance }));
 
 /** All differences between output rows and the golden case's expected rows; empty when the case holds. */
 export const differencesFrom = (golden: GoldenCase, outputs: readonly unknown[]): readonly Difference[] =>
-  compare('#/outputs', outputs, golden.expected.outputs, golden.tolerance.absolute);
+  compare(outputs, golden.expected.outputs, { pointer: '#/outputs', tolerance: golden.tolerance.absolute });

@@ -108,6 +108,5 @@ export const manifestSchema = z.strictObject({
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;
-export type TabularStep = z.infer<typeof tabularStep>;
 export type ImageStep = z.infer<typeof imageStep>;
 export type OutputStep = z.infer<typeof outputStep>;

@@ -107,16 +107,24 @@ const unknownKey = (context: Context, { value, path, key }: { readonly value: In
 const missingKey = (context: Context, input: unknown, key: string): void =>
   context.addIssue({ code: 'custom', path: [key], input, message: 'expected a value for this type of rule' });
 
-const quality = qualityRule.superRefine((rule, context) => {
-  const kinds = [...(rule.metric === undefined ? [] : (['library'] as const)), ...(rule.type === undefined || rule.type === 'text' ? [] : [rule.type])].map(
-    (type) => rulesOf[type],
-  );
-  const present = new Set(Object.keys(rule));
+type Rule = z.infer<typeof qualityRule>;
+
+/** What the types of a rule need, and what they allow beside the common keys. */
+const demandsOf = ({ type, metric }: Rule): { readonly needed: readonly string[]; readonly allowed: ReadonlySet<string>; readonly compares: boolean } => {
+  const types = new Set<keyof typeof rulesOf>();
+  if (metric !== undefined) types.add('library');
+  if (type !== undefined && type !== 'text') types.add(type);
+  const kinds = [...types].map((one) => rulesOf[one]);
   const compares = kinds.some((kind) => kind.compares);
-  const allowed = new Set<string>([...kinds.flatMap((kind) => [...kind.needs, ...kind.may]), ...(compares ? operators : [])]);
-  for (const key of new Set(kinds.flatMap((kind) => [...kind.needs]))) if (!present.has(key)) missingKey(context, rule, key);
-  for (const key of typedKeys) if (present.has(key) && !allowed.has(key)) unknownKey(context, { value: rule, path: [], key });
-  const used = operators.filter((operator) => present.has(operator));
+  const needed = kinds.flatMap((kind) => [...kind.needs]);
+  return { needed, allowed: new Set([...needed, ...kinds.flatMap((kind) => [...kind.may]), ...(compares ? operators : [])]), compares };
+};
+
+const quality = qualityRule.superRefine((rule, context) => {
+  const { needed, allowed, compares } = demandsOf(rule);
+  for (const key of needed.filter((name) => !Object.hasOwn(rule, name))) missingKey(context, rule, key);
+  for (const key of typedKeys.filter((name) => Object.hasOwn(rule, name) && !allowed.has(name))) unknownKey(context, { value: rule, path: [], key });
+  const used = operators.filter((operator) => Object.hasOwn(rule, operator));
   if (compares && used.length !== 1) context.addIssue({ code: 'custom', input: rule, message: `expected one of ${operators.join(', ')}, got ${used.length}` });
 });
 

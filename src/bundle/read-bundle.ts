@@ -52,7 +52,10 @@ export interface Bundle {
   readonly place: BundlePlace;
 }
 
-export type BundleReading = { readonly bundle: Bundle; readonly faults: readonly [] } | { readonly bundle: null; readonly faults: readonly Fault[] };
+/** `contract` is there whenever it alone can be read, also in a bundle that is refused for something else. */
+export type BundleReading =
+  | { readonly bundle: Bundle; readonly contract: ModelContract; readonly faults: readonly [] }
+  | { readonly bundle: null; readonly contract: ModelContract | null; readonly faults: readonly Fault[] };
 
 type Files = ReadonlyMap<string, Buffer>;
 
@@ -224,16 +227,17 @@ export const readBundle = async (place: BundlePlace): Promise<BundleReading> => 
   const modelBytes = files.get(modelFile);
   if (modelBytes === undefined) faults.push({ file: modelFile, field: '(whole file)', got: 'no such file', expected: 'the graph' });
   const manifest = parseManifest(place, files, faults);
-  if (manifest === null) return { bundle: null, faults };
+  if (manifest === null) return { bundle: null, contract: reading.contract ?? null, faults };
   faults.push(...checkArtifacts(manifest, files));
   const golden = await readGolden(manifest, place, faults);
   const acceptance = parseAcceptance(files, faults);
   const labels = readLabels(manifest, files, faults);
   if (reading.contract !== undefined) faults.push(...labelFaults(manifest, reading.contract, labels));
-  if (faults.length > 0 || modelBytes === undefined || reading.contract === undefined) return { bundle: null, faults };
+  if (faults.length > 0 || modelBytes === undefined || reading.contract === undefined) return { bundle: null, contract: reading.contract ?? null, faults };
   const { model, version } = place;
   return {
     bundle: { model, version, digest: digestOf(files), manifest, contract: reading.contract, acceptance, golden, modelBytes, labels, place },
+    contract: reading.contract,
     faults: [],
   };
 };

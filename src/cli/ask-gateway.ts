@@ -1,15 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { type AdminAddress, type AdminAnswer, type AdminRequest, askAdmin } from './admin-client.ts';
+import { type AdminOptions, addressOf } from './admin-address.ts';
+import { type AdminAnswer, type AdminRequest, askAdmin } from './admin-client.ts';
 import type { CliIo, ExitCode } from './io.ts';
 
-/** Where the admin port is when nobody says so. */
-export const defaultAdminUrl = 'http://127.0.0.1:8081';
-
-/** The options by which every command finds its gateway. */
-export interface ConnectionOptions {
-  readonly adminUrl: string;
-  readonly keyFile?: string;
+/** The options of every command that asks the gateway about rollouts. */
+export interface ConnectionOptions extends AdminOptions {
   readonly json?: true;
 }
 
@@ -38,17 +33,6 @@ export const weightSentence = ({ model, phase, candidate, weight, effective_weig
   weight === effective
     ? `${model}: ${weight} % of requests go to ${candidate} (${phase}, revision ${revision}).\n`
     : `${model}: the weight of ${candidate} is ${weight} %, but ${effective} % is in force (${phase}, revision ${revision}).\n`;
-
-const addressOf = ({ adminUrl, keyFile }: ConnectionOptions): AdminAddress | string => {
-  const url = URL.parse(adminUrl);
-  if (url === null || !['http:', 'https:'].includes(url.protocol)) return `--admin-url: got ${adminUrl}, expected an address like ${defaultAdminUrl}`;
-  if (keyFile === undefined) return { url, secret: null };
-  try {
-    return { url, secret: readFileSync(keyFile, 'utf8').trim() };
-  } catch {
-    return `--key-file: ${keyFile} cannot be read`;
-  }
-};
 
 /** How one answer is shown: its shape, and its words for a person. */
 interface Shown<Shape extends z.ZodType> {

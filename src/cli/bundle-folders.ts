@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { Option, type Command } from 'commander';
+import { type Command, Option } from 'commander';
+import type { Fault } from '../bundle/fault.ts';
+import { findBundles } from '../bundle/find-bundles.ts';
+import { type Bundle, type BundlePlace, readBundle } from '../bundle/read-bundle.ts';
 import { systemClock } from '../clock.ts';
 import { readPlans } from '../control-plane/read-plans.ts';
-import { findBundles } from '../bundle/find-bundles.ts';
-import type { Fault } from '../bundle/fault.ts';
-import { readBundle, type Bundle, type BundlePlace } from '../bundle/read-bundle.ts';
 import { openVersion } from '../data-plane/inference/open-version.ts';
 import type { GoldenResult } from '../data-plane/inference/run-golden.ts';
 

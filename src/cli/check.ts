@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { type Fault, faultText } from '../bundle/fault.ts';
+import type { BundlePlace } from '../bundle/read-bundle.ts';
 import { writeDigests } from '../bundle/write-digests.ts';
 import { type BundleFolders, type BundleProof, planFaults, proveBundle, selectBundles, withFolders } from './bundle-folders.ts';
 import type { CliIo } from './io.ts';
@@ -31,13 +32,38 @@ const verdictOf = ({ place, bundle, faults, golden }: BundleProof): BundleVerdic
 const tableOf = (verdicts: readonly BundleVerdict[]): string =>
   textTable([
     ['bundle', 'verdict', 'golden', 'digest'],
-    ...verdicts.map(({ model, version, ok, golden, digest }) => [`${model} ${version}`, ok ? 'holds' : 'refused', `${golden.passed}/${golden.total}`, digest?.slice(0, 12) ?? '-']),
+    ...verdicts.map(({ model, version, ok, golden, digest }) => [
+      `${model} ${version}`,
+      ok ? 'holds' : 'refused',
+      `${golden.passed}/${golden.total}`,
+      digest?.slice(0, 12) ?? '-',
+    ]),
   ]);
 
 const faultLines = (verdicts: readonly BundleVerdict[], ofPlans: readonly Fault[]): readonly string[] => [
   ...verdicts.flatMap(({ model, version, faults }) => faults.map((fault) => `${model} ${version}: ${faultText(fault)}`)),
   ...ofPlans.map(faultText),
 ];
+
+const proveAll = async (places: readonly BundlePlace[]): Promise<readonly BundleProof[]> => {
+  const proofs: BundleProof[] = [];
+  for (const place of places) proofs.push(await proveBundle(place));
+  return proofs;
+};
+
+const report = (
+  verdicts: readonly BundleVerdict[],
+  ofPlans: readonly Fault[],
+  { json, stdout }: { readonly json: boolean; readonly stdout: CliIo['stdout'] },
+): boolean => {
+  const ok = verdicts.every((verdict) => verdict.ok) && ofPlans.length === 0;
+  if (json) stdout(`${JSON.stringify({ ok, bundles: verdicts, plans: { faults: ofPlans } }, null, 2)}\n`);
+  else {
+    stdout(tableOf(verdicts));
+    for (const line of faultLines(verdicts, ofPlans)) stdout(`${line}\n`);
+  }
+  return ok;
+};
 
 const check = async (names: readonly string[], options: CheckOptions, io: CliIo): Promise<void> => {
   const places = await selectBundles(options, names);
@@ -46,17 +72,10 @@ const check = async (names: readonly string[], options: CheckOptions, io: CliIo)
     return io.setExitCode(3);
   }
   if (options.writeDigests) for (const place of places) await writeDigests(place);
-  const proofs: BundleProof[] = [];
-  for (const place of places) proofs.push(await proveBundle(place));
-  const verdicts = proofs.map(verdictOf);
+  const proofs = await proveAll(places);
   const ofPlans = names.length === 0 ? await planFaults(options, proofs) : [];
-  const ok = verdicts.every((verdict) => verdict.ok) && ofPlans.length === 0;
-  if (options.json) io.stdout(`${JSON.stringify({ ok, bundles: verdicts, plans: { faults: ofPlans } }, null, 2)}\n`);
-  else {
-    io.stdout(tableOf(verdicts));
-    for (const line of faultLines(verdicts, ofPlans)) io.stdout(`${line}\n`);
-  }
-  return io.setExitCode(ok ? 0 : 1);
+  const ok = report(proofs.map(verdictOf), ofPlans, { json: options.json === true, stdout: io.stdout });
+  io.setExitCode(ok ? 0 : 1);
 };
 
 /** `handoff check`: holds bundles against everything that the gateway asks before it serves them. */

@@ -1,8 +1,10 @@
 import { Command, Option } from 'commander';
-import { startGateway } from '../main.ts';
-import { environmentName, readSettings, type SettingName, secretSettings, settingsSchema, SettingsError } from '../settings.ts';
+import { type RunningGateway, startGateway } from '../main.ts';
+import { environmentName, readSettings, type SettingName, SettingsError, secretSettings, settingsSchema } from '../settings.ts';
 import { DataDirectoryInUseError } from '../store/rollout-store.ts';
 import type { CliIo } from './io.ts';
+
+const signals = ['SIGTERM', 'SIGINT'] as const;
 
 const optionOf = (name: SettingName): Option => {
   const flag = name.replaceAll(/[A-Z]/g, '-$&').toLowerCase();
@@ -10,18 +12,26 @@ const optionOf = (name: SettingName): Option => {
   return new Option(isSwitch ? `--${flag}` : `--${flag} <value>`, `${settingsSchema.shape[name].description ?? ''} (env ${environmentName(name)})`);
 };
 
-const serve = async (flags: Readonly<Record<string, unknown>>, io: CliIo): Promise<void> => {
-  try {
-    const gateway = await startGateway(readSettings(flags, io.env));
-    const drain = (): void => {
-      // A second signal ends the process at once, as people expect.
-      process.once('SIGTERM', () => process.exit(130)).once('SIGINT', () => process.exit(130));
-      gateway.drain().then(
+/** The signals are heard from the start: process 1 of a container would else ignore them while it starts. */
+const drainOnSignal = (started: Promise<RunningGateway>): void => {
+  const drain = (): void => {
+    // A second signal ends the process at once, as people expect.
+    for (const signal of signals) process.removeAllListeners(signal).once(signal, () => process.exit(130));
+    started
+      .then((gateway) => gateway.drain())
+      .then(
         () => process.exit(0),
         () => process.exit(3),
       );
-    };
-    process.removeAllListeners('SIGINT').once('SIGINT', drain).once('SIGTERM', drain);
+  };
+  for (const signal of signals) process.removeAllListeners(signal).once(signal, drain);
+};
+
+const serve = async (flags: Readonly<Record<string, unknown>>, io: CliIo): Promise<void> => {
+  try {
+    const started = startGateway(readSettings(flags, io.env));
+    drainOnSignal(started);
+    await started;
   } catch (error) {
     if (error instanceof SettingsError) {
       io.stderr(`${error.message}\n`);

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
-import { type Difference, differencesFrom } from '../bundle/golden-case.ts';
-import { readBundle, type BundlePlace } from '../bundle/read-bundle.ts';
 import { faultText } from '../bundle/fault.ts';
+import { type Difference, differencesFrom, type GoldenCase } from '../bundle/golden-case.ts';
+import { type BundlePlace, readBundle } from '../bundle/read-bundle.ts';
 import { type BundleFolders, proveBundle, selectBundles, withFolders } from './bundle-folders.ts';
 import type { CliIo } from './io.ts';
 import { textTable } from './text-table.ts';
@@ -44,24 +44,35 @@ const ask = async (url: string, body: unknown, key: string | null): Promise<Resp
 /** A gateway that is not there, not ready or does not let us in says nothing about the model. */
 const saysNothing = (status: number): boolean => status === 401 || status === 403 || status === 429 || status === 503;
 
-const overHttp = async (place: BundlePlace, url: string, key: string | null): Promise<readonly CaseResult[]> => {
+interface Gateway {
+  readonly url: string;
+  readonly key: string | null;
+}
+
+type Asked = Pick<CaseResult, 'result' | 'differences' | 'detail'>;
+
+const answered = async (response: Response, golden: GoldenCase): Promise<Asked> => {
+  const body = (await response.json()) as { readonly outputs?: readonly unknown[]; readonly detail?: string };
+  if (!response.ok)
+    return { result: saysNothing(response.status) ? 'unanswered' : 'failed', differences: [], detail: `${response.status}: ${body.detail ?? ''}` };
+  const differences = differencesFrom(golden, body.outputs ?? []);
+  return { result: differences.length === 0 ? 'ok' : 'failed', differences };
+};
+
+const askCase = async ({ model, version }: BundlePlace, golden: GoldenCase, { url, key }: Gateway): Promise<Asked> => {
+  try {
+    return await answered(await ask(url, { model, version, inputs: golden.request.inputs }, key), golden);
+  } catch (error) {
+    return { result: 'unanswered', differences: [], detail: error instanceof Error ? error.message : String(error) };
+  }
+};
+
+const overHttp = async (place: BundlePlace, gateway: Gateway): Promise<readonly CaseResult[]> => {
   const { model, version } = place;
   const { bundle, faults } = await readBundle(place);
   if (bundle === null) return [{ model, version, file: '-', result: 'failed', differences: [], detail: faults.map(faultText).join('; ') }];
   const results: CaseResult[] = [];
-  for (const { file, golden } of bundle.golden) {
-    const identity = { model, version, file };
-    try {
-      const response = await ask(url, { model, version, inputs: golden.request.inputs }, key);
-      const body = (await response.json()) as { readonly outputs?: readonly unknown[]; readonly detail?: string };
-      if (response.ok) {
-        const differences = differencesFrom(golden, body.outputs ?? []);
-        results.push({ ...identity, result: differences.length === 0 ? 'ok' : 'failed', differences });
-      } else results.push({ ...identity, result: saysNothing(response.status) ? 'unanswered' : 'failed', differences: [], detail: `${response.status}: ${body.detail ?? ''}` });
-    } catch (error) {
-      results.push({ ...identity, result: 'unanswered', differences: [], detail: error instanceof Error ? error.message : String(error) });
-    }
-  }
+  for (const { file, golden } of bundle.golden) results.push({ model, version, file, ...(await askCase(place, golden, gateway)) });
   return results;
 };
 
@@ -77,23 +88,38 @@ const tableOf = (results: readonly CaseResult[]): string =>
     ]),
   ]);
 
+/** The key of a file; undefined when it cannot be read, null when none is asked for. */
+const readKey = async (file: string | undefined): Promise<string | null | undefined> => {
+  if (file === undefined) return null;
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  return text?.trim();
+};
+
+const report = (results: readonly CaseResult[], { json }: SmokeOptions, io: CliIo): void => {
+  const count = (result: CaseResult['result']): number => results.filter((entry) => entry.result === result).length;
+  if (json) io.stdout(`${JSON.stringify({ ok: count('ok') === results.length, cases: results }, null, 2)}\n`);
+  else {
+    io.stdout(tableOf(results));
+    io.stderr(`${count('ok')} of ${results.length} golden cases hold\n`);
+  }
+  io.setExitCode(count('failed') > 0 ? 1 : count('unanswered') > 0 ? 3 : 0);
+};
+
 const smoke = async (names: readonly string[], options: SmokeOptions, io: CliIo): Promise<void> => {
   const places = await selectBundles(options, names);
   if (places.length === 0) {
     io.stderr(`no bundle${names.length === 0 ? '' : ` ${names.join(', ')}`} in ${options.modelsDir}\n`);
     return io.setExitCode(3);
   }
-  const key = options.keyFile === undefined ? null : (await readFile(options.keyFile, 'utf8')).trim();
-  const results: CaseResult[] = [];
-  for (const place of places) results.push(...(options.url === undefined ? await inProcess(place) : await overHttp(place, options.url, key)));
-  const failed = results.filter(({ result }) => result === 'failed').length;
-  const unanswered = results.filter(({ result }) => result === 'unanswered').length;
-  if (options.json) io.stdout(`${JSON.stringify({ ok: failed + unanswered === 0, cases: results }, null, 2)}\n`);
-  else {
-    io.stdout(tableOf(results));
-    io.stderr(`${results.length - failed - unanswered} of ${results.length} golden cases hold\n`);
+  const key = await readKey(options.keyFile);
+  if (key === undefined) {
+    io.stderr(`${options.keyFile} cannot be read\n`);
+    return io.setExitCode(2);
   }
-  return io.setExitCode(failed > 0 ? 1 : unanswered > 0 ? 3 : 0);
+  const { url } = options;
+  const results: CaseResult[] = [];
+  for (const place of places) results.push(...(url === undefined ? await inProcess(place) : await overHttp(place, { url, key })));
+  report(results, options, io);
 };
 
 /** `handoff smoke`: runs every golden case, in process or against a running gateway. */

@@ -12,17 +12,23 @@ export interface PlanReading {
   readonly faults: readonly Fault[];
 }
 
+const unreadable = (file: string, error: unknown, expected: string): PlanReading => {
+  const [got = expected] = error instanceof Error ? error.message.split('\n') : [];
+  return { plans: [], faults: [{ file, field: '(whole file)', got, expected }] };
+};
+
 const readPlan = async (folder: string, name: string): Promise<PlanReading> => {
   const file = `${basename(folder)}/${name}`;
-  const bytes = await readFile(join(folder, name));
+  const bytes = await readFile(join(folder, name)).catch((error: unknown) => unreadable(file, error, 'a file that can be read'));
+  return Buffer.isBuffer(bytes) ? parsePlan(file, bytes) : bytes;
+};
+
+const parsePlan = (file: string, bytes: Buffer): PlanReading => {
   let document: unknown;
   try {
     document = parse(bytes.toString('utf8'), { uniqueKeys: true });
   } catch (error) {
-    return {
-      plans: [],
-      faults: [{ file, field: '(whole file)', got: error instanceof Error ? (error.message.split('\n')[0] ?? '') : 'no YAML', expected: 'YAML' }],
-    };
+    return unreadable(file, error, 'YAML');
   }
   const parsed = planSchema.safeParse(document);
   if (!parsed.success) return { plans: [], faults: faultsOf(file, document, parsed.error) };

@@ -1,3 +1,4 @@
+import type { LedgerEntry } from '../ledger/ledger-entry.ts';
 import type { Decision } from '../store/rollout-store.ts';
 import type { ControlContext } from './change-rollout.ts';
 import type { Command } from './command.ts';
@@ -6,8 +7,8 @@ import { hundredthsOf } from './plan.ts';
 import { createReconcile, type Found, type Reconciled } from './reconcile-bundles.ts';
 import { type RolloutState, rolloutStateOf } from './rollout-state.ts';
 
-/** A page of decisions: those with a sequence below `before`, newest first. */
-interface DecisionPage {
+/** A page of decisions or ledger entries: those with a sequence below `before`, newest first. */
+interface LedgerPage {
   readonly limit: number;
   readonly before?: number;
 }
@@ -34,7 +35,9 @@ export interface RolloutControl {
   /** The move `set-weight`, as `move`. */
   readonly setWeight: (model: string, request: WeightRequest) => Promise<RolloutState>;
   /** Rejects with ProblemError model-not-found, or with the store's error. */
-  readonly decisions: (model: string, page: DecisionPage) => Promise<readonly Decision[]>;
+  readonly decisions: (model: string, page: LedgerPage) => Promise<readonly Decision[]>;
+  /** The model's entries of the ledger, as they were sealed. Rejects as `decisions` does. */
+  readonly ledger: (model: string, page: LedgerPage) => Promise<readonly LedgerEntry[]>;
 }
 
 /** Makes the control of rollouts. Nothing is known and nothing published before the first `reconcile`. */
@@ -53,6 +56,10 @@ export const createRolloutControl = (context: ControlContext): RolloutControl =>
     decisions: async (model, page) => {
       standingOf(context, model);
       return context.store.decisions({ model, ...page });
+    },
+    ledger: async (model, page) => {
+      standingOf(context, model);
+      return context.store.ledger.page({ model, ...page });
     },
   };
 };

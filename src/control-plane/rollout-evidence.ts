@@ -67,7 +67,11 @@ export interface Gathered {
 }
 
 /** Takes an observation into the evidence. Taking the same one again changes nothing. */
-export const gather = (before: KeptEvidence, observation: Observation, { guards, rules }: { readonly guards: readonly CountedGuard[]; readonly rules: BlockRules }): Gathered => {
+export const gather = (
+  before: KeptEvidence,
+  observation: Observation,
+  { guards, rules }: { readonly guards: readonly CountedGuard[]; readonly rules: BlockRules },
+): Gathered => {
   const current = before.incarnation === observation.incarnation ? before : endIncarnation(before, guards, observation.incarnation);
   const blocks = cutBlocks(observation, rules.blockSeconds);
   const { nowSecond } = observation;
@@ -148,10 +152,15 @@ const countGuard = (eventOf: EventOf, { units, firstEvents }: BlockCells): Guard
     },
   );
 
-const countBlock = ({ block, pins, cells }: { readonly block: number; readonly pins: Pins; readonly cells: BlockCells }, guards: readonly CountedGuard[]): OpenBlock => ({
+const countBlock = (
+  { block, pins, cells }: { readonly block: number; readonly pins: Pins; readonly cells: BlockCells },
+  guards: readonly CountedGuard[],
+): OpenBlock => ({
   block,
   pins,
-  counts: Object.fromEntries(guards.map(({ guard, eventOf }) => [guard.name, { ...(eventOf === null ? {} : countGuard(eventOf, cells)), pins: pins[guard.name] ?? {} }])),
+  counts: Object.fromEntries(
+    guards.map(({ guard, eventOf }) => [guard.name, { ...(eventOf === null ? {} : countGuard(eventOf, cells)), pins: pins[guard.name] ?? {} }]),
+  ),
   assigned: mergeAssigned(cells.units.map(({ w, arm, n }) => ({ w, candidate: arm === 'candidate' ? n : 0, baseline: arm === 'baseline' ? n : 0 }))),
 });
 
@@ -182,4 +191,5 @@ export const ineligibleShareOf = ({ minutes }: KeptEvidence): number | null => {
 };
 
 /** All assignments so far, for the sample ratio. */
-export const assignedOf = ({ assigned, open }: KeptEvidence): readonly AssignedStratum[] => mergeAssigned([...assigned, ...open.flatMap((block) => block.assigned)]);
+export const assignedOf = ({ assigned, open }: KeptEvidence): readonly AssignedStratum[] =>
+  mergeAssigned([...assigned, ...open.flatMap((block) => block.assigned)]);

@@ -1,3 +1,4 @@
+import { requestFields } from '../bundle/contract.ts';
 import type { Fault } from '../bundle/fault.ts';
 import { findBundles } from '../bundle/find-bundles.ts';
 import type { Bundle, BundlePlace } from '../bundle/read-bundle.ts';
@@ -71,7 +72,9 @@ export const createBundleLibrary = ({ modelsDir, goldenDir, registry, open }: Bu
 
   const takeNow = async (place: BundlePlace): Promise<BundleReport> => {
     const { model, version } = place;
-    const reading = await readBundle(place).catch((error: unknown) => ({ bundle: null, faults: [unreadable(error)] }));
+    const reading = await readBundle(place).catch((error: unknown) => ({ bundle: null, contract: null, faults: [unreadable(error)] }));
+    // Also of a bundle that is refused: its clients send its fields already, and the baseline must not turn them away for it.
+    if (reading.contract !== null) registry.declare({ model, version, fields: requestFields(reading.contract).map((field) => field.name) });
     const served = registry.get(model)?.versions.get(version)?.bundle;
     if (served !== undefined) {
       const golden = reports.get(keyOf(model, version))?.golden ?? [];
@@ -96,6 +99,7 @@ export const createBundleLibrary = ({ modelsDir, goldenDir, registry, open }: Bu
     release: async (model, version) => {
       await taking.get(keyOf(model, version))?.catch(() => undefined);
       reports.delete(keyOf(model, version));
+      registry.declare({ model, version, fields: [] });
       await registry.remove(model, version)?.close();
     },
     reports: () => [...reports.values()],

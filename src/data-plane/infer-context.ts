@@ -9,4 +9,6 @@ export interface InferContext {
   /** What the caller allows from arrival on, milliseconds; null for the bundle's own deadline. */
   readonly timeoutMs: number | null;
   readonly span: RequestSpan;
+  /** For the log. */
+  readonly requestId: string;
 }

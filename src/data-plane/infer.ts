@@ -1,13 +1,14 @@
-import type { InferContext } from './infer-context.ts';
-import type { PredictionIds } from './observe/prediction-id.ts';
 import { ProblemError } from '../problem.ts';
-import { checkInputs } from './contract/check-inputs.ts';
+import type { RoutingKeyRule } from '../store/rollout-store.ts';
 import type { ContractPair } from './contract/check-inputs.ts';
+import { checkInputs } from './contract/check-inputs.ts';
 import type { Row } from './contract/compile-contract.ts';
 import type { OutputRow } from './guards/compile-outputs.ts';
+import type { InferContext } from './infer-context.ts';
 import { problemOf } from './inference/problem-of.ts';
 import type { ServingVersion } from './inference/serving-version.ts';
 import type { Observer } from './observe/observer.ts';
+import type { PredictionIds } from './observe/prediction-id.ts';
 import type { ModelRegistry, ServingModel } from './registry.ts';
 import type { Answer, Attempt, AttemptFailure } from './rescue.ts';
 import { attempt, attemptDeadline, failureOf } from './rescue.ts';
@@ -36,6 +37,8 @@ export interface InferAnswer {
 
 export interface InferDeps {
   readonly registry: ModelRegistry;
+  /** Whether a bundle folder or a plan names this model, so that it may serve soon. */
+  readonly isExpected: (model: string) => boolean;
   readonly predictionIds: PredictionIds;
   readonly observer: Observer;
   readonly randomU32: () => number;
@@ -49,7 +52,7 @@ export type Infer = (request: InferRequest, context: InferContext) => Promise<In
 export const createInfer =
   (deps: InferDeps): Infer =>
   async (request, context) => {
-    const model = findModel(deps.registry, request.model); //                               404 model-not-found
+    const model = findModel(deps, request.model); //                                        404 model-not-found, 503 model-not-ready
     const pinned = findPinned(model, request.version); //                                   404 version-not-found
     const checked = validate(request, { model, pinned, deps }); //                          400 contract-violation
     const validatedMs = deps.monotonicMs();
@@ -60,16 +63,18 @@ export const createInfer =
     return respond(result, { model, routed, context, deps, validatedMs, routedMs });
   };
 
-const findModel = (registry: ModelRegistry, name: string): ServingModel => {
+const findModel = ({ registry, isExpected }: InferDeps, name: string): ServingModel => {
   const model = registry.get(name);
-  if (model === undefined) throw new ProblemError('model-not-found', `No model ${JSON.stringify(name)} is served.`);
-  return model;
+  if (model !== undefined) return model;
+  if (isExpected(name)) throw new ProblemError('model-not-ready', `No version of model ${name} is served yet.`);
+  throw new ProblemError('model-not-found', `No model ${JSON.stringify(name)} is served.`);
 };
 
 const findPinned = (model: ServingModel, name: string | null): ServingVersion | null => {
   if (name === null) return null;
   const version = model.versions.get(name);
-  if (version === undefined) throw new ProblemError('version-not-found', `Model ${model.name} has no version ${JSON.stringify(name)}; it has ${[...model.versions.keys()].join(', ')}.`);
+  if (version === undefined)
+    throw new ProblemError('version-not-found', `Model ${model.name} has no version ${JSON.stringify(name)}; it has ${[...model.versions.keys()].join(', ')}.`);
   return version;
 };
 
@@ -97,6 +102,7 @@ const validate = (request: InferRequest, step: Step): Checked => {
   const { maxRows } = (step.pinned ?? step.model.baseline ?? step.model.candidate)?.bundle.manifest.budgets ?? { maxRows: 0 };
   const count = request.inputs.length;
   if (count < 1 || count > maxRows) {
+    step.deps.observer.violated(step.model, [{ feature: 'other', rule: 'row' }]);
     const violation = { pointer: '#/inputs', detail: 'has a wrong number of rows', got: String(count), expected: `1 to ${maxRows}`, unit: 'rows' };
     throw new ProblemError('contract-violation', `inputs: got ${count} rows, expected 1 to ${maxRows}.`, { errors: [violation] });
   }
@@ -104,7 +110,9 @@ const validate = (request: InferRequest, step: Step): Checked => {
   if (check.ok) return { rows: check.rows, eligible: check.eligible && count <= (step.model.candidate?.bundle.manifest.budgets.maxRows ?? 0) };
   step.deps.observer.violated(step.model, check.broken);
   const shown = check.total > check.violations.length ? `, of which the first ${check.violations.length} are listed` : '';
-  throw new ProblemError('contract-violation', `The inputs break the data contract of ${step.model.name} in ${check.total} places${shown}.`, { errors: check.violations });
+  throw new ProblemError('contract-violation', `The inputs break the data contract of ${step.model.name} in ${check.total} places${shown}.`, {
+    errors: check.violations,
+  });
 };
 
 const admit = (model: ServingModel, rows: number, observer: Observer): void => {
@@ -126,9 +134,20 @@ interface RouteStep extends Omit<Step, 'model'> {
   readonly context: InferContext;
 }
 
+const readRoutingKey = (model: ServingModel, rule: RoutingKeyRule | null, { checked, context, deps }: Omit<RouteStep, 'pinned'>): string | null => {
+  try {
+    return routingKeyOf(rule, checked.rows, context.header);
+  } catch (error) {
+    // Rows that disagree on the key hold against the contract, so they are counted here and not with its check.
+    if (ProblemError.from(error).type === 'contract-violation')
+      deps.observer.violated(model, [{ feature: rule !== null && 'field' in rule ? rule.field : 'other', rule: 'row' }]);
+    throw error;
+  }
+};
+
 const route = (model: ServingModel, { checked, pinned, context, deps }: RouteStep): Routed => {
   const { rollout } = model.traffic;
-  const routingKey = rollout === null || pinned !== null ? null : routingKeyOf(rollout.routingKey, checked.rows, context.header);
+  const routingKey = rollout === null || pinned !== null ? null : readRoutingKey(model, rollout.routingKey, { checked, context, deps });
   const assignment = assign(model.traffic, {
     pinned: pinned?.bundle.version ?? null,
     eligible: checked.eligible,

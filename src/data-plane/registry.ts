@@ -7,7 +7,7 @@ import type { ServingVersion } from './inference/serving-version.ts';
 export interface ServingModel {
   readonly name: string;
   readonly versions: ReadonlyMap<string, ServingVersion>;
-  /** Fields that some loaded version declares. */
+  /** Fields that some version in the folder declares, whether it is served, refused or not loaded yet. */
   readonly known: ReadonlySet<string>;
   readonly traffic: TrafficAssignment;
   readonly baseline: ServingVersion | null;
@@ -24,14 +24,17 @@ export interface ModelRegistry {
   readonly add: (version: ServingVersion) => void;
   /** Takes a version out, so that no new request finds it; the caller closes it. */
   readonly remove: (model: string, version: string) => ServingVersion | undefined;
+  /** The fields of a version's contract as it was read last; none for a version that is gone. */
+  readonly declare: (declared: { readonly model: string; readonly version: string; readonly fields: readonly string[] }) => void;
   /** Puts an assignment in force; older epochs than the one in force are ignored. */
   readonly assign: (traffic: TrafficAssignment) => void;
 }
 
 const unassigned = (model: string): TrafficAssignment => ({ model, epoch: 0, baseline: null, rollout: null });
 
-const snapshot = (name: string, versions: ReadonlyMap<string, ServingVersion>, traffic: TrafficAssignment): ServingModel => {
-  const known = new Set([...versions.values()].flatMap((version) => requestFields(version.bundle.contract).map((field) => field.name)));
+type Parts = Pick<ServingModel, 'name' | 'versions' | 'known' | 'traffic'>;
+
+const snapshot = ({ name, versions, known, traffic }: Parts): ServingModel => {
   const baseline = (traffic.baseline === null ? undefined : versions.get(traffic.baseline)) ?? null;
   const candidate = (traffic.rollout === null ? undefined : versions.get(traffic.rollout.candidate)) ?? null;
   return {
@@ -50,10 +53,15 @@ export const createModelRegistry = (): ModelRegistry => {
   const models = new Map<string, ServingModel>();
   /** As published, before what is not loaded is left out. */
   const published = new Map<string, TrafficAssignment>();
+  const declared = new Map<string, Map<string, readonly string[]>>();
 
   const update = (name: string, versions: ReadonlyMap<string, ServingVersion>): void => {
     if (versions.size === 0) models.delete(name);
-    else models.set(name, snapshot(name, versions, published.get(name) ?? unassigned(name)));
+    else {
+      const served = [...versions.values()].flatMap((version) => requestFields(version.bundle.contract).map((field) => field.name));
+      const known = new Set([...served, ...[...(declared.get(name)?.values() ?? [])].flat()]);
+      models.set(name, snapshot({ name, versions, known, traffic: published.get(name) ?? unassigned(name) }));
+    }
   };
 
   return {
@@ -69,6 +77,11 @@ export const createModelRegistry = (): ModelRegistry => {
       versions.delete(version);
       if (removed !== undefined) update(model, versions);
       return removed;
+    },
+    declare: ({ model, version, fields }) => {
+      declared.set(model, new Map(declared.get(model)).set(version, fields));
+      const versions = models.get(model)?.versions;
+      if (versions !== undefined) update(model, versions);
     },
     assign: (traffic) => {
       if ((published.get(traffic.model)?.epoch ?? -1) > traffic.epoch) return;

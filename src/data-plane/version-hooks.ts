@@ -13,11 +13,19 @@ interface HookDeps {
   readonly log: Log;
 }
 
-const restartReasonOf: Readonly<Record<WorkerEnd, WorkerRestartReason>> = { hung: 'timeout', memory: 'memory', died: 'exit', closed: 'exit', 'load-failed': 'exit' };
+const restartReasonOf: Readonly<Record<WorkerEnd, WorkerRestartReason>> = {
+  hung: 'timeout',
+  memory: 'memory',
+  died: 'exit',
+  closed: 'exit',
+  'load-failed': 'exit',
+};
 
 /** What a version does between requests, as metrics, spans and log lines. */
-export const createVersionHooks = ({ model, version }: Bundle, { metrics, tracing, log }: HookDeps): VersionHooks => {
+export const createVersionHooks = ({ model, version, manifest }: Bundle, { metrics, tracing, log }: HookDeps): VersionHooks => {
   const recorder = metrics.forVersion({ model, version });
+  // A boundary at the objective, so that the share of requests within it is exact.
+  metrics.addSloBounds([manifest.budgets.latencyP95Ms / 1_000]);
   const trace = (run: BatchRun, placement: Placement['kind']): void => {
     const { startedMs: startMs, endedMs: endMs, rows, spans, failure } = run;
     const errorType = failure === null ? {} : { errorType: failure };
@@ -27,7 +35,8 @@ export const createVersionHooks = ({ model, version }: Bundle, { metrics, tracin
   return {
     onRun: (run, placement) => {
       for (const queueMs of run.queuesMs) recorder.queued(queueMs / 1_000);
-      recorder.computed({ rows: run.rows, durationSeconds: (run.endedMs - run.startedMs) / 1_000 });
+      // An input that could not be read has kept the run from beginning.
+      if (run.failure !== 'invalid-input') recorder.computed({ rows: run.rows, durationSeconds: (run.endedMs - run.startedMs) / 1_000 });
       if (run.spans.length > 0) trace(run, placement);
     },
     onWorkerRestart: (reason) => {

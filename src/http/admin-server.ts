@@ -4,12 +4,20 @@ import { admitted, checkAdmin } from './access.ts';
 import { type AppDeps, createExpressApp } from './express-app.ts';
 import type { Key } from './keys-file.ts';
 import { type HealthRoutesDeps, healthResources } from './routes/health-routes.ts';
+import { type LedgerRoutesDeps, ledgerResources } from './routes/ledger-routes.ts';
 import { type MetricsRoutesDeps, metricsResources } from './routes/metrics-routes.ts';
 import { type ModelRoutesDeps, modelResources } from './routes/model-routes.ts';
 import { type RolloutRoutesDeps, rolloutResources } from './routes/rollout-routes.ts';
 
 /** What the admin port is made of. */
-export interface AdminDeps extends Omit<AppDeps, 'admit' | 'maxBodyBytes'>, RolloutRoutesDeps, ModelRoutesDeps, HealthRoutesDeps, MetricsRoutesDeps {
+export interface AdminDeps
+  extends Omit<AppDeps, 'admit' | 'maxBodyBytes'>,
+    Omit<RolloutRoutesDeps, 'rollouts'>,
+    Omit<LedgerRoutesDeps, 'rollouts'>,
+    ModelRoutesDeps,
+    HealthRoutesDeps,
+    MetricsRoutesDeps {
+  readonly rollouts: RolloutRoutesDeps['rollouts'] & LedgerRoutesDeps['rollouts'];
   /** Null without a keys file: then only requests that name this machine, and no page of another origin, are let in. */
   readonly keys: readonly Key[] | null;
 }
@@ -23,6 +31,6 @@ export const createAdminApp = (deps: AdminDeps): Express => {
     admitted(checkAdmin({ keys: deps.keys, authorization: headers.authorization, method, path, host: headers.host, origin: headers.origin }));
   return createExpressApp(
     { newId: deps.newId, random: deps.random, log: deps.log, admit, maxBodyBytes },
-    { ...rolloutResources(deps), ...modelResources(deps), ...healthResources(deps), ...metricsResources(deps) },
+    { ...rolloutResources(deps), ...ledgerResources(deps), ...modelResources(deps), ...healthResources(deps), ...metricsResources(deps) },
   );
 };

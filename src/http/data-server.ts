@@ -1,4 +1,5 @@
 /** The data port. The hot endpoint is dispatched on node:http itself; express, which costs more than the whole budget of a request, serves the rest. */
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Infer, InferAnswer } from '../data-plane/infer.ts';
 import { ProblemError, type ProblemType, problems } from '../problem.ts';
@@ -53,7 +54,8 @@ export const createDataServer = (deps: DataServerDeps): DataServer => {
     const { headers } = request;
     const header = (name: string): string | undefined => {
       const value = headers[name];
-      return typeof value === 'string' ? value : value?.[0];
+      const first = typeof value === 'string' ? value : value?.[0];
+      return first === undefined ? undefined : asUtf8(first);
     };
     const requestId = requestIdOf(header('x-request-id'), deps.newId);
     const span = deps.tracing.startRequest({
@@ -66,13 +68,13 @@ export const createDataServer = (deps: DataServerDeps): DataServer => {
       startMs: arrivedMs,
     });
     pending += 1;
-    if (deps.isDraining()) response.setHeader('connection', 'close');
     try {
       deps.authorize(request);
       if (pending > deps.maxPendingRequests) throw shed(deps);
       const body = parseJsonBody(request, await readBody(request, deps.maxBodyBytes));
       const { request: inferRequest, id } = parseInferRequest(body);
-      const answer = await deps.infer(inferRequest, { header, arrivedMs, timeoutMs: readTimeoutMs(header), span });
+      const answer = await deps.infer(inferRequest, { header, arrivedMs, timeoutMs: readTimeoutMs(header), span, requestId });
+      endConnection(response);
       sendAnswer(response, answer, { id, requestId, span });
       span.end({ status: 200, endMs: deps.monotonicMs() });
     } catch (error) {
@@ -80,6 +82,11 @@ export const createDataServer = (deps: DataServerDeps): DataServer => {
     } finally {
       pending -= 1;
     }
+  };
+
+  /** With the answer and not before: most of what is under way began before the drain. */
+  const endConnection = (response: ServerResponse): void => {
+    if (deps.isDraining() && !response.headersSent) response.setHeader('connection', 'close');
   };
 
   interface Failed {
@@ -91,6 +98,7 @@ export const createDataServer = (deps: DataServerDeps): DataServer => {
   }
 
   const fail = (error: unknown, { request, response, requestId, span, arrivedMs }: Failed): void => {
+    endConnection(response);
     const type = sendProblem(response, error, { requestId, traceId: span.traceId, path: '/infer', random: deps.random });
     const { status } = problems[type];
     if (beforeTheModel.has(type)) deps.metrics.unrouted.request('client_error', (deps.monotonicMs() - arrivedMs) / 1_000);
@@ -109,6 +117,13 @@ export const createDataServer = (deps: DataServerDeps): DataServer => {
   };
 };
 
+/** Node reads a header's bytes as Latin-1; a routing key that was sent in UTF-8 must be the same key as in a field, or on the admin port. */
+const asUtf8 = (value: string): string => {
+  if (!/[\x80-\xff]/.test(value)) return value;
+  const bytes = Buffer.from(value, 'latin1');
+  return isUtf8(bytes) ? bytes.toString('utf8') : value;
+};
+
 const isInfer = (url: string | undefined): boolean => url === '/infer' || url?.startsWith('/infer?') === true;
 
 const shed = ({ metrics, maxPendingRequests }: DataServerDeps): ProblemError => {
@@ -116,8 +131,17 @@ const shed = ({ metrics, maxPendingRequests }: DataServerDeps): ProblemError => 
   return new ProblemError('overloaded', `${maxPendingRequests} requests are under way already.`);
 };
 
-const logFailure = (log: Log, error: unknown, { type, requestId, traceId }: { readonly type: string; readonly requestId: string; readonly traceId: string }): void => {
-  const fields = { trace_id: traceId, request_id: requestId, problem: type, err: error instanceof ProblemError && error.cause !== undefined ? error.cause : error };
+const logFailure = (
+  log: Log,
+  error: unknown,
+  { type, requestId, traceId }: { readonly type: string; readonly requestId: string; readonly traceId: string },
+): void => {
+  const fields = {
+    trace_id: traceId,
+    request_id: requestId,
+    problem: type,
+    err: error instanceof ProblemError && error.cause !== undefined ? error.cause : error,
+  };
   if (type === 'internal') log.error(fields, 'a request met a fault of the gateway itself');
   else log.warn(fields, 'a request got no answer');
 };
@@ -138,14 +162,22 @@ const sendAnswer = (response: ServerResponse, answer: InferAnswer, { id, request
     rescued: answer.rescued,
     outputs: answer.outputs,
   });
-  response.writeHead(200, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    'x-request-id': requestId,
-    traceparent: span.traceparent,
-    'x-handoff-version': answer.version,
-    'x-handoff-arm': answer.arm ?? 'none',
-    'x-handoff-epoch': answer.epoch,
-  });
+  // A flat list is sent as it is; an object would be walked, checked and copied first.
+  response.writeHead(200, [
+    'content-type',
+    'application/json',
+    'content-length',
+    String(Buffer.byteLength(body)),
+    'x-request-id',
+    requestId,
+    'traceparent',
+    span.traceparent,
+    'x-handoff-version',
+    answer.version,
+    'x-handoff-arm',
+    answer.arm ?? 'none',
+    'x-handoff-epoch',
+    String(answer.epoch),
+  ]);
   response.end(body);
 };

@@ -96,6 +96,8 @@ export const createExpressApp = (deps: AppDeps, resources: Readonly<Record<strin
   app.disable('x-powered-by');
   // The only ETag is the revision of a rollout.
   app.disable('etag');
+  // One path a resource: `/infer/` and `/INFER` are not `/infer`, which is not dispatched here.
+  app.enable('strict routing').enable('case sensitive routing');
   app.use((request: Request, response: AppResponse, next) => {
     const requestId = requestIdOf(request.headers['x-request-id']?.toString(), deps.newId);
     response.locals = { requestId, actor: '' };

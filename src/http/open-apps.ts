@@ -1,5 +1,5 @@
 import type { Express } from 'express';
-import { createExpressApp, type AppDeps } from './express-app.ts';
+import { type AppDeps, createExpressApp } from './express-app.ts';
 import { docsResources } from './routes/docs-routes.ts';
 import { type HealthRoutesDeps, healthResources } from './routes/health-routes.ts';
 import { type MetricsRoutesDeps, metricsResources } from './routes/metrics-routes.ts';
@@ -18,7 +18,8 @@ const inferOnlyByPost = {
 };
 
 /** What the data port serves beside inference. */
-export const createDataApp = (deps: OpenDeps): Express => createExpressApp({ ...deps, ...everybody }, { ...healthResources(deps), ...docsResources(), ...inferOnlyByPost });
+export const createDataApp = (deps: OpenDeps): Express =>
+  createExpressApp({ ...deps, ...everybody }, { ...healthResources(deps), ...docsResources(), ...inferOnlyByPost });
 
 /** The port for metrics and health alone. */
 export const createMetricsApp = (deps: OpenDeps & MetricsRoutesDeps): Express =>

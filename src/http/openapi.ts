@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { createDocument, type ZodOpenApiPathsObject, type ZodOpenApiResponsesObject } from 'zod-openapi';
 import { type ProblemType, problems } from '../problem.ts';
 import { rolloutState } from './rollout-state-schema.ts';
+import { maxLedgerEntries } from './routes/ledger-routes.ts';
 import { moveBody, promoteBody } from './routes/rollout-moves.ts';
 import { setWeightBody } from './routes/rollout-routes.ts';
 
@@ -47,6 +48,31 @@ const problem = z
   .meta({ id: 'Problem', description: 'RFC 9457 problem details.' });
 
 const anyJson = z.record(z.string(), z.unknown());
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+const ledgerEntry = z
+  .object({
+    format: z.literal(1),
+    sequence: z.int().min(1).meta({ description: '1, 2, 3 … over all models of the gateway.' }),
+    at: z.string(),
+    model: z.string(),
+    rollout: z.string(),
+    kind: z.string().meta({ example: 'decision' }),
+    body: anyJson,
+    prevHash: hash.meta({ description: 'Hash of the entry before it.' }),
+    keyId: z.string().regex(/^[0-9a-f]{16}$/),
+    hash,
+    mac: hash.meta({ description: "HMAC of the hash with the ledger's key." }),
+  })
+  .meta({ id: 'LedgerEntry', description: 'An entry of the decision ledger as it was sealed; docs/ledger-format.md says how to verify it.' });
+const ledgerPage = z
+  .object({
+    entries: z.array(ledgerEntry),
+    next: z.int().nullable().meta({ description: 'Where the next page begins; null on the last.' }),
+    head: z.object({ sequence: z.int(), hash }).nullable().meta({ description: 'The newest entry of all models; null when there is none.' }),
+  })
+  .meta({ id: 'LedgerPage' });
+const pageQuery = z.object({ limit: z.int().min(1).max(maxLedgerEntries).optional(), before: z.int().optional() });
 
 const failures = (...types: readonly ProblemType[]): ZodOpenApiResponsesObject => {
   const byStatus = Map.groupBy(types, (type) => problems[type].status);
@@ -168,12 +194,18 @@ const adminPaths: ZodOpenApiPathsObject = {
   },
   '/rollouts/{model}/ledger': {
     get: {
-      summary: 'The decisions, newest first',
-      requestParams: { path: model, query: z.object({ limit: z.int().min(1).max(1_000).optional(), before: z.int().optional() }) },
-      responses: {
-        ...ok(z.object({ entries: z.array(anyJson), next: z.int().nullable() }), 'A page.'),
-        ...failures('malformed-request', 'model-not-found', ...guarded),
+      summary: 'The decisions of a model, newest first',
+      requestParams: { path: model, query: pageQuery },
+      responses: { ...ok(ledgerPage, 'A page.'), ...failures('malformed-request', 'model-not-found', ...guarded) },
+    },
+  },
+  '/ledger': {
+    get: {
+      summary: 'The decisions of all models, newest first, or from the oldest on',
+      requestParams: {
+        query: pageQuery.extend({ after: z.int().optional().meta({ description: 'Entries above it, oldest first: 0 begins the chain. Not with before.' }) }),
       },
+      responses: { ...ok(ledgerPage, 'A page.'), ...failures('malformed-request', ...guarded) },
     },
   },
   '/models': {

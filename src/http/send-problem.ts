@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { ProblemError, problems, type ProblemType, type Violation } from '../problem.ts';
+import { ProblemError, type ProblemType, problems, type Violation } from '../problem.ts';
 
 /** The body of every error answer. @see https://www.rfc-editor.org/rfc/rfc9457 */
 export interface ProblemBody {

@@ -1,3 +1,5 @@
+import type { LedgerEntry, LedgerHead } from '../ledger/ledger-entry.ts';
+
 /**
  * The two messages between the planes and the port that keeps rollouts. The planes never import each other: they share
  * the types of this file only.
@@ -128,7 +130,7 @@ export interface RolloutRecord extends RolloutProgress {
   readonly changedAtMs: number;
 }
 
-/** Who changed a rollout, when, how and why. Kept for ever, beside the state that it led to. */
+/** Who changed a rollout, when, how and why. Kept for ever, as an entry of the ledger. */
 export interface Decision {
   readonly sequence: number;
   readonly model: string;
@@ -160,13 +162,25 @@ export interface KeptProgress {
   readonly evidence: string | null;
 }
 
+/** The decision ledger, for reading. Entries are written by `save` alone. Every method is idempotent. */
+export interface DecisionLedger {
+  /** Id of the key with which this store seals. */
+  readonly keyId: string;
+  /** Entries with a sequence below `before`, newest first; those of one model, or of all. */
+  readonly page: (query: { readonly model?: string; readonly limit: number; readonly before?: number }) => Promise<readonly LedgerEntry[]>;
+  /** The entries of all models with a sequence above `after`, oldest first: called again with the last sequence, it reads the whole chain in order. */
+  readonly following: (query: { readonly after: number; readonly limit: number }) => Promise<readonly LedgerEntry[]>;
+  /** The newest entry of all models; null when there is none. */
+  readonly head: () => Promise<LedgerHead | null>;
+}
+
 /** Keeps the rollouts. Every method rejects with a plain Error when the store cannot be reached; nothing is then changed. */
 export interface RolloutStore {
   /** The current record of every model that ever had a rollout. Idempotent. */
   readonly load: () => Promise<readonly RolloutRecord[]>;
   /**
-   * Writes the record and its decision in one transaction, if the kept revision is still `expectedRevision`
-   * (null: no record of the model yet). Durable when it resolves `saved`; `conflict` changes nothing.
+   * Writes the record and seals its decision into the ledger in one transaction, if the kept revision is still `expectedRevision`
+   * (null: no record of the model yet). Durable when it resolves `saved`; `conflict` changes nothing, nor does a rejection.
    */
   readonly save: (change: {
     readonly record: RolloutRecord;
@@ -195,6 +209,7 @@ export interface RolloutStore {
   readonly beginLife: () => Promise<{ readonly previousEndedUncleanly: boolean }>;
   /** Decisions of a model, newest first, with a sequence below `before`. Idempotent. */
   readonly decisions: (query: { readonly model: string; readonly limit: number; readonly before?: number }) => Promise<readonly Decision[]>;
+  readonly ledger: DecisionLedger;
   /** Finishes pending writes, marks this life as ended cleanly and releases the lock. Idempotent. */
   readonly close: () => Promise<void>;
 }

@@ -1,4 +1,5 @@
-import type { Decision, EndedRollout, KeptProgress, RolloutRecord, RolloutStore } from './rollout-store.ts';
+import type { LedgerEntry, LedgerHead } from '../ledger/ledger-entry.ts';
+import type { Decision, DecisionLedger, EndedRollout, KeptProgress, RolloutRecord, RolloutStore } from './rollout-store.ts';
 
 /** What the driver asks its worker thread to do. Requests are served one after the other, in the order of sending. */
 export type SqliteRequest =
@@ -9,17 +10,24 @@ export type SqliteRequest =
   | { readonly call: 'loadProgress'; readonly query: Parameters<RolloutStore['loadProgress']>[0] }
   | { readonly call: 'ended'; readonly model: string }
   | { readonly call: 'beginLife' }
+  | { readonly call: 'page'; readonly query: Parameters<DecisionLedger['page']>[0] }
+  | { readonly call: 'following'; readonly query: Parameters<DecisionLedger['following']>[0] }
+  | { readonly call: 'head' }
   | { readonly call: 'close' };
 
 /** What each call answers with. */
 export interface SqliteAnswers {
   readonly load: readonly RolloutRecord[];
-  readonly save: 'saved' | 'conflict';
+  /** The sealed entry, or null for a conflict. */
+  readonly save: LedgerEntry | null;
   readonly decisions: readonly Decision[];
   readonly saveProgress: 'saved' | 'conflict';
   readonly loadProgress: KeptProgress | null;
   readonly ended: readonly EndedRollout[];
   readonly beginLife: { readonly previousEndedUncleanly: boolean };
+  readonly page: readonly LedgerEntry[];
+  readonly following: readonly LedgerEntry[];
+  readonly head: LedgerHead | null;
   readonly close: null;
 }
 
@@ -27,7 +35,7 @@ export interface SqliteAnswers {
 export type NumberedRequest = SqliteRequest & { readonly id: number };
 
 /** The first message of the worker: the store is open, or why it is not. */
-export type SqliteOpening = { readonly opened: true } | { readonly opened: false; readonly inUse: boolean; readonly reason: string };
+export type SqliteOpening = { readonly opened: true; readonly keyId: string } | { readonly opened: false; readonly inUse: boolean; readonly reason: string };
 
 /** The answer to one request. */
 export type SqliteReply =
@@ -37,4 +45,6 @@ export type SqliteReply =
 /** What the worker thread is started with. */
 export interface SqliteWorkerData {
   readonly dataDir: string;
+  /** The ledger's secret; null: it is kept in the data directory, and made there when it is not. */
+  readonly ledgerSecret: Uint8Array | null;
 }

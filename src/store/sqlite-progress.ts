@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { EndedRollout, KeptProgress, RolloutProgress, RolloutStore } from './rollout-store.ts';
+import { transaction } from './sqlite-schema.ts';
 
 const updateClocks = `update rollouts set step_elapsed_ms = :stepElapsedMs, bake_elapsed_ms = :bakeElapsedMs
 where model = :model and rollout = :rollout and revision = :expectedRevision`;
@@ -16,10 +17,8 @@ where rollouts.model = :model and rollouts.rollout = :rollout`;
 const selectEnded = `select rollout, candidate_digest as candidateDigest, plan_digest as planDigest, attempt, outcome
 from ended_rollouts where model = :model order by sequence`;
 
-type InTransaction = <Result>(body: () => Result) => Result;
-
 /** What changes every second, what ended, and whether a life of the gateway is under way. For the thread that owns the database. */
-export const createProgressTables = (database: DatabaseSync, inTransaction: InTransaction) => {
+export const createProgressTables = (database: DatabaseSync) => {
   const statements = {
     updateClocks: database.prepare(updateClocks),
     upsertEvidence: database.prepare(upsertEvidence),
@@ -32,7 +31,7 @@ export const createProgressTables = (database: DatabaseSync, inTransaction: InTr
   let life: { readonly previousEndedUncleanly: boolean } | null = null;
 
   const save = ({ model, rollout, expectedRevision, progress, evidence }: Parameters<RolloutStore['saveProgress']>[0]) =>
-    inTransaction((): 'saved' | 'conflict' => {
+    transaction(database, (): 'saved' | 'conflict' => {
       const { stepElapsedMs, bakeElapsedMs } = progress;
       if (statements.updateClocks.run({ model, rollout, expectedRevision, stepElapsedMs, bakeElapsedMs }).changes === 0) return 'conflict';
       if (evidence === null) statements.deleteEvidence.run({ model });
@@ -50,7 +49,7 @@ export const createProgressTables = (database: DatabaseSync, inTransaction: InTr
     load,
     ended: (model: string) => statements.selectEnded.all({ model }) as unknown as readonly EndedRollout[],
     beginLife: () => {
-      life ??= inTransaction(() => {
+      life ??= transaction(database, () => {
         const previousEndedUncleanly = statements.selectLife.get()?.underWay === 1;
         statements.updateLife.run({ underWay: 1 });
         return { previousEndedUncleanly };

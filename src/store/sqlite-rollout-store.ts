@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import type { LedgerEntry } from '../ledger/ledger-entry.ts';
 import { DataDirectoryInUseError, type RolloutStore } from './rollout-store.ts';
 import type { NumberedRequest, SqliteAnswers, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
 
@@ -48,15 +49,24 @@ const createMailbox = (worker: Worker) => {
   };
 };
 
+/** What the driver is opened with. */
+interface SqliteStoreOptions {
+  readonly dataDir: string;
+  /** The secret of the ledger's key; absent: `<dataDir>/ledger.key`, made when it is not there. */
+  readonly ledgerSecret?: Uint8Array;
+  /** Hears of every entry once it is durable, in order, before `save` resolves. */
+  readonly onEntry?: (entry: LedgerEntry) => void;
+}
+
 /**
  * Opens (and creates, mode 0700) `<dataDir>/handoff.db` and takes the directory's lock until `close` or the end of the process.
  * @throws DataDirectoryInUseError when another gateway holds the lock
  * @throws Error when the directory or the database cannot be opened
  */
-export const createSqliteRolloutStore = async ({ dataDir }: { readonly dataDir: string }): Promise<RolloutStore> => {
+export const createSqliteRolloutStore = async ({ dataDir, ledgerSecret, onEntry }: SqliteStoreOptions): Promise<RolloutStore> => {
   // Started with no flags of this process: those of a test runner or an inspector mean nothing to this thread.
   const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
-    workerData: { dataDir } satisfies SqliteWorkerData,
+    workerData: { dataDir, ledgerSecret: ledgerSecret ?? null } satisfies SqliteWorkerData,
     execArgv: [],
     name: 'store',
   });
@@ -74,12 +84,23 @@ export const createSqliteRolloutStore = async ({ dataDir }: { readonly dataDir: 
   };
   return {
     load: () => ask({ call: 'load' }),
-    save: (change) => ask({ call: 'save', change }),
+    save: async (change) => {
+      const entry = await ask({ call: 'save', change });
+      if (entry === null) return 'conflict';
+      onEntry?.(entry);
+      return 'saved';
+    },
     decisions: (query) => ask({ call: 'decisions', query }),
     saveProgress: (change) => ask({ call: 'saveProgress', change }),
     loadProgress: (query) => ask({ call: 'loadProgress', query }),
     ended: (model) => ask({ call: 'ended', model }),
     beginLife: () => ask({ call: 'beginLife' }),
+    ledger: {
+      keyId: opening.keyId,
+      page: (query) => ask({ call: 'page', query }),
+      following: (query) => ask({ call: 'following', query }),
+      head: () => ask({ call: 'head' }),
+    },
     close: () => {
       closing ??= close();
       return closing;

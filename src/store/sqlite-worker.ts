@@ -2,16 +2,19 @@
  * The worker thread behind the SQLite driver: the only code that opens the database, so that no fsync stalls a request.
  * States: opening -> open (one request at a time, in order) -> closed (the thread ends). An opening that fails says why and ends.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import type { Decision, RolloutRecord } from './rollout-store.ts';
+import type { LedgerEntry } from '../ledger/ledger-entry.ts';
+import { deriveLedgerKey, type LedgerKey } from '../ledger/ledger-key.ts';
+import { decisionEntry, decisionOf } from './decision-entry.ts';
+import { ledgerSecretIn } from './ledger-secret.ts';
+import type { RolloutRecord } from './rollout-store.ts';
+import { createLedgerTable, type LedgerTable } from './sqlite-ledger.ts';
 import type { NumberedRequest, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
 import { createProgressTables } from './sqlite-progress.ts';
-
-/** In order, never changed once released: the database's user_version counts how many of them it has. */
-const migrations = ['0001-rollouts.sql', '0002-progress.sql'];
+import { migrate, transaction } from './sqlite-schema.ts';
 
 /** Primary result code of a file that someone else has locked, sqlite.org/rescode.html#busy. */
 const sqliteBusy = 5;
@@ -40,13 +43,6 @@ const updateRecord = `update rollouts set rollout = :rollout, attempt = :attempt
   bake_elapsed_ms = :bakeElapsedMs, acceptance = :acceptance, epoch = :epoch, revision = :revision, reason = :reason, changed_at_ms = :changedAtMs
 where model = :model and revision = :expectedRevision`;
 
-const insertDecision = `insert into decisions (model, rollout, move, actor, reason, at_ms, from_weight_hundredths, to_weight_hundredths, epoch, revision)
-values (:model, :rollout, :move, :actor, :reason, :atMs, :fromWeightHundredths, :toWeightHundredths, :epoch, :revision)`;
-
-const selectDecisions = `select sequence, model, rollout, move, actor, reason, at_ms as atMs, from_weight_hundredths as fromWeightHundredths,
-  to_weight_hundredths as toWeightHundredths, epoch, revision
-from decisions where model = :model and sequence < :before order by sequence desc limit :limit`;
-
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const isBusy = (error: unknown): boolean => error instanceof Error && Reflect.get(error, 'errcode') === sqliteBusy;
@@ -67,43 +63,28 @@ const lockDirectory = (dataDir: string): DatabaseSync => {
   return lock;
 };
 
-const transaction = <Result>(database: DatabaseSync, body: () => Result): Result => {
-  database.exec('begin immediate');
-  try {
-    const result = body();
-    database.exec('commit');
-    return result;
-  } catch (error) {
-    // SQLite has already rolled back by itself after some errors (a full disk, for example).
-    if (database.isTransaction) database.exec('rollback');
-    throw error;
-  }
-};
-
-const migrate = (database: DatabaseSync): void => {
-  const applied = Number(database.prepare('pragma user_version').get()?.user_version ?? 0);
-  if (applied > migrations.length) throw new Error(`handoff.db has schema ${applied}, this gateway knows ${migrations.length}: it was written by a newer one`);
-  for (const [index, file] of migrations.entries()) {
-    if (index < applied) continue;
-    const sql = readFileSync(new URL(`./migrations/sqlite/${file}`, import.meta.url), 'utf8');
-    transaction(database, () => database.exec(`${sql}\npragma user_version = ${index + 1};`));
-  }
-};
-
-const openDatabase = (dataDir: string): DatabaseSync => {
+const openDatabase = (dataDir: string, key: LedgerKey): DatabaseSync => {
   const database = new DatabaseSync(join(dataDir, 'handoff.db'), { timeout: busyTimeoutMs });
   // FULL: in WAL mode a commit is on the disk before it is answered, so a saved weight survives a power cut too.
   database.exec('pragma journal_mode = wal; pragma synchronous = full;');
-  migrate(database);
+  migrate(database, key);
   return database;
 };
 
-const open = (dataDir: string): { readonly lock: DatabaseSync; readonly database: DatabaseSync } => {
-  // Only the gateway's own user: the directory may hold the key that signs prediction ids.
+/** What the thread works on, once the directory is its own. */
+interface OpenStore {
+  readonly lock: DatabaseSync;
+  readonly database: DatabaseSync;
+  readonly key: LedgerKey;
+}
+
+const open = ({ dataDir, ledgerSecret }: SqliteWorkerData): OpenStore => {
+  // Only the gateway's own user: the directory may hold the keys that sign prediction ids and the ledger.
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const lock = lockDirectory(dataDir);
   try {
-    return { lock, database: openDatabase(dataDir) };
+    const key = deriveLedgerKey(ledgerSecret ?? ledgerSecretIn(dataDir));
+    return { lock, database: openDatabase(dataDir, key), key };
   } catch (error) {
     lock.close();
     throw error;
@@ -114,35 +95,38 @@ const prepared = (database: DatabaseSync) => ({
   selectRecords: database.prepare(selectRecords),
   insertRecord: database.prepare(insertRecord),
   updateRecord: database.prepare(updateRecord),
-  insertDecision: database.prepare(insertDecision),
-  selectDecisions: database.prepare(selectDecisions),
 });
 
-const save = (database: DatabaseSync, statements: ReturnType<typeof prepared>, change: Extract<SqliteRequest, { call: 'save' }>['change']) =>
-  transaction(database, (): 'saved' | 'conflict' => {
-    const { changes } =
-      change.expectedRevision === null
-        ? statements.insertRecord.run({ ...change.record })
-        : statements.updateRecord.run({ ...change.record, expectedRevision: change.expectedRevision });
-    if (changes === 0) return 'conflict';
-    statements.insertDecision.run({ ...change.decision });
-    return 'saved';
-  });
+type Change = Extract<SqliteRequest, { call: 'save' }>['change'];
 
-/** The rows need no parsing: STRICT tables and checks hold the types, and this file alone writes them. */
-const answerer = (database: DatabaseSync, lock: DatabaseSync) => {
-  const statements = prepared(database);
-  const progress = createProgressTables(database, (body) => transaction(database, body));
+const createSave =
+  ({ database }: OpenStore, { statements, ledger }: { readonly statements: ReturnType<typeof prepared>; readonly ledger: LedgerTable }) =>
+  ({ record, expectedRevision, decision }: Change): LedgerEntry | null =>
+    transaction(database, () => {
+      const { changes } = expectedRevision === null ? statements.insertRecord.run({ ...record }) : statements.updateRecord.run({ ...record, expectedRevision });
+      return changes === 0 ? null : ledger.append(decisionEntry(decision, record));
+    });
+
+/** The rows need no parsing: STRICT tables and checks hold the types, and this thread alone writes them. */
+const answerer = (store: OpenStore) => {
+  const statements = prepared(store.database);
+  const ledger = createLedgerTable(store.database, store.key);
+  const save = createSave(store, { statements, ledger });
+  const progress = createProgressTables(store.database);
   return (request: SqliteRequest): Extract<SqliteReply, { done: true }>['answer'] => {
     switch (request.call) {
       case 'load':
         return statements.selectRecords.all() as unknown as readonly RolloutRecord[];
       case 'save':
-        return save(database, statements, request.change);
-      case 'decisions': {
-        const { model, limit, before = Number.MAX_SAFE_INTEGER } = request.query;
-        return statements.selectDecisions.all({ model, limit, before }) as unknown as readonly Decision[];
-      }
+        return save(request.change);
+      case 'decisions':
+        return ledger.decisions(request.query).map(decisionOf);
+      case 'page':
+        return ledger.page(request.query);
+      case 'following':
+        return ledger.following(request.query);
+      case 'head':
+        return ledger.head();
       case 'saveProgress':
         return progress.save(request.change);
       case 'loadProgress':
@@ -153,8 +137,8 @@ const answerer = (database: DatabaseSync, lock: DatabaseSync) => {
         return progress.beginLife();
       case 'close':
         progress.endLife();
-        database.close();
-        lock.close();
+        store.database.close();
+        store.lock.close();
         return null;
     }
   };
@@ -173,11 +157,12 @@ const serve = (port: MessagePort, answer: ReturnType<typeof answerer>): void => 
   });
 };
 
-const start = (port: MessagePort, { dataDir }: SqliteWorkerData): void => {
-  let opening: SqliteOpening = { opened: true };
+const start = (port: MessagePort, data: SqliteWorkerData): void => {
+  let opening: SqliteOpening;
   try {
-    const { lock, database } = open(dataDir);
-    serve(port, answerer(database, lock));
+    const store = open(data);
+    serve(port, answerer(store));
+    opening = { opened: true, keyId: store.key.id };
   } catch (error) {
     opening = { opened: false, inUse: isBusy(error), reason: messageOf(error) };
   }

@@ -74,6 +74,8 @@ export interface Metrics {
   /** `read` is called at every scrape. */
   readonly observePendingRequests: (read: () => number) => void;
   readonly spansDropped: (count: number) => void;
+  /** Of the newest entry of the decision ledger; 0 when there is none. */
+  readonly setLedgerSequence: (sequence: number) => void;
   /** Drops the series of a released version, or of a whole model. */
   readonly release: (released: { readonly model: string; readonly version?: string }) => void;
   /** The scrape. */
@@ -97,6 +99,7 @@ export const createMetrics = ({ sloBoundsSeconds = [] }: { readonly sloBoundsSec
   let requestBoundsSeconds = [...durationBoundsSeconds, ...sloBoundsSeconds];
   const families = createFamilies(registry, () => requestBoundsSeconds);
   const spansDropped = families.spansDropped.of({});
+  const ledgerSequence = families.ledgerSequence.of({});
   const pendingRequests = families.pendingRequests.of({});
   let readPendingRequests = (): number => 0;
   const forArm = recordArm(families);
@@ -118,6 +121,9 @@ export const createMetrics = ({ sloBoundsSeconds = [] }: { readonly sloBoundsSec
     },
     spansDropped: (count) => {
       spansDropped.value += count;
+    },
+    setLedgerSequence: (sequence) => {
+      ledgerSequence.value = sequence;
     },
     release: ({ model, version }) => {
       const labels = version === undefined ? { model } : { model, version };
@@ -149,6 +155,7 @@ const createFamilies = (registry: Registry, requestBounds: () => readonly number
     modelInfo: gauge('gateway_model_info', 'A loaded version; always 1.'),
     workerRestarts: counter('gateway_worker_restarts_total', 'Worker processes that were replaced.'),
     breakerOpen: gauge('gateway_breaker_open', '1 while the circuit breaker of the version is open.'),
+    ledgerSequence: gauge('gateway_ledger_sequence', 'Sequence of the newest entry of the decision ledger: it never falls.'),
     spansDropped: counter('gateway_spans_dropped_total', 'Trace spans that were recorded and not delivered.'),
   };
 };

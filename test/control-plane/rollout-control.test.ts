@@ -151,6 +151,15 @@ describe('reconciling', () => {
     ]);
   });
 
+  it('settles only the named models, the others keep what they have', async () => {
+    const rollouts = await begun();
+    const state = rollouts.get('card-fraud');
+    const ranker = { model: 'search-ranker', version: '1.2.0', digest: 'r' };
+    await rollouts.reconcile({ versions: [ranker], plans: [], models: new Set(['search-ranker']) });
+    expect(rollouts.get('card-fraud')).toEqual(state);
+    expect(published.map(({ model }) => model)).toEqual(['card-fraud', 'search-ranker']);
+  });
+
   it('replaces a pending rollout whose plan changes by a new one', async () => {
     const rollouts = await begun();
     await rollouts.reconcile(found(both, [planFile({ steps: [{ setWeight: 50 }] })]));

@@ -3,6 +3,9 @@ import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AdminDeps } from '../../src/http/admin-server.ts';
 import { parseKeys } from '../../src/http/keys-file.ts';
+import { canonicalJson } from '../../src/ledger/canonical-json.ts';
+import type { LedgerEntry } from '../../src/ledger/ledger-entry.ts';
+import { verifyChain } from '../../src/ledger/verify-chain.ts';
 import { createTestAdmin, type TestAdmin } from '../support/admin-app.ts';
 
 let admin: TestAdmin;
@@ -64,21 +67,17 @@ describe('the weight', () => {
     expect(response.body).toMatchObject({ phase: 'paused', weight: 25, effective_weight: 25, revision: 2, reason: 'looks good' });
     expect(admin.published.at(-1)?.rollout?.weightHundredths).toBe(2500);
     const ledger = await request(admin.app).get('/rollouts/card-fraud/ledger').expect(200);
-    expect(ledger.body).toEqual({
+    expect(ledger.body).toMatchObject({
       entries: [
         {
           sequence: 2,
           at: '2026-05-01T00:00:00.000Z',
-          move: 'set-weight',
-          actor: 'anonymous',
-          reason: 'looks good',
+          model: 'card-fraud',
           rollout: 'rollout-1',
-          from_weight: 0,
-          to_weight: 25,
-          epoch: 2,
-          revision: 2,
+          kind: 'decision',
+          body: { move: 'set-weight', actor: 'anonymous', reason: 'looks good', fromWeightHundredths: 0, toWeightHundredths: 2500, epoch: 2, revision: 2 },
         },
-        expect.objectContaining({ sequence: 1, move: 'accept', actor: 'gateway' }),
+        { sequence: 1, body: { move: 'accept', actor: 'gateway' } },
       ],
       next: null,
     });
@@ -97,6 +96,10 @@ describe('the weight', () => {
     { body: { weight: 101, reason: 'x' }, errors: [{ pointer: '#/weight', detail: 'is wrong', got: '101', expected: 'a weight from 0 to 100' }] },
     { body: { weight: 0.001, reason: 'x' }, errors: [{ pointer: '#/weight', detail: 'is wrong', got: '0.001', expected: 'a weight in steps of 0.01' }] },
     { body: { weight: '5', reason: 'x' }, errors: [{ pointer: '#/weight', detail: 'is wrong', got: '"5"', expected: 'a number from 0 to 100' }] },
+    {
+      body: '{"weight":5,"reason":"half \\ud800"}',
+      errors: [{ pointer: '#/reason', detail: 'is wrong', got: '"half \\ud800"', expected: 'text without half surrogate pairs' }],
+    },
     { body: { weight: 5, reason: ' ' }, errors: [{ pointer: '#/reason', detail: 'is wrong', got: '" "', expected: 'text of 1 to 500 characters' }] },
     { body: { weight: 5, reason: 'x'.repeat(501) }, errors: [expect.objectContaining({ pointer: '#/reason', expected: 'text of 1 to 500 characters' })] },
     { body: { weight: 5 }, errors: [{ pointer: '#/reason', detail: 'is missing', got: 'nothing', expected: 'text of 1 to 500 characters' }] },
@@ -148,10 +151,41 @@ describe('the ledger', () => {
   it('comes in pages, newest first', async () => {
     for (const weight of [1, 2, 3]) await setWeight({ weight, reason: 'step' }).expect(200);
     const first = await request(admin.app).get('/rollouts/card-fraud/ledger?limit=2').expect(200);
-    expect(first.body.entries.map((entry: { to_weight: number }) => entry.to_weight)).toEqual([3, 2]);
+    const weights = ({ entries }: { readonly entries: readonly LedgerEntry[] }) => entries.map(({ body }) => body.toWeightHundredths / 100);
+    expect(weights(first.body)).toEqual([3, 2]);
     const second = await request(admin.app).get(`/rollouts/card-fraud/ledger?limit=2&before=${first.body.next}`).expect(200);
-    expect(second.body.entries.map((entry: { to_weight: number }) => entry.to_weight)).toEqual([1, 0]);
+    expect(weights(second.body)).toEqual([1, 0]);
     expect(second.body.next).toBeNull();
+  });
+
+  it('comes as it was sealed, with the head of the gateway', async () => {
+    await setWeight({ weight: 1, reason: 'step' }).expect(200);
+    const { body } = await request(admin.app).get('/rollouts/card-fraud/ledger').expect(200);
+    expect(body.head).toEqual({ sequence: 2, hash: body.entries[0].hash });
+    expect(body.entries[0].prevHash).toBe(body.entries[1].hash);
+    const lines = body.entries.reverse().map(canonicalJson);
+    expect(await verifyChain(lines, { keys: null, head: body.head })).toMatchObject({ verifies: true, entries: 2 });
+  });
+
+  it('has the head of the gateway for a model without entries too', async () => {
+    const { body } = await request(admin.app).get('/rollouts/search-ranker/ledger').expect(200);
+    expect(body).toMatchObject({ entries: [], next: null, head: { sequence: 1 } });
+  });
+
+  it('comes whole, newest first or in order', async () => {
+    for (const weight of [1, 2]) await setWeight({ weight, reason: 'step' }).expect(200);
+    const sequences = ({ entries }: { readonly entries: readonly LedgerEntry[] }) => entries.map(({ sequence }) => sequence);
+    const newest = (await request(admin.app).get('/ledger?limit=2').expect(200)).body;
+    expect([sequences(newest), newest.next, newest.head.sequence]).toEqual([[3, 2], 2, 3]);
+    const inOrder = (await request(admin.app).get('/ledger?after=0&limit=2').expect(200)).body;
+    expect([sequences(inOrder), inOrder.next]).toEqual([[1, 2], 2]);
+    const rest = (await request(admin.app).get(`/ledger?after=${inOrder.next}`).expect(200)).body;
+    expect([sequences(rest), rest.next]).toEqual([[3], null]);
+  });
+
+  it.each(['after=x', 'after=1&before=2', 'limit=0'])('is refused whole for %s', async (query) => {
+    const response = await request(admin.app).get(`/ledger?${query}`).expect(400);
+    expect(response.body.detail).toContain(query.split('=')[0]);
   });
 
   it.each(['limit=0', 'limit=1001', 'limit=-1', 'limit=x', 'before=1.5', 'before='])('is refused for %s', async (query) => {

@@ -21,7 +21,13 @@ const accepts = (body: unknown): boolean => {
 };
 
 test('the check by hand refuses every envelope that the published schema refuses', () => {
-  const member = fc.oneof(fc.string(), fc.integer(), fc.constant(null), fc.boolean(), fc.array(fc.dictionary(fc.string(), fc.integer()), { minLength: 1, maxLength: 2 }));
+  const member = fc.oneof(
+    fc.string(),
+    fc.integer(),
+    fc.constant(null),
+    fc.boolean(),
+    fc.array(fc.dictionary(fc.string(), fc.integer()), { minLength: 1, maxLength: 2 }),
+  );
   const body = fc.record({ model: member, version: member, id: member, inputs: member, other: member }, { requiredKeys: [] });
   fc.assert(fc.property(body, (value) => inferRequestSchema.safeParse(value).success === accepts(value)));
 });

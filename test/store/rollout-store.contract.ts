@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { canonicalJson } from '../../src/ledger/canonical-json.ts';
+import { verifyChain } from '../../src/ledger/verify-chain.ts';
 import type { RolloutRecord, RolloutStore } from '../../src/store/rollout-store.ts';
 import { decisionFor, recordWith } from '../support/rollout-record.ts';
 
@@ -161,6 +163,82 @@ export const rolloutStoreContract = (driver: string, open: () => Promise<Rollout
     it('gives one answer for the life before in all of a life', async () => {
       expect(await store.beginLife()).toEqual({ previousEndedUncleanly: false });
       expect(await store.beginLife()).toEqual({ previousEndedUncleanly: false });
+    });
+
+    /** Whether the chain that the store gives holds; without its key. */
+    const verdict = async () => {
+      const entries = await store.ledger.following({ after: 0, limit: 1_000 });
+      return verifyChain(entries.map(canonicalJson), { keys: null, head: await store.ledger.head() });
+    };
+
+    it('seals each decision with the state that it led to', async () => {
+      const record = recordWith({ phase: 'paused', weightHundredths: 1234, step: 3, attempt: 2, epoch: 9, revision: 7 });
+      await store.save({ record, expectedRevision: null, decision: decisionFor(record, { fromWeightHundredths: 1000 }) });
+      const { candidateDigest, planDigest } = record;
+      expect(await store.ledger.page({ limit: 10 })).toEqual([
+        {
+          format: 1,
+          sequence: 1,
+          at: '2026-01-01T00:00:00.123Z',
+          model: 'card-fraud',
+          rollout: record.rollout,
+          kind: 'decision',
+          body: {
+            move: 'set-weight',
+            actor: 'someone',
+            reason: record.reason,
+            fromWeightHundredths: 1000,
+            toWeightHundredths: 1234,
+            epoch: 9,
+            revision: 7,
+            migrated: false,
+            state: { attempt: 2, phase: 'paused', baseline: '1.4.0', candidate: '2.0.0', candidateDigest, planDigest, step: 3 },
+          },
+          prevHash: '0'.repeat(64),
+          keyId: store.ledger.keyId,
+          hash: expect.stringMatching(/^[0-9a-f]{64}$/),
+          mac: expect.stringMatching(/^[0-9a-f]{64}$/),
+        },
+      ]);
+    });
+
+    it('has no head at first, then that of the newest entry of all models', async () => {
+      expect(await store.ledger.head()).toBeNull();
+      await saveNext(null, {});
+      await saveNext(null, { model: 'search-ranker' });
+      const [newest] = await store.ledger.page({ limit: 1 });
+      expect(newest).toMatchObject({ sequence: 2, model: 'search-ranker' });
+      expect(await store.ledger.head()).toEqual({ sequence: 2, hash: newest?.hash });
+    });
+
+    it('makes one chain of the decisions of all models, also when many are saved at once', async () => {
+      const models = Array.from({ length: 20 }, (_, index) => `model-${index}`);
+      await Promise.all(models.map((model) => saveNext(null, { model })));
+      await Promise.all(models.map((model) => saveNext(1, { model, revision: 2 })));
+      expect(await verdict()).toMatchObject({ verifies: true, entries: 40 });
+    });
+
+    it('adds nothing to the ledger for a conflict or a failure', async () => {
+      await saveNext(null, {});
+      await saveNext(9, { revision: 10 });
+      const record = recordWith({ revision: 2 });
+      await expect(store.save({ record, expectedRevision: 1, decision: decisionFor(record, { reason: 'half a pair \ud800' }) })).rejects.toThrow('surrogate');
+      expect(await store.load()).toEqual([recordWith()]);
+      expect(await verdict()).toMatchObject({ verifies: true, entries: 1 });
+    });
+
+    it('gives the ledger in pages: of one model or of all, newest first or in order', async () => {
+      await saveNext(null, {});
+      for (let revision = 2; revision <= 4; revision += 1) await saveNext(revision - 1, { revision });
+      await saveNext(null, { model: 'search-ranker' });
+      const sequences = (entries: readonly { readonly sequence: number }[]) => entries.map(({ sequence }) => sequence);
+      expect(sequences(await store.ledger.page({ limit: 2 }))).toEqual([5, 4]);
+      expect(sequences(await store.ledger.page({ limit: 2, before: 4 }))).toEqual([3, 2]);
+      expect(sequences(await store.ledger.page({ model: 'card-fraud', limit: 2 }))).toEqual([4, 3]);
+      expect(sequences(await store.ledger.page({ model: 'search-ranker', limit: 2 }))).toEqual([5]);
+      expect(sequences(await store.ledger.following({ after: 0, limit: 3 }))).toEqual([1, 2, 3]);
+      expect(sequences(await store.ledger.following({ after: 3, limit: 3 }))).toEqual([4, 5]);
+      expect(await store.ledger.following({ after: 5, limit: 3 })).toEqual([]);
     });
 
     it('finishes the writes that are under way when it closes, and refuses later ones', async () => {

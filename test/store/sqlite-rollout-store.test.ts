@@ -125,14 +125,14 @@ describe('the SQLite store', () => {
     await store.close();
   });
 
-  it.each(['update decisions set actor = 1', 'delete from decisions'])('forbids "%s"', async (sql) => {
+  it.each(["update ledger set body = '{}'", 'delete from ledger'])('forbids "%s"', async (sql) => {
     await saveOne(1);
     const database = new DatabaseSync(join(directory, 'handoff.db'));
     expect(() => database.exec(sql)).toThrow('append-only');
     database.close();
   });
 
-  it('writes ahead and waits for the disk', async () => {
+  it('keeps a write-ahead log', async () => {
     await saveOne(1);
     const database = new DatabaseSync(join(directory, 'handoff.db'));
     expect(database.prepare('pragma journal_mode').get()).toEqual({ journal_mode: 'wal' });

@@ -16,6 +16,7 @@ export interface TestAdmin {
   readonly rollouts: RolloutControl;
   readonly published: readonly TrafficAssignment[];
   readonly logged: readonly unknown[];
+  readonly dataDir: string;
   /** Fails whatever needs the store from now on. */
   readonly closeStore: () => Promise<void>;
   readonly close: () => Promise<void>;
@@ -52,6 +53,7 @@ export const createTestAdmin = async (changes: Partial<AdminDeps> = {}): Promise
   await rollouts.reconcile({ ...cards, versions: [...cards.versions, { model: 'search-ranker', version: '1.2.0', digest: 'r' }] });
   const app = createAdminApp({
     rollouts,
+    ledger: store.ledger,
     explain: (model, key) => ({ key, bucket: 17, weight: rollouts.get(model).weight, arm: 'baseline', epoch: 1, rollout: 'rollout-1' }),
     rescan: async () => ({ accepted: [], refused: [] }),
     models,
@@ -67,5 +69,5 @@ export const createTestAdmin = async (changes: Partial<AdminDeps> = {}): Promise
     await store.close();
     await rm(directory, { recursive: true, force: true });
   };
-  return { app, rollouts, published, logged, closeStore: store.close, close };
+  return { app, rollouts, published, logged, dataDir: directory, closeStore: store.close, close };
 };

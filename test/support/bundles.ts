@@ -53,7 +53,10 @@ export const deliver = async (folders: TeamFolders, { from, as = from, graph, ed
 };
 
 /** Writes a plan that lets a person set weights; requests are routed by `x-routing-key`. */
-export const plan = async (folders: TeamFolders, { model, baseline, candidate }: { readonly model: string; readonly baseline: string; readonly candidate: string }): Promise<void> => {
+export const plan = async (
+  folders: TeamFolders,
+  { model, baseline, candidate }: { readonly model: string; readonly baseline: string; readonly candidate: string },
+): Promise<void> => {
   const text = `apiVersion: handoff/v1
 kind: Rollout
 model: ${model}

@@ -24,7 +24,16 @@ export interface Answer {
   readonly body: Record<string, unknown> & { readonly outputs?: readonly Record<string, unknown>[] };
 }
 
-const flags = ({ modelsDir, goldenDir, rolloutDir, dataDir }: TeamFolders): string[] => ['--models-dir', modelsDir, '--golden-dir', goldenDir, '--rollout-dir', rolloutDir, '--data-dir', dataDir];
+const flags = ({ modelsDir, goldenDir, rolloutDir, dataDir }: TeamFolders): string[] => [
+  '--models-dir',
+  modelsDir,
+  '--golden-dir',
+  goldenDir,
+  '--rollout-dir',
+  rolloutDir,
+  '--data-dir',
+  dataDir,
+];
 
 const listening = async (child: ChildProcess, lines: Record<string, unknown>[]): Promise<{ readonly port: number; readonly adminPort: number }> => {
   const output = createInterface({ input: child.stdout ?? process.stdin });
@@ -39,7 +48,10 @@ const listening = async (child: ChildProcess, lines: Record<string, unknown>[]):
 };
 
 /** Starts `handoff serve` on free ports and waits until it says that it listens. */
-export const startGateway = async (folders: TeamFolders, options: { readonly flags?: readonly string[]; readonly env?: Readonly<Record<string, string>> } = {}): Promise<GatewayProcess> => {
+export const startGateway = async (
+  folders: TeamFolders,
+  options: { readonly flags?: readonly string[]; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<GatewayProcess> => {
   const child = spawn(process.execPath, [cli, 'serve', '--port', '0', '--admin-port', '0', ...flags(folders), ...(options.flags ?? [])], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, ...options.env },
@@ -82,7 +94,10 @@ export const startGateway = async (folders: TeamFolders, options: { readonly fla
 };
 
 /** Runs `handoff …` to its end. */
-export const runCli = async (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> => {
+export const runCli = async (
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> => {
   const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   let stdout = '';
   let stderr = '';

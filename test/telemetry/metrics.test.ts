@@ -81,6 +81,7 @@ describe('the scrape', () => {
       'gateway_inference_request_duration_seconds',
       'gateway_inference_requests_total',
       'gateway_inference_rescues_total',
+      'gateway_ledger_sequence',
       'gateway_model_info',
       'gateway_rollout_phase',
       'gateway_rollout_weight_ratio',

@@ -1,4 +1,5 @@
 import type { Datatype, Field } from '../../bundle/contract.ts';
+import { numberInWords, textInWords } from './field-in-words.ts';
 import { createLocalTimeReader } from './local-time.ts';
 
 /** The largest finite float32: beyond it a number becomes Infinity in the tensor. */
@@ -53,14 +54,14 @@ const numberTests = (field: Field, datatype: Datatype): readonly Test[] => {
 /** Values other than plain numbers: booleans, `{ value, unit }` and timestamps, by what the contract declares. */
 const createConversion = (field: Field): ((value: unknown) => number) => {
   const { timeZone, timePart } = field;
-  const readTime = timeZone !== undefined && timePart !== undefined ? createLocalTimeReader(timeZone, timePart) : undefined;
+  const readTime = timeZone !== undefined && timePart !== undefined ? createLocalTimeReader(timeZone, timePart) : () => Number.NaN;
   const factors = new Map(Object.entries(field.acceptedUnits));
   if (field.unit !== undefined) factors.set(field.unit, 1);
+  const readBoolean = (value: boolean): number => (field.kind === 'boolean' ? Number(value) : Number.NaN);
   return (value) => {
-    if (typeof value === 'boolean') return field.kind === 'boolean' ? Number(value) : Number.NaN;
-    if (typeof value === 'string') return readTime?.(value) ?? Number.NaN;
-    if (typeof value === 'object' && value !== null && factors.size > 0) return inDeclaredUnit(value, factors);
-    return Number.NaN;
+    if (typeof value === 'boolean') return readBoolean(value);
+    if (typeof value === 'string') return readTime(value);
+    return typeof value === 'object' && value !== null ? inDeclaredUnit(value, factors) : Number.NaN;
   };
 };
 
@@ -80,39 +81,26 @@ const compileNumber = (field: Field, datatype: Datatype): CompiledField => {
   const maximum = Math.min(field.maximum ?? highest, highest);
   const tests = numberTests(field, datatype);
   const convert = createConversion(field);
-  const imputed = field.required ? Number.NaN : (field.imputeValue ?? Number.NaN);
-  const read = (value: unknown): number => {
-    let number: number;
-    if (typeof value === 'number') number = field.kind === 'boolean' ? Number.NaN : value;
-    else if (value === null || value === undefined) return imputed;
-    else number = convert(value);
+  const takesNumbers = field.kind !== 'boolean';
+  const imputed = imputedFor(field);
+  const inContract = (number: number): number => {
     if (!(number >= minimum && number <= maximum)) return Number.NaN;
     for (const test of tests) if (!test(number)) return Number.NaN;
     return number;
   };
+  const read = (value: unknown): number => {
+    if (typeof value === 'number') return takesNumbers ? inContract(value) : Number.NaN;
+    return value === null || value === undefined ? imputed : inContract(convert(value));
+  };
   return { field, name: field.name, numeric: true, read, holds: (value) => !Number.isNaN(read(value)), expected: numberInWords(field, minimum, maximum) };
 };
 
-const numberInWords = (field: Field, minimum: number, maximum: number): string => {
-  const words: string[] = [field.kind === 'boolean' ? 'true or false' : field.kind === 'integer' ? 'an integer' : 'a finite number'];
-  if (field.minimum !== undefined && field.maximum !== undefined) words.push(`from ${minimum} to ${maximum}`);
-  else if (field.minimum !== undefined) words.push(`of at least ${minimum}`);
-  else if (field.maximum !== undefined) words.push(`of at most ${maximum}`);
-  else if (field.kind !== 'boolean') words.push('that fits the tensor');
-  if (field.exclusiveMinimum !== undefined) words.push(`above ${field.exclusiveMinimum}`);
-  if (field.exclusiveMaximum !== undefined) words.push(`below ${field.exclusiveMaximum}`);
-  if (field.multipleOf !== undefined) words.push(`in steps of ${field.multipleOf}`);
-  if (field.validValues !== undefined) words.push(`of ${field.validValues.join(', ')}`);
-  const units = Object.keys(field.acceptedUnits);
-  if (units.length > 0) words.push(`(or {"value", "unit"} with unit ${units.join(' or ')})`);
-  if (field.timePart !== undefined) words.push(`(or an RFC 3339 timestamp with an offset, read as ${field.timePart} in ${field.timeZone})`);
-  if (!field.required) words.push('or null');
-  return words.join(' ');
-};
+/** What stands in for null: NaN, that is nothing, in a required field. */
+const imputedFor = (field: Field): number => (field.required ? Number.NaN : (field.imputeValue ?? Number.NaN));
 
 const compileCategory = (field: Field, categories: readonly string[]): CompiledField => {
   const indexes = new Map(categories.map((category, index) => [category, index]));
-  const imputed = field.required ? Number.NaN : (field.imputeValue ?? Number.NaN);
+  const imputed = imputedFor(field);
   const read = (value: unknown): number => {
     if (value === null || value === undefined) return imputed;
     return typeof value === 'string' ? (indexes.get(value) ?? Number.NaN) : Number.NaN;
@@ -131,12 +119,7 @@ const compileText = (field: Field): CompiledField => {
     if (typeof value !== 'string' || value.length < minLength || value.length > maxLength) return false;
     return (pattern?.test(value) ?? true) && (domain?.has(value) ?? true);
   };
-  const words = [field.kind === 'image' ? 'a base64-encoded image' : 'text'];
-  if (field.minLength !== undefined || field.maxLength !== undefined) words.push(`of ${minLength} to ${maxLength} characters`);
-  if (field.pattern !== undefined) words.push(`matching ${field.pattern}`);
-  if (field.validValues !== undefined) words.push(`of ${field.validValues.join(', ')}`);
-  if (!field.required) words.push('or null');
-  return { field, name: field.name, numeric: false, read: () => Number.NaN, holds, expected: words.join(' ') };
+  return { field, name: field.name, numeric: false, read: () => Number.NaN, holds, expected: textInWords(field) };
 };
 
 /** Makes a field of a tensor (or, with datatype BYTES, of no numeric tensor) ready for the request path. */

@@ -10,7 +10,7 @@ const instantOf = (timestamp: string): number => {
   return Date.parse(timestamp);
 };
 
-const isWeekend = new Set(['Sat', 'Sun']);
+const weekend = new Set(['Sat', 'Sun']);
 
 /**
  * Reads a part of the local time from an RFC 3339 timestamp: the hour 0-23, or 1/0 for a weekend (Saturday, Sunday) or a
@@ -21,20 +21,17 @@ const isWeekend = new Set(['Sat', 'Sun']);
  */
 export const createLocalTimeReader = (timeZone: string, part: TimePart): ((timestamp: string) => number) => {
   const format = new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', hourCycle: 'h23', weekday: 'short' });
+  const read = readers[part];
   return (timestamp) => {
     const instant = instantOf(timestamp);
     if (Number.isNaN(instant)) return Number.NaN;
-    const parts = Object.fromEntries(format.formatToParts(instant).map(({ type, value }) => [type, value]));
-    const hour = Number(parts['hour']);
-    switch (part) {
-      case 'hour':
-        return hour;
-      case 'isWeekend':
-        return isWeekend.has(parts['weekday'] ?? '') ? 1 : 0;
-      case 'isNight':
-        return hour < 6 || hour >= 22 ? 1 : 0;
-      default:
-        return part satisfies never;
-    }
+    const parts = new Map(format.formatToParts(instant).map(({ type, value }) => [type, value]));
+    return read(Number(parts.get('hour')), parts.get('weekday') ?? '');
   };
+};
+
+const readers: Readonly<Record<TimePart, (hour: number, weekday: string) => number>> = {
+  hour: (hour) => hour,
+  isWeekend: (_, weekday) => Number(weekend.has(weekday)),
+  isNight: (hour) => Number(hour < 6 || hour >= 22),
 };

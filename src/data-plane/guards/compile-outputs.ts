@@ -56,15 +56,15 @@ const softmax = (values: number[]): number[] => {
 
 /** The indexes of the k largest values, largest first; of equal values the lower index first. */
 const topIndexes = (values: readonly number[], k: number): readonly number[] => {
-  const best: number[] = [];
-  for (let index = 0; index < values.length; index += 1) {
-    const value = values[index] ?? Number.NEGATIVE_INFINITY;
-    if (best.length === k && value <= (values[best[k - 1] ?? 0] ?? 0)) continue;
-    const place = best.findIndex((other) => (values[other] ?? 0) < value);
-    best.splice(place === -1 ? best.length : place, 0, index);
-    if (best.length > k) best.pop();
+  const best: { readonly index: number; readonly value: number }[] = [];
+  for (const [index, value] of values.entries()) {
+    const last = best[k - 1];
+    if (last !== undefined && value <= last.value) continue;
+    const place = best.findIndex((other) => other.value < value);
+    best.splice(place === -1 ? best.length : place, 0, { index, value });
+    best.length = Math.min(best.length, k);
   }
-  return best;
+  return best.map(({ index }) => index);
 };
 
 const compileStep = (step: OutputStep, { labels, round }: { readonly labels: readonly string[]; readonly round: Round }): CompiledStep | null => {

@@ -59,17 +59,42 @@ const toPlanes = (rgb: Uint8Array, { size, mean, scale }: ImagePipeline): Decode
   return { pixels, luma: luma / plane };
 };
 
-const readHeader = async (bytes: Buffer, pipeline: ImagePipeline): Promise<{ readonly width: number; readonly height: number }> => {
+/** Whether the end of the file is there: a decoder that needs only the centre does not miss it. */
+const isWhole = (bytes: Buffer, format: string): boolean => {
+  if (format === 'png') return bytes.includes('IEND');
+  if (format === 'webp') return bytes.length >= 8 && bytes.length >= bytes.readUInt32LE(4) + 8;
+  return bytes.includes(endOfJpeg);
+};
+const endOfJpeg = Buffer.from([0xff, 0xd9]);
+
+const truncated = { got: 'an image that is truncated or damaged', expected: 'a complete image' } as const;
+
+interface Header {
+  readonly width: number;
+  readonly height: number;
+  readonly hasAlpha: boolean;
+}
+
+const readHeader = async (bytes: Buffer, pipeline: ImagePipeline): Promise<Header> => {
   const expected = `an image of ${pipeline.formats.join(', ')} with at most ${pipeline.maxPixels} pixels`;
-  const metadata = await sharp(bytes, { limitInputPixels: false })
+  const { width, height, format, hasAlpha } = await sharp(bytes, { limitInputPixels: false })
     .metadata()
     .catch((cause: unknown) => {
       throw invalid(pipeline, { got: `${bytes.length} bytes that are no such image`, expected, cause });
     });
-  const { width, height, format } = metadata;
   if (!pipeline.formats.includes(format)) throw invalid(pipeline, { got: `an image of format ${format}`, expected });
   if (width * height > pipeline.maxPixels) throw invalid(pipeline, { got: `${width} x ${height} pixels`, expected });
-  return { width, height };
+  if (!isWhole(bytes, format)) throw invalid(pipeline, truncated);
+  return { width, height, hasAlpha };
+};
+
+/** The centre square, resized: interleaved 8-bit RGB. */
+const cropAndResize = async (bytes: Buffer, { width, height, hasAlpha }: Header, pipeline: ImagePipeline): Promise<Uint8Array> => {
+  const box = cropBox(width, height, pipeline);
+  const cropped = sharp(bytes, { ignoreIcc: true, limitInputPixels: pipeline.maxPixels, failOn: 'warning' }).removeAlpha().toColourspace('srgb').extract(box);
+  // In one go sharp would weigh the colours by their opacity while it resizes, and drop the alpha channel only then.
+  const opaque = hasAlpha ? sharp(await cropped.raw().toBuffer(), { raw: { width: box.width, height: box.height, channels: 3 } }) : cropped;
+  return opaque.resize(pipeline.size, pipeline.size, { fit: 'fill', kernel: pipeline.kernel, fastShrinkOnLoad: false }).raw().toBuffer();
 };
 
 /**
@@ -80,16 +105,9 @@ const readHeader = async (bytes: Buffer, pipeline: ImagePipeline): Promise<{ rea
  */
 export const decodeImage = async (base64: string, pipeline: ImagePipeline): Promise<DecodedImage> => {
   const bytes = bytesOf(base64, pipeline);
-  const { width, height } = await readHeader(bytes, pipeline);
-  const rgb = await sharp(bytes, { ignoreIcc: true, limitInputPixels: pipeline.maxPixels, failOn: 'warning' })
-    .removeAlpha()
-    .toColourspace('srgb')
-    .extract(cropBox(width, height, pipeline))
-    .resize(pipeline.size, pipeline.size, { fit: 'fill', kernel: pipeline.kernel, fastShrinkOnLoad: false })
-    .raw()
-    .toBuffer()
-    .catch((cause: unknown) => {
-      throw invalid(pipeline, { got: 'an image that is truncated or damaged', expected: 'a complete image', cause });
-    });
+  const header = await readHeader(bytes, pipeline);
+  const rgb = await cropAndResize(bytes, header, pipeline).catch((cause: unknown) => {
+    throw invalid(pipeline, { ...truncated, cause });
+  });
   return toPlanes(rgb, pipeline);
 };

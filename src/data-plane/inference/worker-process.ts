@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { getCompileCacheDir } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { Tensors } from '../contract/tensor.ts';
 import type { ImageInput, RunResult } from './executor.ts';
@@ -8,10 +9,15 @@ import { InferenceFailure } from './inference-failure.ts';
 import type { GraphSignature } from './onnx-session.ts';
 import type { FromWorker, ToWorker } from './worker-protocol.ts';
 
-const entry = fileURLToPath(new URL('./worker-main.ts', import.meta.url));
+/** The gateway's cache of compiled code, if it has one. */
+const compileCache = (): readonly string[] => [getCompileCacheDir()].flatMap((folder) => folder ?? []);
+
+const entry = fileURLToPath(new URL('./worker-start.ts', import.meta.url));
 
 /** How often a busy worker's time and memory are looked at: a run or a load may overstay by this much. */
 const watchEveryMs = 25;
+/** How often the memory of a worker with short runs is looked at. */
+const weighEveryMs = 1_000;
 const pageBytes = 4_096;
 
 export interface WorkerDeps {
@@ -64,6 +70,8 @@ interface Work {
   loading: boolean;
   /** When the oldest run, or the load, began: runs queue up in the process, so a run begins when the one before it ends. */
   begunMs: number;
+  /** When its memory was looked at last. */
+  weighedMs: number;
   end: WorkerEnd | null;
   /** Why the model was refused by the runtime. */
   refused: InferenceFailure | null;
@@ -77,8 +85,12 @@ interface Work {
  */
 export const startWorker = (deps: WorkerDeps): Promise<WorkerProcess> =>
   new Promise((resolveStart, rejectStart) => {
-    const child = fork(entry, [String(process.pid)], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv: [] });
-    const work: Work = { child, running: new Map(), loading: true, begunMs: deps.monotonicMs(), end: null, refused: null };
+    const child = fork(entry, [String(process.pid), ...compileCache()], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      execArgv: [],
+    });
+    const work: Work = { child, running: new Map(), loading: true, begunMs: deps.monotonicMs(), weighedMs: deps.monotonicMs(), end: null, refused: null };
     const watch = setInterval(() => void watchWork(deps, work), watchEveryMs).unref();
     const ended = new Promise<WorkerEnd>((resolve) => {
       const onEnd = (): void => {
@@ -152,9 +164,17 @@ const post = (child: ChildProcess, message: ToWorker): void => {
   child.send(message, () => undefined);
 };
 
-const watchWork = async ({ maxRunMs, maxLoadMs, maxMemoryMiB, monotonicMs }: WorkerDeps, work: Work): Promise<void> => {
+const watchWork = async (deps: WorkerDeps, work: Work): Promise<void> => {
   const { loading, running, begunMs, child } = work;
   if ((!loading && running.size === 0) || child.pid === undefined) return;
-  if (monotonicMs() - begunMs > (loading ? maxLoadMs : maxRunMs())) kill(work, loading ? 'load-failed' : 'hung');
-  else if ((await residentMiB(child.pid)) > maxMemoryMiB) kill(work, 'memory');
+  const nowMs = deps.monotonicMs();
+  if (nowMs - begunMs > (loading ? deps.maxLoadMs : deps.maxRunMs())) kill(work, loading ? 'load-failed' : 'hung');
+  else await weigh(deps, work, nowMs);
+};
+
+/** Most runs end before the first look. A short one cannot eat much by itself, so they are looked at together, rarely. */
+const weigh = async ({ maxMemoryMiB }: WorkerDeps, work: Work, nowMs: number): Promise<void> => {
+  if (nowMs - work.begunMs <= watchEveryMs && nowMs - work.weighedMs <= weighEveryMs) return;
+  work.weighedMs = nowMs;
+  if ((await residentMiB(work.child.pid ?? 0)) > maxMemoryMiB) kill(work, 'memory');
 };

@@ -95,6 +95,10 @@ const addEvents = (cell: Writable<Events>, end: UnitEnd, counts: (kind: string) 
   if (end.error && counts('error')) cell.errors += 1;
   if (end.breach && counts('breach')) cell.breaches += 1;
   if (end.abstained && counts('abstained')) cell.abstained += 1;
+  addFlagged(cell, end, counts);
+};
+
+const addFlagged = (cell: Writable<Events>, end: UnitEnd, counts: (kind: string) => boolean): void => {
   for (let output = 0; output < cell.flagged.length; output += 1) {
     if (end.flagged(output) && counts(`flagged ${output}`)) cell.flagged[output] = (cell.flagged[output] ?? 0) + 1;
   }
@@ -138,7 +142,10 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
       const rollout = rolloutOf(request.rollout);
       const second = nowSecond();
       const unitW = probabilityOf(request, rollout);
-      const unit = unitW === null ? null : cellOf(rollout.units, { second, w: unitW, arm: request.arm }, (place) => ({ ...place, n: 0, done: 0, ...noEvents(request.watchedOutputs) }));
+      const unit =
+        unitW === null
+          ? null
+          : cellOf(rollout.units, { second, w: unitW, arm: request.arm }, (place) => ({ ...place, n: 0, done: 0, ...noEvents(request.watchedOutputs) }));
       const first = beginFirstEvent(request, rollout, second);
       if (unit !== null) unit.n += 1;
       return {
@@ -163,7 +170,8 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
     },
     observe: (rollout) => {
       const { units, firstEvents, knowsKeys, eligible, ineligible } = rolloutOf(rollout);
-      return { rollout, incarnation, nowSecond: nowSecond(), counts: structuredClone(units), firstEvents: structuredClone(firstEvents), knowsKeys, eligible, ineligible };
+      const copies = { counts: structuredClone(units), firstEvents: structuredClone(firstEvents) };
+      return { rollout, incarnation, nowSecond: nowSecond(), ...copies, knowsKeys, eligible, ineligible };
     },
     forgetBefore: (rollout, second) => {
       const kept = rolloutOf(rollout);

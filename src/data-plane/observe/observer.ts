@@ -78,8 +78,10 @@ export const createObserver = (deps: ObserverDeps): Observer => {
     recorders.set(version, new Map(recorders.get(version)).set(arm, made));
     return made;
   };
-  const record = (version: ServingVersion, assignment: Assignment, result: RequestResult, arrivedMs: number): void =>
-    recorderOf(version, assignment.arm ?? 'none').request(result, (deps.monotonicMs() - arrivedMs) / 1_000);
+  const record = (
+    result: RequestResult,
+    { version, assignment, arrivedMs }: { readonly version: ServingVersion; readonly assignment: Assignment; readonly arrivedMs: number },
+  ): void => recorderOf(version, assignment.arm ?? 'none').request(result, (deps.monotonicMs() - arrivedMs) / 1_000);
   const unassigned = (model: ServingModel, result: RequestResult): void =>
     deps.metrics.forArm({ model: model.name, version: 'none', arm: 'none' }).request(result, 0);
   const perModel = (model: ServingModel) => deps.metrics.forModel({ model: model.name, features: model.known });
@@ -95,21 +97,25 @@ export const createObserver = (deps: ObserverDeps): Observer => {
       const { version: name } = version.bundle;
       deps.metrics.forVersion({ model: model.name, version: name }).rescued(rescueReasonOf[reason]);
       deps.log.info(
-        { trace_id: context.span.traceId, model: model.name, version: name, reason, err: error },
+        { trace_id: context.span.traceId, request_id: context.requestId, model: model.name, version: name, reason, err: error },
         'rescued: the baseline answers for the candidate',
       );
     },
     failed: ({ model, version, assignment, failure, context }, problem) => {
       if (failure === null) unassigned(model, 'client_error');
-      else record(version, assignment, resultOf[failure], context.arrivedMs);
+      else record(resultOf[failure], { version, assignment, arrivedMs: context.arrivedMs });
       if (context.span.sampled) context.span.set({ ...assignmentFacts(model, assignment), version: version.bundle.version });
       return problem;
     },
     answered: (request) => {
       const { assigned, assignment, rescuedFrom, context, model } = request;
-      record(assigned, assignment, rescuedFrom === null ? 'ok' : resultOf[rescuedFrom], context.arrivedMs);
+      record(rescuedFrom === null ? 'ok' : resultOf[rescuedFrom], { version: assigned, assignment, arrivedMs: context.arrivedMs });
       if (assignment.reason === 'disabled') perModel(model).ineligible();
       if (context.span.sampled) describe(request, deps.hashKey);
+      deps.log.debug(
+        { trace_id: context.span.traceId, request_id: context.requestId, prediction_id: request.predictionId, model: model.name, arm: assignment.arm },
+        'answered',
+      );
     },
   };
 };

@@ -5,6 +5,7 @@
  * HMAC-SHA-256 over all of it. Written as base64url. Only the gateway can verify it, and no personal data is in it.
  */
 import { createHmac, hash, timingSafeEqual } from 'node:crypto';
+import { createMac } from './mac.ts';
 
 const format = 1;
 const fixedBytes = 43;
@@ -54,7 +55,8 @@ const noKeyHash = Buffer.alloc(8);
 export const createPredictionIds = ({ key, incarnation }: PredictionIdDeps): PredictionIds => {
   const keyId = hash('sha256', key, 'buffer').subarray(0, 4);
   const routingSecret = createHmac('sha256', key).update('routing-key').digest('hex');
-  const macOf = (bytes: Uint8Array): Buffer => createHmac('sha256', key).update(bytes).digest().subarray(0, macBytes);
+  const mac = createMac(key);
+  const macOf = (bytes: Uint8Array): Buffer => mac(bytes).subarray(0, macBytes);
   // A keyed hash with a secret prefix; cut to 64 bits it cannot be extended.
   const hashKey = (routingKey: string): string => hash('sha256', routingSecret + routingKey, 'hex').slice(0, 16);
   let serial = 0;

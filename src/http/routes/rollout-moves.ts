@@ -10,8 +10,16 @@ import { parseOrRefuse } from '../parse-or-refuse.ts';
 const maxReasonCharacters = 500;
 const reasonText = `text of 1 to ${maxReasonCharacters} characters`;
 
+/** Half a surrogate pair has no form in UTF-8, so the ledger could not keep what was said. */
+const wellFormedText = 'text without half surrogate pairs';
+
 /** Why a person moves a rollout: kept for ever, so it is not optional. */
-export const moveReason = z.string(reasonText).trim().min(1, reasonText).max(maxReasonCharacters, reasonText);
+export const moveReason = z
+  .string(reasonText)
+  .trim()
+  .min(1, reasonText)
+  .max(maxReasonCharacters, reasonText)
+  .refine((text) => text.isWellFormed(), wellFormedText);
 
 /** The body of a move but `promote`. */
 export const moveBody = z.strictObject({ reason: moveReason }, { error: (issue) => (issue.code === 'invalid_type' ? 'an object with reason' : undefined) });

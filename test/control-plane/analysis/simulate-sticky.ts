@@ -2,9 +2,9 @@ import { coinFactors } from '../../../src/control-plane/analysis/coin-factors.ts
 import { coinLogs } from '../../../src/control-plane/analysis/coin-logs.ts';
 import type { CompletedStratum } from '../../../src/control-plane/analysis/complete-pessimistically.ts';
 import { fold, lnValue, startEProcess } from '../../../src/control-plane/analysis/e-process.ts';
+import { rememberFactors } from '../../../src/control-plane/analysis/remember-factors.ts';
 import { createFirstEventKeys } from '../../../src/data-plane/observe/first-event-keys.ts';
 import { mix32 } from '../../../src/data-plane/observe/key-hash.ts';
-import { rememberFactors } from '../../../src/control-plane/analysis/remember-factors.ts';
 import { createSeenKeys } from '../../../src/data-plane/observe/seen-keys.ts';
 import type { Random } from '../../support/random.ts';
 import { coinBet } from './support.ts';

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { readPlans } from '../../src/control-plane/read-plans.ts';
+import { makeTeamFolders } from '../support/bundles.ts';
+
+const whole = (model: string) => `apiVersion: handoff/v1\nkind: Rollout\nmodel: ${model}\nbaseline: 1.0.0\ncandidate: 2.0.0\nsteps: [{ setWeight: 10 }]\n`;
+
+const folderWith = async (files: Record<string, string>): Promise<string> => {
+  const { rolloutDir, remove } = await makeTeamFolders();
+  onTestFinished(remove);
+  for (const [name, content] of Object.entries(files)) await writeFile(join(rolloutDir, name), content);
+  return rolloutDir;
+};
+
+describe('readPlans', () => {
+  it('reads the example plans', async () => {
+    const folder = new URL('../../rollout', import.meta.url).pathname;
+    const { plans, faults } = await readPlans(folder);
+    expect(faults).toEqual([]);
+    expect(plans.map(({ file, plan }) => [file, plan.model])).toEqual([
+      ['rollout/card-fraud.yaml', 'card-fraud'],
+      ['rollout/photo-classifier.yaml', 'photo-classifier'],
+      ['rollout/search-ranker.yaml', 'search-ranker'],
+    ]);
+    expect(plans[0]?.digest).toBe(
+      createHash('sha256')
+        .update(await readFile(join(folder, 'card-fraud.yaml')))
+        .digest('hex'),
+    );
+  });
+
+  it('reads the plans that hold beside one that does not', async () => {
+    const folder = await folderWith({ 'b.yaml': whole('b'), 'a.yaml': whole('A'), 'c.yaml': 'a: [' });
+    const { plans, faults } = await readPlans(folder);
+    expect(plans.map(({ file }) => file)).toEqual(['rollout/b.yaml']);
+    expect(faults).toEqual([
+      { file: 'rollout/a.yaml', field: 'model', got: 'A', expected: 'a name of [a-z0-9][a-z0-9-]*' },
+      { file: 'rollout/c.yaml', field: '(whole file)', got: expect.any(String), expected: 'YAML' },
+    ]);
+  });
+
+  it.each([
+    ['an empty file', '', '(whole file)', 'null'],
+    ['a list', '- a', '(whole file)', '["a"]'],
+  ])('refuses %s', async (_, ...[content, field, got]) => {
+    const { plans, faults } = await readPlans(await folderWith({ 'a.yaml': content }));
+    expect(plans).toEqual([]);
+    expect(faults).toEqual([{ file: 'rollout/a.yaml', field, got, expected: 'object' }]);
+  });
+
+  it('refuses a key that stands twice', async () => {
+    const { faults } = await readPlans(await folderWith({ 'a.yaml': `${whole('a')}model: b\n` }));
+    expect(faults).toEqual([{ file: 'rollout/a.yaml', field: '(whole file)', got: expect.stringContaining('Map keys must be unique'), expected: 'YAML' }]);
+  });
+
+  it('finds all faults of all files', async () => {
+    const { faults } = await readPlans(await folderWith({ 'a.yaml': whole('A').replace('1.0.0', '1'), 'b.yaml': whole('B') }));
+    expect(faults.map(({ file, field }) => `${file} ${field}`)).toEqual(['rollout/a.yaml model', 'rollout/a.yaml baseline', 'rollout/b.yaml model']);
+  });
+
+  it('passes over other files', async () => {
+    expect(await readPlans(await folderWith({ 'README.md': 'x', 'a.yml': whole('a'), 'a.yaml.partial': 'x' }))).toEqual({ plans: [], faults: [] });
+  });
+
+  it('finds no plans in a folder that is not there', async () => {
+    expect(await readPlans('/nowhere/rollout')).toEqual({ plans: [], faults: [] });
+  });
+
+  it('names a folder in place of a plan', async () => {
+    const folder = await folderWith({ 'b.yaml': whole('b') });
+    await mkdir(join(folder, 'a.yaml'));
+    const { plans, faults } = await readPlans(folder);
+    expect(plans.map(({ file }) => file)).toEqual(['rollout/b.yaml']);
+    expect(faults).toEqual([{ file: 'rollout/a.yaml', field: '(whole file)', got: expect.stringContaining('EISDIR'), expected: 'a file that can be read' }]);
+  });
+});

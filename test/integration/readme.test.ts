@@ -1,0 +1,55 @@
+/** The README's commands, run as they are printed there, give what is printed there. */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { differencesFrom } from '../../src/bundle/golden-case.ts';
+import { makeTeamFolders, type TeamFolders } from '../support/bundles.ts';
+import { type Answer, type GatewayProcess, runCli, startGateway } from '../support/gateway.ts';
+
+const readme = readFileSync('README.md', 'utf8');
+
+/** Each `curl … @docs/examples/<file>` block with the JSON block after it. */
+const examples = [...readme.matchAll(/```sh\ncurl [^\n]*--data @(docs\/examples\/[a-z-]+\.json)\n```\n```json\n([^\n]+)\n```/g)].map(
+  ([, file = '', printed = '']) => ({
+    file,
+    printed: JSON.parse(printed) as Answer['body'],
+  }),
+);
+/** The photo's golden cases allow this much on another kind of CPU; the other models' far less. */
+const tolerance = { absolute: 0.02 };
+
+let folders: TeamFolders;
+let gateway: GatewayProcess;
+
+beforeAll(async () => {
+  folders = await makeTeamFolders();
+  gateway = await startGateway({ ...folders, modelsDir: 'models', goldenDir: 'golden', rolloutDir: 'rollout' });
+});
+
+afterAll(async () => {
+  await gateway.end('SIGTERM');
+  await folders.remove();
+});
+
+test('the README shows an answer of each example model', () => {
+  expect(new Set(examples.map(({ printed }) => printed.model))).toEqual(new Set(['card-fraud', 'search-ranker', 'photo-classifier']));
+});
+
+test.each(examples)('$file gives the printed answer of $printed.version', async ({ file, printed }) => {
+  const request = JSON.parse(readFileSync(file, 'utf8')) as { readonly inputs: readonly Record<string, unknown>[] };
+  const { status, body } = await gateway.infer({ ...request, version: printed.version });
+  const golden = { request: { inputs: [...request.inputs] }, expected: { outputs: [...(printed.outputs ?? [])] }, tolerance, source: 'README.md' };
+  expect(status).toBe(200);
+  expect(differencesFrom(golden, body.outputs ?? [])).toEqual([]);
+});
+
+test('set-weight prints what the README shows', async () => {
+  const { stdout } = await runCli(['rollout', 'set-weight', 'card-fraud', '10', '--reason', 'first look', '--admin-url', gateway.adminUrl]);
+  expect(readme).toContain(`--reason "first look"\n\`\`\`\n\`\`\`\n${stdout}\`\`\``);
+});
+
+test('check and smoke print what the README shows', async () => {
+  const check = await runCli(['check']);
+  const smoke = await runCli(['smoke', 'search-ranker', '--url', gateway.url]);
+  expect(readme).toContain(`handoff check\n\`\`\`\n\`\`\`\n${check.stdout}\`\`\``);
+  expect(readme).toContain(`\n\`\`\`\n${smoke.stdout}${smoke.stderr}\`\`\``);
+});

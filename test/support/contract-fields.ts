@@ -1,0 +1,29 @@
+import type { Datatype, Field, ModelContract, TensorSpec } from '../../src/bundle/contract.ts';
+
+/** A required number without limits, with changes. */
+export const fieldWith = (changes: Partial<Field> = {}): Field => ({
+  name: 'amount',
+  kind: 'number',
+  required: true,
+  acceptedUnits: {},
+  classification: 'internal',
+  ...changes,
+});
+
+/** One tensor `features` of the fields, a row a request row. */
+export const tensorOf = (fields: readonly Field[], datatype: Datatype = 'FP32', name = 'features'): TensorSpec => ({
+  name,
+  datatype,
+  shape: [-1, fields.length],
+  fields,
+});
+
+export const contractWith = (changes: Partial<ModelContract> = {}): ModelContract => ({
+  id: 'test',
+  version: '1.0.0',
+  inputs: [tensorOf([fieldWith()])],
+  outputs: [tensorOf([fieldWith({ name: 'score' })], 'FP32', 'score')],
+  passThrough: [],
+  derived: [],
+  ...changes,
+});
