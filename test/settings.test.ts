@@ -140,7 +140,7 @@ describe('secrets', () => {
   });
 
   it('are the only settings that a file can hold', async () => {
-    expect(secretSettings).toEqual(['predictionKey']);
+    expect(secretSettings).toEqual(['predictionKey', 'ledgerKey']);
     expect(readSettings({}, { HANDOFF_PORT_FILE: await fileWith('9000') }).port).toBe(8_080);
   });
 });

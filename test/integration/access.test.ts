@@ -59,7 +59,7 @@ describe('a gateway without keys', () => {
     expect(typeOf(await putWeight(1, { origin: `http://${host}` }))).toBe('200 answer');
     expect(typeOf(await putWeight(2, { host: `localhost:${port}`, origin: `http://localhost:${port}` }))).toBe('200 answer');
     const { body } = await gateway.admin('GET', '/rollouts/card-fraud/ledger?limit=1');
-    expect(body).toMatchObject({ entries: [{ actor: 'anonymous', reason: 'a test of access', to_weight: 2 }] });
+    expect(body).toMatchObject({ entries: [{ body: { actor: 'anonymous', reason: 'a test of access', toWeightHundredths: 200 } }] });
   });
 
   test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', ''])(
@@ -153,7 +153,7 @@ describe('a gateway with keys', () => {
   test('records the id of the key that set a weight, whatever host was asked', async () => {
     expect(typeOf(await putWeight(12, { ...bearer('operator'), host: 'admin.example.com', origin: 'https://admin.example.com' }))).toBe('200 answer');
     const { body } = await adminTo({ method: 'GET', path: '/rollouts/card-fraud/ledger?limit=1', headers: bearer('watcher') });
-    expect(body).toMatchObject({ entries: [{ actor: 'operator', to_weight: 12 }] });
+    expect(body).toMatchObject({ entries: [{ body: { actor: 'operator', toWeightHundredths: 1200 } }] });
   });
 
   test('takes the secret of a command from a file', async () => {

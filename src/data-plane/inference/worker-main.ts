@@ -1,5 +1,6 @@
 /** A worker process: holds one graph, runs what it is sent, and dies with its gateway even while a run never ends. */
 import { writeFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { systemClock } from '../../clock.ts';
 import type { Execute } from './executor.ts';
@@ -30,6 +31,9 @@ const volunteerForOutOfMemory = (): void => {
   }
 };
 
+/** Half of the way down: still served, but after whoever waits at 0. */
+const niceness = 10;
+
 const fail = (id: number | null, error: unknown): void => {
   const failure = InferenceFailure.from(error);
   send({ kind: 'failed', id, reason: failure.reason, message: failure.message, invalid: failure.invalid });
@@ -52,7 +56,17 @@ const serve = (): void => {
   });
 };
 
+/** On full cores the gateway's loop comes first: it answers for the baseline, and rescues. Windows and Unix alike; not allowed in some sandboxes. */
+const yieldToGateway = (): void => {
+  try {
+    setPriority(niceness);
+  } catch {
+    // Then they share the cores as equals.
+  }
+};
+
 volunteerForOutOfMemory();
+yieldToGateway();
 new Worker(watchParent, { eval: true, workerData: Number(process.argv[2]), env: {}, resourceLimits: { maxOldGenerationSizeMb: 8 } }).unref();
 // Only the gateway decides when a worker ends: a Ctrl-C in the terminal reaches the whole process group.
 process.on('SIGINT', () => undefined);

@@ -17,7 +17,9 @@ export interface WorkerPlacementDeps extends WorkerDeps {
 }
 
 const firstPauseMs = 50;
-const longestPauseMs = 10_000;
+/** Starting a process holds the gateway's loop for 10 ms: a model that keeps breaking must not do that to the others often. */
+const pauseGrowth = 20;
+const longestPauseMs = 20_000;
 /** A process that lived this long has its deaths forgotten. */
 const steadyMs = 30_000;
 
@@ -81,7 +83,7 @@ const keepRunning = (first: WorkerProcess, deps: WorkerPlacementDeps): KeptWorke
   const restart = (): void => {
     state = { kind: 'restarting' };
     timer = setTimeout(() => {
-      pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+      pauseMs = Math.min(pauseMs * pauseGrowth, longestPauseMs);
       starting = startWorker(deps).then(adopt, () => {
         if (state.kind === 'restarting') restart();
       });

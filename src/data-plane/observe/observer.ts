@@ -7,6 +7,7 @@ import type { ServingVersion } from '../inference/serving-version.ts';
 import type { ServingModel } from '../registry.ts';
 import type { Answer, AttemptFailure } from '../rescue.ts';
 import type { Assignment } from '../routing/assign.ts';
+import { createOnceASecond } from './once-a-second.ts';
 
 /** A failed attempt of the assigned version. `failure` is null when the caller's input was at fault. */
 export interface FailedAttempt {
@@ -68,6 +69,7 @@ const rescueReasonOf: Readonly<Record<AttemptFailure, RescueReason>> = {
 
 export const createObserver = (deps: ObserverDeps): Observer => {
   const recorders = new WeakMap<ServingVersion, Map<ArmLabel, ArmRecorder>>();
+  const onceASecond = createOnceASecond(deps.monotonicMs);
 
   /** The recorder of a version's arm, kept so that a request hashes no labels. */
   const recorderOf = (version: ServingVersion, arm: ArmLabel): ArmRecorder => {
@@ -96,9 +98,12 @@ export const createObserver = (deps: ObserverDeps): Observer => {
     rescued: ({ model, version, error, context }, reason) => {
       const { version: name } = version.bundle;
       deps.metrics.forVersion({ model: model.name, version: name }).rescued(rescueReasonOf[reason]);
-      deps.log.info(
-        { trace_id: context.span.traceId, request_id: context.requestId, model: model.name, version: name, reason, err: error },
-        'rescued: the baseline answers for the candidate',
+      // A candidate that is broken is rescued for every request: the metric counts them, one line a second tells why.
+      onceASecond(`${model.name} ${name} ${reason}`, (others) =>
+        deps.log.info(
+          { trace_id: context.span.traceId, request_id: context.requestId, model: model.name, version: name, reason, others, err: error },
+          'rescued: the baseline answers for the candidate',
+        ),
       );
     },
     failed: ({ model, version, assignment, failure, context }, problem) => {
