@@ -356,7 +356,7 @@ describe('the log', () => {
   test('ties a rescue and its cause to its trace and its request', async () => {
     const { server } = await traced({ model: throwing, inputs: [{ ...transaction, amount: breakingAmount }] }, { 'x-request-id': 'logged.2' });
     await expect
-      .poll(() => linesOf('request_id', 'logged.2').filter(({ level }) => level === 'info'))
+      .poll(() => linesOf('request_id', 'logged.2').filter(({ reason }) => reason !== undefined))
       .toMatchObject([
         {
           trace_id: server.traceId,

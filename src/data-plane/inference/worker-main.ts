@@ -18,8 +18,9 @@ const { workerData } = require('node:worker_threads');
 setInterval(() => { if (process.ppid !== workerData) process.kill(process.pid, 'SIGKILL'); }, 250);
 `;
 
+/** A gateway that has just gone reads no more; this process then ends too, and says nothing. */
 const send = (message: FromWorker): void => {
-  process.send?.(message);
+  process.send?.(message, undefined, undefined, () => undefined);
 };
 
 /** Should memory run out, the kernel takes this process and not the gateway. Linux only; elsewhere there is no such file. */

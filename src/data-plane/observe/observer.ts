@@ -98,13 +98,12 @@ export const createObserver = (deps: ObserverDeps): Observer => {
     rescued: ({ model, version, error, context }, reason) => {
       const { version: name } = version.bundle;
       deps.metrics.forVersion({ model: model.name, version: name }).rescued(rescueReasonOf[reason]);
-      // A candidate that is broken is rescued for every request: the metric counts them, one line a second tells why.
-      onceASecond(`${model.name} ${name} ${reason}`, (others) =>
-        deps.log.info(
-          { trace_id: context.span.traceId, request_id: context.requestId, model: model.name, version: name, reason, others, err: error },
-          'rescued: the baseline answers for the candidate',
-        ),
-      );
+      const fields = { trace_id: context.span.traceId, request_id: context.requestId, model: model.name, version: name, reason, err: error };
+      const message = 'rescued: the baseline answers for the candidate';
+      // A candidate that is broken is rescued for every request: one line a second tells why, the others are for debugging.
+      const others = onceASecond(`${model.name} ${name} ${reason}`);
+      if (others === null) deps.log.debug(fields, message);
+      else deps.log.info({ ...fields, others }, message);
     },
     failed: ({ model, version, assignment, failure, context }, problem) => {
       if (failure === null) unassigned(model, 'client_error');
