@@ -11,6 +11,7 @@ import { createRolloutControl, type RolloutControl } from './control-plane/rollo
 import { createBundleLibrary } from './data-plane/bundle-library.ts';
 import { createInfer } from './data-plane/infer.ts';
 import { openVersion } from './data-plane/inference/open-version.ts';
+import { createEvidence } from './data-plane/observe/evidence.ts';
 import { createObserver } from './data-plane/observe/observer.ts';
 import { createPredictionIds } from './data-plane/observe/prediction-id.ts';
 import { predictionKey } from './data-plane/observe/prediction-key.ts';
@@ -22,6 +23,7 @@ import { admitted, checkScope } from './http/access.ts';
 import { createDataServer, type DataServerDeps } from './http/data-server.ts';
 import { type Key, parseKeys } from './http/keys-file.ts';
 import { createModelLoading, type RescanReport } from './load-models.ts';
+import { runEngine } from './run-engine.ts';
 import { processEnvironment, type Settings, SettingsError } from './settings.ts';
 import { showRollouts } from './show-rollouts.ts';
 import { createSqliteRolloutStore } from './store/sqlite-rollout-store.ts';
@@ -63,7 +65,9 @@ const openGround = async (settings: Settings) => {
   const keys = await readKeys(settings.keysFile);
   const metrics = createMetrics();
   const tracing = await createTracing({ environment: processEnvironment(), version, clock: systemClock, randomBytes, log, onDropped: metrics.spansDropped });
-  return { log, keys, metrics, tracing, registry: createModelRegistry() };
+  const incarnation = randomUUID();
+  const evidence = createEvidence({ monotonicMs: systemClock.monotonicMs, incarnation });
+  return { log, keys, metrics, tracing, incarnation, evidence, registry: createModelRegistry() };
 };
 
 type Ground = Awaited<ReturnType<typeof openGround>>;
@@ -100,13 +104,13 @@ type Serving = ReturnType<typeof createServing>;
 /** The request path behind the data port. */
 const createData = (
   settings: Settings,
-  { registry, metrics, log, keys, tracing }: Ground,
+  { registry, evidence, metrics, log, keys, tracing }: Ground,
   { loading, predictionIds, shared }: { readonly loading: Serving['loading']; readonly predictionIds: Kept['predictionIds']; readonly shared: Shared },
 ) => {
   const { monotonicMs, wallMs } = systemClock;
   const observer = createObserver({ metrics, log, monotonicMs, hashKey: predictionIds.hashKey });
   const isExpected = (model: string): boolean => loading.expected().has(model);
-  const infer = createInfer({ registry, isExpected, predictionIds, observer, randomU32: shared.randomU32, monotonicMs, wallMs });
+  const infer = createInfer({ registry, evidence, isExpected, predictionIds, observer, randomU32: shared.randomU32, monotonicMs, wallMs });
   const authorize = (request: IncomingMessage): void =>
     void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, 'infer')));
   const { maxBodyBytes, maxPendingRequests } = settings;
@@ -122,9 +126,8 @@ export const createApp = async (settings: Settings): Promise<App> => {
   const ground = await openGround(settings);
   const { log, keys, metrics, registry } = ground;
   const opening = openData(settings, ground);
-  const controlled = opening.then(({ store }) =>
-    createRolloutControl(createControlContext({ store, clock: systemClock, newId: () => ulid(), publish: registry.assign })),
-  );
+  const controlContext = opening.then(({ store }) => createControlContext({ store, clock: systemClock, newId: () => ulid(), publish: registry.assign }));
+  const controlled = controlContext.then(createRolloutControl);
   const { library, loading } = createServing(settings, ground, controlled);
   // Worker processes come up while the store is opened and the rest is loaded: express alone takes longer than a worker.
   const loaded = loading.rescan();
@@ -132,6 +135,7 @@ export const createApp = async (settings: Settings): Promise<App> => {
   for (const begun of [controlled, loaded]) begun.catch(() => undefined);
   const { store, predictionIds } = await opening;
   const control = await controlled;
+  const engine = runEngine({ ...ground, context: await controlContext });
   const { createAdminApp } = await import('./http/admin-server.ts');
   const { createDataApp, createMetricsApp } = await import('./http/open-apps.ts');
   const randomU32 = createRandomU32();
@@ -167,7 +171,10 @@ export const createApp = async (settings: Settings): Promise<App> => {
     beginDrain: () => {
       draining = true;
     },
-    close: () => close(ground, store),
+    close: async () => {
+      await engine.stop();
+      await close(ground, store);
+    },
   };
 };
 

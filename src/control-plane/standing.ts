@@ -43,9 +43,9 @@ export interface LiveView {
 export const planOf = (record: RolloutRecord): Plan => JSON.parse(record.plan) as Plan;
 
 /** The criteria by which a rollout is judged. They were parsed before they were kept. */
-const acceptanceOf = (record: RolloutRecord): Acceptance => JSON.parse(record.acceptance) as Acceptance;
+export const acceptanceOf = (record: RolloutRecord): Acceptance => JSON.parse(record.acceptance) as Acceptance;
 
-const watchedOutputsOf = (record: RolloutRecord): readonly string[] => [
+export const watchedOutputsOf = (record: RolloutRecord): readonly string[] => [
   ...new Set(
     acceptanceOf(record)
       .criteria.filter(isGuardrail)

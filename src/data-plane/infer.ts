@@ -7,7 +7,9 @@ import type { OutputRow } from './guards/compile-outputs.ts';
 import type { InferContext } from './infer-context.ts';
 import { problemOf } from './inference/problem-of.ts';
 import type { ServingVersion } from './inference/serving-version.ts';
-import type { Observer } from './observe/observer.ts';
+import { beginUnit, endUnit } from './observe/count-unit.ts';
+import type { Evidence, PendingUnit } from './observe/evidence.ts';
+import type { FailedAttempt, Observer } from './observe/observer.ts';
 import type { PredictionIds } from './observe/prediction-id.ts';
 import type { ModelRegistry, ServingModel } from './registry.ts';
 import type { Answer, Attempt, AttemptFailure } from './rescue.ts';
@@ -36,6 +38,7 @@ export interface InferAnswer {
 }
 
 export interface InferDeps {
+  readonly evidence: Evidence;
   readonly registry: ModelRegistry;
   /** Whether a bundle folder or a plan names this model, so that it may serve soon. */
   readonly isExpected: (model: string) => boolean;
@@ -124,6 +127,8 @@ const admit = (model: ServingModel, rows: number, observer: Observer): void => {
 };
 
 interface Routed {
+  /** Counts the request as evidence; null when it is none. */
+  readonly unit: PendingUnit | null;
   readonly assignment: Assignment;
   readonly version: ServingVersion;
   readonly routingKey: string | null;
@@ -157,7 +162,8 @@ const route = (model: ServingModel, { checked, pinned, context, deps }: RouteSte
   });
   const version = assignment === null ? undefined : model.versions.get(assignment.version);
   if (assignment === null || version === undefined) throw notReady(model);
-  return { assignment, version, routingKey };
+  const unit = beginUnit(deps.evidence, model, { assignment, routingKey, eligible: checked.eligible, hashKey: deps.predictionIds.hashKey });
+  return { unit, assignment, version, routingKey };
 };
 
 interface PredictStep {
@@ -174,7 +180,7 @@ interface Result {
 }
 
 const predictAndGuard = async (model: ServingModel, { checked, routed, context, deps }: PredictStep): Promise<Result> => {
-  const { assignment, version } = routed;
+  const { assignment, version, unit } = routed;
   const budgetMs = (assignment.arm === null ? version : (model.baseline ?? version)).bundle.manifest.budgets.deadlineMs;
   const deadlineMs = context.arrivedMs + Math.min(context.timeoutMs ?? budgetMs, budgetMs);
   const whole: Attempt = { rows: checked.rows, deadlineMs, span: context.span, monotonicMs: deps.monotonicMs };
@@ -185,13 +191,20 @@ const predictAndGuard = async (model: ServingModel, { checked, routed, context, 
   } catch (error) {
     const failure = failureOf(error);
     const observed = { model, version, assignment, failure, error, context };
-    if (rescuer === null || failure === null) throw deps.observer.failed(observed, problemOf(error));
+    if (rescuer === null || failure === null) throw giveUp(observed, error, { unit, deps });
     deps.observer.rescued(observed, failure);
     const answer = await attempt(rescuer, whole).catch((again: unknown) => {
-      throw deps.observer.failed({ ...observed, failure, error: again }, problemOf(again));
+      throw giveUp(observed, again, { unit, deps });
     });
     return { answer, rescuedFrom: failure };
   }
+};
+
+/** The end of a request that nobody answers: an error of its arm, or no evidence when its own content was at fault. */
+const giveUp = (observed: FailedAttempt, error: unknown, { unit, deps }: { readonly unit: PendingUnit | null; readonly deps: InferDeps }): ProblemError => {
+  if (observed.failure === null) unit?.withdraw();
+  else endUnit(unit, observed.model, { failure: observed.failure, answer: null });
+  return deps.observer.failed({ ...observed, error }, problemOf(error));
 };
 
 interface RespondStep {
@@ -210,7 +223,8 @@ const scoreOf = ([row]: readonly OutputRow[]): number | null => {
 };
 
 const respond = ({ answer, rescuedFrom }: Result, { model, routed, context, deps, validatedMs, routedMs }: RespondStep): InferAnswer => {
-  const { assignment, routingKey, version: assigned } = routed;
+  const { assignment, routingKey, version: assigned, unit } = routed;
+  endUnit(unit, model, { failure: rescuedFrom, answer });
   const { version } = answer.version.bundle;
   const { epoch, rollout } = model.traffic;
   const predictionId = deps.predictionIds.mint({
@@ -218,7 +232,7 @@ const respond = ({ answer, rescuedFrom }: Result, { model, routed, context, deps
     version,
     rollout: rollout?.id ?? null,
     arm: assignment.arm,
-    evidence: assignment.evidence ? 'unit' : 'none',
+    evidence: unit?.evidence ?? 'none',
     epoch,
     assignedAtMs: deps.wallMs(),
     probability: assignment.probability,

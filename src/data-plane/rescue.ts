@@ -13,6 +13,8 @@ export type AttemptFailure = Exclude<FailureReason, 'invalid-input'>;
 export interface Answer {
   readonly version: ServingVersion;
   readonly rows: readonly OutputRow[];
+  /** Rows in which the model abstained. */
+  readonly abstained: number;
   readonly prediction: Prediction;
   /** Time in the guard, milliseconds. */
   readonly guardMs: number;
@@ -32,7 +34,7 @@ export const attempt = async (version: ServingVersion, { rows, deadlineMs, span,
   const startedMs = monotonicMs();
   const guarded = version.guard({ rows, outputs: prediction.outputs, luma: prediction.luma });
   if (!guarded.ok) throw new InferenceFailure('breach', guarded.breach);
-  return { version, rows: guarded.rows, prediction, guardMs: monotonicMs() - startedMs };
+  return { version, rows: guarded.rows, abstained: guarded.abstained, prediction, guardMs: monotonicMs() - startedMs };
 };
 
 /** The baseline needs this much even when it usually answers faster. */

@@ -1,0 +1,54 @@
+import type { OutputRow } from '../guards/compile-outputs.ts';
+import type { ServingModel } from '../registry.ts';
+import type { AttemptFailure } from '../rescue.ts';
+import { type Assignment, drawOf, thresholdOf } from '../routing/assign.ts';
+import type { Evidence, PendingUnit } from './evidence.ts';
+import type { KeyHash } from './key-hash.ts';
+
+/** An assigned request, as far as evidence goes. */
+export interface AssignedRequest {
+  readonly assignment: Assignment;
+  readonly routingKey: string | null;
+  readonly eligible: boolean;
+  /** 64-bit keyed hash of a routing key, 16 hexadecimal characters. */
+  readonly hashKey: (routingKey: string) => string;
+}
+
+const keyHashOfHex = (hex: string): KeyHash => ({ high: Number.parseInt(hex.slice(0, 8), 16), low: Number.parseInt(hex.slice(8), 16) });
+
+/** Counts a request at its assignment; null when it is no evidence. Cohorts and pinned versions count for nothing, not even as eligible. */
+export const beginUnit = (evidence: Evidence, { traffic: { rollout } }: ServingModel, request: AssignedRequest): PendingUnit | null => {
+  const { assignment, routingKey, eligible, hashKey } = request;
+  if (rollout === null || assignment.arm === null || assignment.reason === 'targeting_match') return null;
+  evidence.eligibility(rollout.id, eligible);
+  if (!assignment.evidence) return null;
+  return evidence.begin({
+    rollout: rollout.id,
+    threshold: thresholdOf(rollout.weightHundredths),
+    arm: assignment.arm,
+    watchedOutputs: rollout.watchedOutputs.length,
+    keyed: routingKey === null ? null : { key: keyHashOfHex(hashKey(routingKey)), draw: drawOf(rollout.id, routingKey) },
+  });
+};
+
+/** What the caller got; null when nothing. */
+export interface UnitAnswer {
+  readonly rows: readonly OutputRow[];
+  readonly abstained: number;
+}
+
+/** Counts how a request ended: the attempt's failure for the assigned arm, the outputs of whoever answered. */
+export const endUnit = (
+  unit: PendingUnit | null,
+  { traffic: { rollout } }: ServingModel,
+  { failure, answer }: { readonly failure: AttemptFailure | null; readonly answer: UnitAnswer | null },
+): void =>
+  unit?.end({
+    error: failure !== null && failure !== 'breach',
+    breach: failure === 'breach',
+    abstained: (answer?.abstained ?? 0) > 0,
+    flagged: (output) => {
+      const name = rollout?.watchedOutputs[output];
+      return name && answer?.rows.some((row) => row[name] === true);
+    },
+  });
