@@ -73,6 +73,7 @@ candidate: 1.3.2
 routingKey: { field: query_id }
 match: [{ header: x-cohort, equals: internal }]
 steps: [{ setWeight: 10 }]
+bake: 3d
 `;
   await writeFile(join(folders.rolloutDir, 'search-ranker.yaml'), byQuery);
   [transaction = {}] = await goldenRows('card-fraud', ['1.4.0', '2.0.0'], ordinary);
