@@ -52,10 +52,21 @@ export const deliver = async (folders: TeamFolders, { from, as = from, graph, ed
   await rename(staging, join(folders.modelsDir, as.model, as.version));
 };
 
+const manualSteps = `steps:
+  - setWeight: 10
+  - pause: {}
+  - setWeight: 100
+`;
+
 /** Writes a plan that lets a person set weights; requests are routed by `x-routing-key`. */
 export const plan = async (
   folders: TeamFolders,
-  { model, baseline, candidate }: { readonly model: string; readonly baseline: string; readonly candidate: string },
+  {
+    model,
+    baseline,
+    candidate,
+    steps = manualSteps,
+  }: { readonly model: string; readonly baseline: string; readonly candidate: string; readonly steps?: string },
 ): Promise<void> => {
   const text = `apiVersion: handoff/v1
 kind: Rollout
@@ -64,11 +75,7 @@ baseline: ${baseline}
 candidate: ${candidate}
 eligibility: partial
 routingKey: { header: x-routing-key }
-steps:
-  - setWeight: 10
-  - pause: {}
-  - setWeight: 100
-bake: 8d
+${steps}bake: 8d
 `;
   await writeFile(join(folders.rolloutDir, `${model}.yaml`), text);
 };

@@ -5,7 +5,7 @@ import type { PairCounts } from './pair-counts.ts';
 export type PairCell = Exclude<keyof PairCounts, 'pending'>;
 
 /** The cell of a pair by what happened in its two runs. */
-export const pairCell = (candidateEvent: boolean, baselineEvent: boolean): PairCell => {
+const pairCell = (candidateEvent: boolean, baselineEvent: boolean): PairCell => {
   if (candidateEvent) return baselineEvent ? 'both' : 'candidateOnly';
   return baselineEvent ? 'baselineOnly' : 'neither';
 };

@@ -27,7 +27,7 @@ export interface SampleRatio {
 }
 
 /** Error rate of the sample-ratio alarm: its own, since its action is its own. */
-export const sampleRatioAlpha = 0.001;
+const sampleRatioAlpha = 0.001;
 
 const directionOf = (harm: Harm): CoinBet => ({ hypothesis: { harm, rho0: 1, delta: 0, c0: 0 }, side: 1, grid: sampleRatioGrid });
 const up = directionOf(1);

@@ -48,7 +48,7 @@ export const endUnit = (
     breach: failure === 'breach',
     abstained: (answer?.abstained ?? 0) > 0,
     flagged: (output) => {
-      const name = rollout?.watchedOutputs[output];
-      return name && answer?.rows.some((row) => row[name] === true);
+      const name = rollout?.watchedOutputs[output] ?? '';
+      return (answer?.rows ?? []).some((row) => row[name] === true);
     },
   });
