@@ -72,6 +72,8 @@ export const createSqliteRolloutStore = async ({ dataDir, ledgerSecret, onEntry 
   });
   const opening = await openingOf(worker);
   if (!opening.opened) {
+    // The thread closes its files as it ends: whoever hears of the failure may open them at once.
+    await worker.terminate();
     throw opening.inUse ? new DataDirectoryInUseError(dataDir) : new Error(`the store in ${dataDir} cannot be opened: ${opening.reason}`);
   }
   const { promise: exited, resolve: onExit } = Promise.withResolvers<void>();
