@@ -159,7 +159,13 @@ describe('a handoff', { shuffle: false }, () => {
 
   test.each(breakages)('the engine rolls the broken candidate back by itself ($way), and says why', async ({ way }) => {
     const state = async () => (await gateway.admin('GET', `/rollouts/card-fraud-${way}`)).body;
-    await expect.poll(async () => (await state()).phase, { timeout: 20_000, interval: 250 }).toBe('rolled-back');
+    let round = 0;
+    const phase = async () => {
+      round += 1;
+      await askAll(`card-fraud-${way}`, keys(20, `${way}-${round}`), { amount: breakingAmount });
+      return (await state()).phase;
+    };
+    await expect.poll(phase, { timeout: 40_000, interval: 250 }).toBe('rolled-back');
     expect(await state()).toMatchObject({
       weight: 0,
       reason: expect.stringMatching(
