@@ -10,7 +10,16 @@ export default defineConfig({
   test: {
     reporters: ['default', './test/support/closing-line-reporter.ts'],
     projects: [
-      { test: { ...shared, name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/integration/**', 'test/story.test.ts'] } },
+      {
+        test: {
+          ...shared,
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/integration/**', 'test/story.test.ts'],
+          // A limit against hanging, not a measure of speed: whole simulated rollouts take seconds on a busy machine.
+          testTimeout: 60_000,
+        },
+      },
       {
         test: {
           ...shared,
