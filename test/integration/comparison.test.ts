@@ -1,6 +1,5 @@
 /** A shadow step, told from outside: requests are answered by the baseline, and run once more on both versions behind their backs. */
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { deliver, goldenRows, makeTeamFolders, plan } from '../support/bundles.ts';
 import { type GatewayProcess, startGateway } from '../support/gateway.ts';
@@ -47,8 +46,8 @@ const askUntil = async (gateway: GatewayProcess, changes: Record<string, unknown
 
 describe('a shadow step', () => {
   test.each([
-    { way: 'throws', blamed: 'errors', words: 'the candidate failed in' },
-    { way: 'nan', blamed: 'bad-outputs', words: 'the candidate gave an output that was rejected in' },
+    { way: 'throws', words: 'the candidate failed in' },
+    { way: 'nan', words: 'the candidate gave an output that was rejected in' },
   ])('rolls a candidate that $way back before it got traffic', async ({ way, words }) => {
     const gateway = await startShadow(`test/fixtures/broken-candidates/${way}.onnx`);
     const met = await askUntil(gateway, { amount: breakingAmount }, async () => (await stateOf(gateway)).phase === 'rolled-back');

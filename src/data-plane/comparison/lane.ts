@@ -102,6 +102,7 @@ export const createLane = (deps: LaneDeps): Lane => {
       drain();
       await pump.idle();
       await kept.close();
+      hooks.onUp(false);
     },
   };
 };
