@@ -50,7 +50,7 @@ const createLoad = (random: Random, keyed: boolean) => {
 const runUs = (loadUs: number, ownNoise: number, random: Random): number => loadUs * Math.exp(random.normal() * ownNoise) * (random.uniform() < 0.03 ? 4 : 1);
 
 /** What the control plane keeps of the pairs: a test a slot, the baseline's history, and the edges of the open block. */
-const createPairs = (before: readonly number[]) => {
+export const createPairs = (before: readonly number[]) => {
   let history: LatencyHistory = addSealedRuns(startLatencyHistory(), before);
   let edges: readonly LatencyEdge[] = [];
   const runs = new Array<number>(bucketCount).fill(0);

@@ -45,8 +45,13 @@ describe('a difference of outputs', () => {
     { what: 'a number that is missing', baseline: { p: 0.5 }, candidate: {}, differs: true },
     { what: 'an output that is new', baseline: { p: 0.5 }, candidate: { p: 0.5, why: 'x' }, differs: false },
     { what: 'a flag', baseline: { flagged: true }, candidate: { flagged: false }, differs: true },
-    { what: 'the order of classes', baseline: { top: [{ label: 'cat' }, candidate: { label: 'dog' }] }, { top: [{ label: 'dog' }, { label: 'cat' }] }, differs: true },
-    { what: 'classes with close confidences', baseline: { top: [{ label: 'cat', confidence: 0.9 }] }, candidate: { top: [{ label: 'cat', confidence: 0.905 }] }, differs: false },
+    {
+      what: 'the order of classes',
+      baseline: { top: [{ label: 'cat' }, { label: 'dog' }] },
+      candidate: { top: [{ label: 'dog' }, { label: 'cat' }] },
+      differs: true,
+    },
+    { what: 'close confidences', baseline: { top: [{ label: 'cat', p: 0.9 }] }, candidate: { top: [{ label: 'cat', p: 0.905 }] }, differs: false },
     { what: 'lists of other lengths', baseline: { top: [1] }, candidate: { top: [1, 2] }, differs: true },
   ])('is seen in $what: $differs', ({ baseline, candidate, differs }) => {
     expect(firstDifferingRow(rule, { baseline: [baseline], candidate: [candidate] })).toBe(differs ? 0 : -1);
