@@ -58,7 +58,7 @@ export const watchedOutputsOf = (record: RolloutRecord): readonly string[] => [
 const defaultTolerance = 1e-5;
 
 /** What the disagreement guardrails of a rollout compare, in the order of its criteria. */
-export const differenceRulesOf = (acceptance: Acceptance): readonly DifferenceRule[] =>
+const differenceRulesOf = (acceptance: Acceptance): readonly DifferenceRule[] =>
   acceptance.criteria
     .filter(isGuardrail)
     .flatMap(({ metric }) => (metric.kind === 'disagreement' ? [{ output: metric.output ?? null, tolerance: metric.tolerance ?? defaultTolerance }] : []));

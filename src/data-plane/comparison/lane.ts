@@ -43,7 +43,7 @@ const maxQueued = 16;
  * The thresholds need 2,000 baseline runs and an identical candidate some 21,000 pairs for its promotion: forty seconds and seven minutes at
  * this rate. More would only cost: messages on the gateway's loop, and counters for each pair of a block until it is sealed.
  */
-export const maxPairsPerSecond = 50;
+const maxPairsPerSecond = 50;
 /** Nothing begun for so long although requests were drawn: the comparison is starved. */
 const starvedMs = 30_000;
 
