@@ -127,7 +127,7 @@ const inabilities = ({ guards, unmeasured }: Measured, { knowsKeys, notCompared 
   const names = (of: (guard: CountedGuard) => boolean, words: string): Readonly<Record<string, string>> =>
     Object.fromEntries(guards.filter(of).map(({ guard }) => [guard.name, words]));
   return {
-    ...(knowsKeys ? {} : names(() => true, 'the keys that were seen before the restart are not known')),
+    ...(knowsKeys ? {} : names(({ pairsOf }) => pairsOf !== 'latency', 'the keys that were seen before the restart are not known')),
     ...(notCompared === null ? {} : names(({ eventOf, pairsOf }) => eventOf === null && pairsOf !== null, notCompared)),
     ...unmeasured,
   };
