@@ -54,7 +54,10 @@ const frontMatterOf = (source: string): string | null => /^---\n([\s\S]*?)\n---\
 
 const checkFrontMatter = (head: string | null, report: Report): void => {
   const yaml = head === null ? { fault: 'no front matter' } : parsedYaml(head);
-  if ('fault' in yaml) return report('card-front-matter', { file, field: '(front matter)', got: yaml.fault, expected: 'YAML between --- lines' });
+  if ('fault' in yaml) {
+    report('card-front-matter', { file, field: '(front matter)', got: yaml.fault, expected: 'YAML between --- lines' });
+    return;
+  }
   const parsed = frontMatterSchema.safeParse(yaml.document);
   for (const fault of parsed.success ? [] : faultsOf(file, yaml.document, parsed.error)) report('card-front-matter', fault);
 };

@@ -7,6 +7,7 @@ import { type SignoffRole, signoffRoles, writeSignoff } from '../bundle/signoffs
 import { writeDigests } from '../bundle/write-digests.ts';
 import { readMachine } from '../checklist/budgets.ts';
 import { type Checked, type ChecklistDeps, runChecklist } from '../checklist/checklist.ts';
+import { CouldNotCheckError } from '../checklist/evaluation/cases.ts';
 import { goNoGo } from '../checklist/go-no-go.ts';
 import { systemClock } from '../clock.ts';
 import { readPlans } from '../control-plane/read-plans.ts';
@@ -79,6 +80,13 @@ const signOff = async (places: readonly BundlePlace[], { signOff: role, by }: Ch
   return true;
 };
 
+/** What the machine is to blame for says nothing about a bundle. */
+const couldNotCheck = (error: unknown, { stderr }: CliIo): null => {
+  if (!(error instanceof CouldNotCheckError)) throw error;
+  stderr(`could not check: ${error.message}; is the machine overloaded?\n`);
+  return null;
+};
+
 const check = async (names: readonly string[], options: CheckOptions, { io, program }: { readonly io: CliIo; readonly program: Command }): Promise<void> => {
   const places = await selectBundles(options, names);
   if (places.length === 0) {
@@ -89,7 +97,8 @@ const check = async (names: readonly string[], options: CheckOptions, { io, prog
   if (!(await signOff(places, options, io))) return io.setExitCode(2);
   const { monotonicMs } = systemClock;
   const deps = { vocabulary: await gatewayVocabulary(program), machine: await readMachine(monotonicMs), monotonicMs };
-  const results = await checkAll(places, options, deps);
+  const results = await checkAll(places, options, deps).catch((error: unknown) => couldNotCheck(error, io));
+  if (results === null) return io.setExitCode(3);
   const ofPlans = names.length === 0 ? await planFaults(options, results) : [];
   print({ results, ofPlans }, options, io);
   io.setExitCode(reportJson(results, ofPlans, options.strict === true).ok ? 0 : 1);

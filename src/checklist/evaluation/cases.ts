@@ -1,7 +1,9 @@
+import { setTimeout } from 'node:timers/promises';
 import { z } from 'zod';
 import { checkInputs } from '../../data-plane/contract/check-inputs.ts';
 import type { Row } from '../../data-plane/contract/compile-contract.ts';
 import type { OutputRow } from '../../data-plane/guards/compile-outputs.ts';
+import type { Prediction } from '../../data-plane/inference/batcher.ts';
 import { InferenceFailure } from '../../data-plane/inference/inference-failure.ts';
 import type { ServingVersion } from '../../data-plane/inference/serving-version.ts';
 
@@ -62,14 +64,41 @@ const refused = (detail: string): CaseAnswer => ({ outputs: null, breach: false,
 /** No case of an evaluation takes longer, however full the machine is. */
 const maxCaseMs = 60_000;
 
-const answerCase = async ({ version, monotonicMs }: Answering, { inputs }: EvaluationCase): Promise<CaseAnswer> => {
+/** The machine, not the model, kept a case from being answered: nothing can be said about the bundle. */
+export class CouldNotCheckError extends Error {
+  override readonly name = 'CouldNotCheckError';
+}
+
+/** Reasons that say something about the machine at that moment: a run that was too slow for its deadline, or a process that was lost over it. */
+const transient: ReadonlySet<string> = new Set(['timeout', 'lost-worker', 'circuit-open', 'queue-full']);
+const mostTries = 8;
+/** Long enough for a lost process to be back, and for a breaker to close, after a few tries. */
+const pauseMs = 1_000;
+
+/** Runs rows on a version; what the machine alone is to blame for is tried again. @throws CouldNotCheckError, InferenceFailure */
+export const predictPatiently = async ({ version, monotonicMs }: Answering, rows: readonly Row[]): Promise<Prediction> => {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await version.predict({ rows, deadlineMs: monotonicMs() + maxCaseMs, span: null });
+    } catch (error) {
+      const failure = InferenceFailure.from(error);
+      if (!transient.has(failure.reason)) throw failure;
+      if (tries === mostTries) throw new CouldNotCheckError(`${version.bundle.model} ${version.bundle.version}: ${failure.message}`, { cause: failure });
+      await setTimeout(pauseMs);
+    }
+  }
+};
+
+const answerCase = async (answering: Answering, { inputs }: EvaluationCase): Promise<CaseAnswer> => {
+  const { version } = answering;
   const check = checkInputs(ownRows(version, inputs), { baseline: version.contract, candidate: null, known: version.contract.names });
   if (!check.ok) return refused(check.violations.map(({ pointer, got, expected }) => `${pointer}: got ${got}, expected ${expected}`).join('; '));
   try {
-    const { outputs, luma } = await version.predict({ rows: check.rows, deadlineMs: monotonicMs() + maxCaseMs, span: null });
+    const { outputs, luma } = await predictPatiently(answering, check.rows);
     const guarded = version.guard({ rows: check.rows, outputs, luma });
     return guarded.ok ? { outputs: guarded.rows, breach: false, detail: null } : { outputs: null, breach: true, detail: guarded.breach };
   } catch (error) {
+    if (error instanceof CouldNotCheckError) throw error;
     return refused(InferenceFailure.from(error).message);
   }
 };

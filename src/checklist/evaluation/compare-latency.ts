@@ -1,5 +1,5 @@
 import type { ServingVersion } from '../../data-plane/inference/serving-version.ts';
-import { type EvaluationCase, ownRows } from './cases.ts';
+import { type EvaluationCase, ownRows, predictPatiently } from './cases.ts';
 
 /** Compute times of the same requests on both versions, milliseconds: pair i is request i. */
 export interface LatencyPairs {
@@ -20,7 +20,7 @@ interface Comparing {
 }
 
 const runMs = async (version: ServingVersion, { inputs }: EvaluationCase, monotonicMs: () => number): Promise<number> => {
-  const { computeMs } = await version.predict({ rows: ownRows(version, inputs), deadlineMs: monotonicMs() + budgetMs, span: null });
+  const { computeMs } = await predictPatiently({ version, monotonicMs }, ownRows(version, inputs));
   return computeMs;
 };
 
