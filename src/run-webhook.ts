@@ -17,6 +17,8 @@ export interface RunWebhookDeps {
   readonly metrics: Pick<Metrics, 'webhookTried' | 'setWebhookBacklog'>;
 }
 
+const results = { delivered: 'ok', refused: 'client_error', gone: 'client_error', failed: 'error' } as const;
+
 /** A receiver that needs longer should take the event first and work on it later. */
 const timeoutMs = 10_000;
 
@@ -33,7 +35,7 @@ export const runWebhook = ({ settings, outbox, clock, random, log, metrics }: Ru
     monotonicMs: clock.monotonicMs,
     random,
     hooks: {
-      tried: metrics.webhookTried,
+      tried: (result) => metrics.webhookTried(results[result]),
       backlog: ({ events, oldestMs }) => metrics.setWebhookBacklog({ events, oldestAgeMs: oldestMs === null ? 0 : Math.max(0, clock.wallMs() - oldestMs) }),
       troubled: (trouble) => log.warn({ ...trouble }, 'events wait for the webhook'),
       gone: () => log.error({}, 'the webhook answered 410: nothing is sent to it until the gateway starts again; events go on being queued'),

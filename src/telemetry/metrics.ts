@@ -64,8 +64,8 @@ export interface ShownSignals {
   }[];
 }
 
-const webhookResults = ['delivered', 'refused', 'failed', 'gone'] as const;
-/** How a try to send an event ended. */
+const webhookResults = ['ok', 'client_error', 'error'] as const;
+/** How a try to send an event ended: it was taken, refused by the receiver, or the receiver did not get to that. */
 export type WebhookResult = (typeof webhookResults)[number];
 
 export interface ModelInfo {
