@@ -239,27 +239,4 @@ describe('the outbox', () => {
     await seconds(1);
     expect(types()).toEqual(['card-fraud handoff.rollout.accept', 'card-fraud handoff.rollout.advance']);
   });
-
-  it('has no event for a change that was not saved', async () => {
-    await decide('card-fraud', 'accept');
-    const record = recordWith({ rollout: 'rollout of card-fraud', revision: 9 });
-    expect(await store.save({ record, expectedRevision: 7, decision: decisionFor(record) })).toBe('conflict');
-    expect(await store.outbox.heads()).toHaveLength(1);
-    expect(await store.outbox.backlog()).toMatchObject({ events: 1 });
-  });
-
-  it('keeps what waits and what holds over a reopening', async () => {
-    await decide('card-fraud', 'accept');
-    const hold = { model: 'card-fraud', version: '2.0.0', signal: 'feature-lag', sinceMs: 5, page: 'page-1' };
-    await store.outbox.keepHold(hold, { lane: 'page:page-1', event: '{"id":"page-1"}', atMs: 6 });
-    await store.close();
-    store = await createSqliteRolloutStore({ dataDir: directory });
-    expect(await store.outbox.holds()).toEqual([hold]);
-    const [decision, notice] = await store.outbox.heads();
-    expect(await store.outbox.read(decision?.position ?? 0)).toMatchObject({ kind: 'decision', entry: { sequence: 1, body: { move: 'accept' } } });
-    expect(await store.outbox.read(notice?.position ?? 0)).toEqual({ kind: 'notice', event: '{"id":"page-1"}' });
-    await store.outbox.dropHold(hold, { lane: 'page:page-1', event: '{"id":"page-1-resolved"}', atMs: 7 });
-    await store.outbox.dropHold(hold, { lane: 'page:page-1', event: '{"id":"page-1-resolved"}', atMs: 7 });
-    expect(await store.outbox.backlog()).toEqual({ events: 3, oldestMs: 6 });
-  });
 });

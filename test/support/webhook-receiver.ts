@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
@@ -38,12 +38,13 @@ export interface WebhookReceiver {
 export const startReceiver = async (treatment: Treatment = take, port = 0): Promise<WebhookReceiver> => {
   const posts: ReceivedPost[] = [];
   let current = treatment;
-  const server = createServer(async (request, response) => {
+  const receive = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await text(request);
     const post = { path: request.url ?? '', headers: request.headers, body, event: JSON.parse(body) };
     posts.push(post);
     current(response, post);
-  });
+  };
+  const server = createServer((request, response) => void receive(request, response));
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const bound = (server.address() as AddressInfo).port;

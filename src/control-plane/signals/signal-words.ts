@@ -1,7 +1,7 @@
 import type { SignalReading, SignalRule, SignalStatus } from './assess-signal.ts';
 
 /** A duration as people say it: `45 s`, `12 min`, `3 h`. */
-export const durationWords = (durationMs: number): string => {
+const durationWords = (durationMs: number): string => {
   const seconds = Math.max(0, Math.floor(durationMs / 1_000));
   if (seconds < 120) return `${seconds} s`;
   return seconds < 7_200 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3_600)} h`;
