@@ -46,7 +46,7 @@ export interface Outbox {
   readonly read: (position: number) => Promise<QueuedContent | null>;
   /** Takes out an event that was delivered. Durable when it resolves, idempotent. */
   readonly remove: (position: number) => Promise<void>;
-  /** How many events wait, and since when the oldest does (wall time, milliseconds); null when none waits. Idempotent. */
+  /** How many events wait, and since when the first of them does (wall time, milliseconds); null when none waits. Idempotent. */
   readonly backlog: () => Promise<{ readonly events: number; readonly oldestMs: number | null }>;
   /** The signals that held when it was asked last. Idempotent. */
   readonly holds: () => Promise<readonly KeptHold[]>;

@@ -4,9 +4,15 @@ import type { LedgerEntry } from '../ledger/ledger-entry.ts';
 import type { KeptHold, Notice, Outbox, QueuedContent, QueuedEvent } from './outbox.ts';
 import { transaction } from './sqlite-schema.ts';
 
-const selectHeads = 'select min(position) as position, lane from outbox group by lane order by 1';
+// From lane to lane by the index: a receiver that is dead for long must not make the store slow.
+const selectHeads = `with recursive lanes (lane) as (
+  select min(lane) from outbox
+  union all
+  select (select min(outbox.lane) from outbox where outbox.lane > lanes.lane) from lanes where lanes.lane is not null
+)
+select (select min(position) from outbox where outbox.lane = lanes.lane) as position, lane from lanes where lane is not null order by 1`;
 const selectEvent = 'select sequence, event from outbox where position = :position';
-const selectBacklog = 'select count(*) as events, min(queued_at_ms) as oldestMs from outbox';
+const selectBacklog = 'select count(*) as events, (select queued_at_ms from outbox order by position limit 1) as oldestMs from outbox';
 const insertNotice = `insert into outbox (lane, queued_at_ms, event) select :lane, :atMs, :event where (select is_on from webhook) = 1`;
 
 const selectHolds = 'select model, version, signal, since_ms as sinceMs, page from signal_holds order by model, version, signal';

@@ -79,7 +79,7 @@ export const outboxContract = (
       expect(await store.outbox.read(notice?.position ?? 0)).toEqual({ kind: 'notice', event: page.event });
       await store.outbox.dropHold(hold, end);
       await store.outbox.dropHold(hold, end);
-      expect(await store.outbox.backlog()).toEqual({ events: 3, oldestMs: page.atMs });
+      expect(await store.outbox.backlog()).toEqual({ events: 3, oldestMs: recordWith().changedAtMs });
     });
   });
 };
