@@ -28,7 +28,7 @@ const referenceWork = (): string => {
 };
 
 /** How long the reference work takes on this machine, milliseconds: the median of a few, after one to warm up. */
-export const measureReference = (monotonicMs: () => number): number => {
+const measureReference = (monotonicMs: () => number): number => {
   referenceWork();
   const times = Array.from({ length: repeats }, () => {
     const startedMs = monotonicMs();

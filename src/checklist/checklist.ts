@@ -21,7 +21,6 @@ import type { Finding, Report } from './finding.ts';
 import { checkModelCard } from './model-card.ts';
 import { checkPeople } from './people.ts';
 import { checkRunbook } from './runbook.ts';
-import { checkSignals } from './signals.ts';
 import { checkSlo } from './slo.ts';
 import { type Subject, textReader, type Vocabulary } from './subject.ts';
 import { checkTransforms } from './transforms.ts';
@@ -61,7 +60,6 @@ const documentRules = [
   checkContractFields,
   checkContractStandard,
   checkGoldenSource,
-  checkSignals,
   checkDriftBaseline,
   checkEnvironment,
   checkSlo,

@@ -4,7 +4,7 @@ import { placeholder, type Report, type RuleId } from './finding.ts';
 import type { RuleGroup } from './subject.ts';
 
 /** The rule that a fault of reading or opening a bundle breaks. */
-export const ruleOfFault = (fault: Fault): RuleId => (fault.file.startsWith('golden/') ? ruleOfGolden(fault) : ruleOfArtifact(fault));
+const ruleOfFault = (fault: Fault): RuleId => (fault.file.startsWith('golden/') ? ruleOfGolden(fault) : ruleOfArtifact(fault));
 
 const isAboutFile = ({ field, got }: Fault): boolean => field === 'sha256' || got === 'no such file' || got.endsWith('that the manifest does not list');
 

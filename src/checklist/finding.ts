@@ -228,7 +228,6 @@ export const rules = {
   'runbook-action': { holds: 'every symptom has an action that is a command', severity: 'failure', mend: 'Add a command that can be pasted, in backticks.' },
   'runbook-command': { holds: 'every command of the runbook exists', severity: 'failure', mend: 'Correct the command; `handoff --help` lists them.' },
   'runbook-covers': { holds: 'every signal and drift rule has its symptom', severity: 'failure', mend: 'Add a row for it to RUNBOOK.md.' },
-  'signal-order': { holds: 'a signal clears below its limit', severity: 'failure', mend: 'Set clearBelow at or below holdAbove.' },
   'card-front-matter': {
     holds: 'the model card has its front matter',
     severity: 'failure',

@@ -214,12 +214,6 @@ const defects: readonly Defect[] = [
     edit: text('RUNBOOK.md', 'handoff rollout pause search-ranker', 'handoff rollout halt search-ranker'),
   },
   { rule: 'runbook-covers', what: 'a drift rule without a symptom', edit: text('RUNBOOK.md', '| Drift of ctr_7d |', '| Drift |') },
-  {
-    rule: 'signal-order',
-    what: 'a signal that clears above its limit',
-    model: 'card-fraud',
-    edit: manifest((m) => Object.assign(m.signals[0], { clearBelow: 301 })),
-  },
   { rule: 'card-front-matter', what: 'no licence', edit: text('README.md', /^license: .*\n/m, '') },
   { rule: 'card-sections', what: 'an empty section', edit: text('README.md', /## Environmental Impact\n[\s\S]*?\n## /, '## Environmental Impact\n\n## ') },
   { rule: 'card-handoff', what: 'no rollback criteria', edit: text('README.md', '### Rollout and rollback', '### Other') },
