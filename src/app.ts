@@ -6,7 +6,7 @@ import { ulid } from 'ulid';
 import { createLedgerAnnouncer } from './announce-ledger.ts';
 import { faultText } from './bundle/fault.ts';
 import { systemClock } from './clock.ts';
-import { createControlContext } from './control-plane/change-rollout.ts';
+import { type ControlContext, createControlContext } from './control-plane/change-rollout.ts';
 import { createRolloutControl, type RolloutControl } from './control-plane/rollout-control.ts';
 import { createBundleLibrary } from './data-plane/bundle-library.ts';
 import { createInfer } from './data-plane/infer.ts';
@@ -15,13 +15,15 @@ import { createEvidence } from './data-plane/observe/evidence.ts';
 import { createObserver } from './data-plane/observe/observer.ts';
 import { createPredictionIds } from './data-plane/observe/prediction-id.ts';
 import { predictionKey } from './data-plane/observe/prediction-key.ts';
+import { createPostOutcomes } from './data-plane/outcomes/post-outcomes.ts';
 import { createModelRegistry } from './data-plane/registry.ts';
 import { explainRouting } from './data-plane/routing/explain-routing.ts';
 import { createVersionHooks } from './data-plane/version-hooks.ts';
+import { declareOutcomes } from './declare-outcomes.ts';
 import { describeModels } from './describe-models.ts';
 import { admitted, checkScope } from './http/access.ts';
 import { createDataServer, type DataServerDeps } from './http/data-server.ts';
-import { type Key, parseKeys } from './http/keys-file.ts';
+import { type Key, parseKeys, type Scope } from './http/keys-file.ts';
 import { createModelLoading, type RescanReport } from './load-models.ts';
 import { runEngine } from './run-engine.ts';
 import { processEnvironment, type Settings, SettingsError } from './settings.ts';
@@ -105,16 +107,27 @@ type Serving = ReturnType<typeof createServing>;
 const createData = (
   settings: Settings,
   { registry, evidence, metrics, log, keys, tracing }: Ground,
-  { loading, predictionIds, shared }: { readonly loading: Serving['loading']; readonly predictionIds: Kept['predictionIds']; readonly shared: Shared },
+  {
+    loading,
+    kept,
+    standings,
+    shared,
+  }: { readonly loading: Serving['loading']; readonly kept: Kept; readonly standings: ControlContext['standings']; readonly shared: Shared },
 ) => {
   const { monotonicMs, wallMs } = systemClock;
+  const { predictionIds, store } = kept;
   const observer = createObserver({ metrics, log, monotonicMs, hashKey: predictionIds.hashKey });
   const isExpected = (model: string): boolean => loading.expected().has(model);
   const infer = createInfer({ registry, evidence, isExpected, predictionIds, observer, randomU32: shared.randomU32, monotonicMs, wallMs });
-  const authorize = (request: IncomingMessage): void =>
-    void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, 'infer')));
+  const declaredOf = declareOutcomes({ standings, registry, isComplete: loading.isComplete });
+  const postOutcomes = createPostOutcomes({ predictionIds, declaredOf, epochs: store.epochs, record: store.outcomes.record, metrics, wallMs });
+  const needs =
+    (scope: Scope) =>
+    (request: IncomingMessage): void =>
+      void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, scope)));
   const { maxBodyBytes, maxPendingRequests } = settings;
-  return createDataServer({ ...shared, infer, tracing, metrics, monotonicMs, maxBodyBytes, maxPendingRequests, authorize });
+  const guards = { authorize: needs('infer'), authorizeOutcome: needs('outcome') };
+  return createDataServer({ ...shared, infer, postOutcomes, tracing, metrics, monotonicMs, maxBodyBytes, maxPendingRequests, ...guards });
 };
 
 interface Shared extends Pick<DataServerDeps, 'newId' | 'random' | 'log' | 'isDraining' | 'others'> {
@@ -133,7 +146,8 @@ export const createApp = async (settings: Settings): Promise<App> => {
   const loaded = loading.rescan();
   // Whoever waits for them hears of a failure; until then it must not end the process.
   for (const begun of [controlled, loaded]) begun.catch(() => undefined);
-  const { store, predictionIds } = await opening;
+  const kept = await opening;
+  const { store } = kept;
   const control = await controlled;
   const engine = runEngine({ ...ground, context: await controlContext });
   const { createAdminApp } = await import('./http/admin-server.ts');
@@ -144,7 +158,8 @@ export const createApp = async (settings: Settings): Promise<App> => {
   const common = { newId: randomUUID, random: () => randomU32() / 2 ** 32, log, readiness };
   const data = createData(settings, ground, {
     loading,
-    predictionIds,
+    kept,
+    standings: (await controlContext).standings,
     shared: { ...common, randomU32, isDraining: () => draining, others: createDataApp(common) },
   });
   metrics.observePendingRequests(data.pending);

@@ -25,6 +25,8 @@ export interface GuardrailState {
   readonly evidence: number | null;
   /** e-value of the promotion test. */
   readonly graduation: number | null;
+  /** What else there is to know, in words: when outcomes mature, or why they are not trusted. */
+  readonly detail?: string;
 }
 
 /** All that `decide` needs to know of the evidence. */
@@ -40,6 +42,10 @@ export interface Assessment {
   readonly ineligibleShare: number | null;
   /** Why the coin of the assignment is not trusted; null while it is. */
   readonly sampleRatioAlarm: string | null;
+  /** Why the labels of an outcome are not trusted: they reach the arms unequally. Null while they do not. */
+  readonly labelAlarm: string | null;
+  /** When the outcomes of the last unit are mature, wall time in milliseconds; null when none is waited for. */
+  readonly outcomesDueAtMs: number | null;
   /** The signal that is above its limit, and for how long, milliseconds. */
   readonly signal: { readonly name: string; readonly sinceMs: number } | null;
   /** Nothing can be kept now: no move but a rollback. */

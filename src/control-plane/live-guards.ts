@@ -2,6 +2,7 @@ import type { Acceptance, Criterion } from '../bundle/acceptance.ts';
 import { isGuardrail } from '../bundle/acceptance.ts';
 import { buildGuards } from './analysis/build-guards.ts';
 import type { GuardCriterion } from './analysis/guard-criterion.ts';
+import type { WatchedOutcome } from './outcome-evidence.ts';
 import type { Plan } from './plan.ts';
 import type { CountedGuard, EventOf } from './rollout-evidence.ts';
 
@@ -9,6 +10,7 @@ import type { CountedGuard, EventOf } from './rollout-evidence.ts';
 interface LiveCriterion {
   readonly criterion: GuardCriterion;
   readonly eventOf: EventOf | null;
+  readonly outcome?: WatchedOutcome;
 }
 
 /** The guards of a rollout, fixed by the acceptance and the plan with which it started; and why some are not measured, by name. */
@@ -21,7 +23,7 @@ type Rate = Extract<GuardCriterion, { readonly kind: 'errorRate' | 'breachRate' 
 
 const rateMargin = ({ margin }: Criterion): Rate => (margin !== undefined && 'absolute' in margin ? margin : { relative: margin?.relative ?? 0 });
 
-/** Kinds whose counts come from the comparison of pairs or from outcomes have no counts yet. */
+/** Kinds whose counts come from the comparison of pairs have no counts yet. */
 const liveCriterion = (criterion: Criterion, watchedOutputs: readonly string[]): LiveCriterion | null => {
   const { name, metric, margin } = criterion;
   switch (metric.kind) {
@@ -51,8 +53,19 @@ const liveCriterion = (criterion: Criterion, watchedOutputs: readonly string[]):
         eventOf: null,
       };
     case 'outcomeRate':
-    case 'outcomeMean':
-      return { criterion: { name, kind: metric.kind, harm: metric.harm, margin: rateMargin(criterion) }, eventOf: null };
+      return {
+        criterion: { name, kind: metric.kind, harm: metric.harm, margin: rateMargin(criterion) },
+        eventOf: null,
+        outcome: { name: metric.outcome, kind: 'rate', windowMs: metric.window },
+      };
+    case 'outcomeMean': {
+      const mean = metric.historicalMean === undefined ? {} : { historicalMean: metric.historicalMean };
+      return {
+        criterion: { name, kind: metric.kind, harm: metric.harm, margin: rateMargin(criterion), ...mean },
+        eventOf: null,
+        outcome: { name: metric.outcome, kind: 'mean', windowMs: metric.window },
+      };
+    }
     default:
       return null;
   }
@@ -81,9 +94,9 @@ export const liveGuards = (
     compared: false,
     plannedBlocks: plannedBlocksOf(plan, blockMs),
   });
-  const notCounted = live.filter(({ eventOf }) => eventOf === null);
+  const notCounted = live.filter(({ eventOf, outcome }) => eventOf === null && outcome === undefined);
   return {
-    guards: built.map((guard, index) => ({ guard, eventOf: live[index]?.eventOf ?? null })),
+    guards: built.map((guard, index) => ({ guard, eventOf: live[index]?.eventOf ?? null, outcome: live[index]?.outcome ?? null })),
     unmeasured: Object.fromEntries(notCounted.map(({ criterion: { name, kind } }) => [name, `${kind} is not measured live yet`])),
   };
 };

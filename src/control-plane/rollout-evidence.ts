@@ -12,6 +12,16 @@ import { startLatencyHistory } from './analysis/latency-history.ts';
 import { pinBlock } from './analysis/pin-block.ts';
 import type { AssignedStratum } from './analysis/sample-ratio.ts';
 import type { UnitStratum } from './analysis/strata.ts';
+import {
+  type BucketUnits,
+  bucketsOf,
+  type KeptOutcomes,
+  type Matured,
+  mergeBuckets,
+  noOutcomes,
+  type WaitingUnits,
+  type WatchedOutcome,
+} from './outcome-evidence.ts';
 
 /** Which count of a cell is a guard's event. */
 export type EventOf = (cell: Pick<SecondCounts, 'errors' | 'breaches' | 'abstained' | 'flagged'>) => number;
@@ -20,6 +30,8 @@ export type EventOf = (cell: Pick<SecondCounts, 'errors' | 'breaches' | 'abstain
 export interface CountedGuard {
   readonly guard: Guard;
   readonly eventOf: EventOf | null;
+  /** The outcome that its counts are made of; null for any other guard. */
+  readonly outcome: WatchedOutcome | null;
 }
 
 type Pins = Readonly<Record<string, GuardPins>>;
@@ -30,6 +42,10 @@ interface OpenBlock {
   readonly pins: Pins;
   readonly counts: BlockCounts;
   readonly assigned: readonly AssignedStratum[];
+  /** Its units by the bucket of their assignment; none where no outcome is watched. */
+  readonly buckets: readonly BucketUnits[];
+  /** Outcomes that matured while it was open, by guard. */
+  readonly outcomes: Matured['counts'];
 }
 
 /** Everything that is kept of a rollout's evidence: plain data, of a size independent of the traffic. */
@@ -42,6 +58,7 @@ export interface KeptEvidence {
   /** Eligible and ineligible requests of each of the last sixty minutes in which the engine ticked, newest last, and where this life's counters stood. */
   readonly minutes: readonly { readonly minute: number; readonly eligible: number; readonly ineligible: number }[];
   readonly counted: { readonly eligible: number; readonly ineligible: number };
+  readonly outcomes: KeptOutcomes;
 }
 
 export const startKeptEvidence = (guards: readonly CountedGuard[], incarnation: string): KeptEvidence => ({
@@ -51,6 +68,7 @@ export const startKeptEvidence = (guards: readonly CountedGuard[], incarnation: 
   assigned: [],
   minutes: [],
   counted: { eligible: 0, ineligible: 0 },
+  outcomes: noOutcomes,
 });
 
 /** How blocks are cut and sealed. */
@@ -66,31 +84,38 @@ export interface Gathered {
   readonly keepFromSecond: number;
 }
 
-/** Takes an observation into the evidence. Taking the same one again changes nothing. */
-export const gather = (
-  before: KeptEvidence,
-  observation: Observation,
-  { guards, rules }: { readonly guards: readonly CountedGuard[]; readonly rules: BlockRules },
-): Gathered => {
-  const current = before.incarnation === observation.incarnation ? before : endIncarnation(before, guards, observation.incarnation);
-  const blocks = cutBlocks(observation, rules.blockSeconds);
+/** How an observation becomes evidence. */
+interface Gathering {
+  readonly guards: readonly CountedGuard[];
+  readonly rules: BlockRules;
+  /** Outcomes that matured since the last one, by guard: they belong to the block of this moment. */
+  readonly matured?: Matured['counts'];
+}
+
+/** Takes an observation into the evidence. Taking the same one again, with nothing matured since, changes nothing. */
+export const gather = (before: KeptEvidence, observation: Observation, { guards, rules, matured = {} }: Gathering): Gathered => {
+  const current = continueIn(before, guards, observation.incarnation);
   const { nowSecond } = observation;
+  const outcomes = outcomesByBlock(current.open, blockOf(nowSecond, rules.blockSeconds), matured);
+  const blocks = cutBlocks(observation, rules.blockSeconds, outcomes.keys());
   let { evidence, assigned } = current;
+  let { units } = current.outcomes;
   const open: OpenBlock[] = [];
   let keepFromSecond = blockOf(nowSecond, rules.blockSeconds) * rules.blockSeconds;
   for (const [block, cells] of blocks) {
     const pins = current.open.find((known) => known.block === block)?.pins ?? pinsFrom(guards, evidence);
-    const counted = countBlock({ block, pins, cells }, guards);
+    const counted = countBlock({ block, pins, cells, outcomes: outcomes.get(block) ?? {} }, guards);
     const sealed = isSealed({ block, ...rules, watermarkSecond: nowSecond - 1, nowSecond, pending: pendingOf(cells) });
     if (sealed && open.length === 0) {
       evidence = foldCounted(guards, evidence, counted);
       assigned = mergeAssigned([...assigned, ...counted.assigned]);
+      units = mergeBuckets([...units, ...counted.buckets]);
     } else {
       open.push(counted);
       keepFromSecond = Math.min(keepFromSecond, block * rules.blockSeconds);
     }
   }
-  return { kept: { ...current, evidence, assigned, open, ...eligibilityOf(current, observation) }, keepFromSecond };
+  return { kept: { ...current, evidence, assigned, open, outcomes: { ...current.outcomes, units }, ...eligibilityOf(current, observation) }, keepFromSecond };
 };
 
 const foldCounted = (guards: readonly CountedGuard[], evidence: Evidence, { counts }: OpenBlock): Evidence =>
@@ -100,14 +125,28 @@ const foldCounted = (guards: readonly CountedGuard[], evidence: Evidence, { coun
     counts,
   );
 
-const endIncarnation = (before: KeptEvidence, guards: readonly CountedGuard[], incarnation: string): KeptEvidence => ({
-  ...before,
-  incarnation,
-  evidence: before.open.reduce((evidence, block) => foldCounted(guards, evidence, block), before.evidence),
-  assigned: mergeAssigned([...before.assigned, ...before.open.flatMap((block) => block.assigned)]),
-  open: [],
-  counted: { eligible: 0, ineligible: 0 },
-});
+/** The evidence as this life of the gateway goes on with it. */
+export const continueIn = (before: KeptEvidence, guards: readonly CountedGuard[], incarnation: string): KeptEvidence =>
+  before.incarnation === incarnation
+    ? before
+    : {
+        ...before,
+        incarnation,
+        evidence: before.open.reduce((evidence, block) => foldCounted(guards, evidence, block), before.evidence),
+        assigned: mergeAssigned([...before.assigned, ...before.open.flatMap((block) => block.assigned)]),
+        outcomes: { ...before.outcomes, units: mergeBuckets([...before.outcomes.units, ...before.open.flatMap((block) => block.buckets)]) },
+        open: [],
+        counted: { eligible: 0, ineligible: 0 },
+      };
+
+/** The outcomes of each open block, with those that have matured now in the newest one. */
+const outcomesByBlock = (open: readonly OpenBlock[], newest: number, matured: Matured['counts']): ReadonlyMap<number, Matured['counts']> => {
+  const byBlock = new Map(open.filter(({ outcomes }) => Object.keys(outcomes).length > 0).map(({ block, outcomes }) => [block, outcomes]));
+  if (Object.keys(matured).length === 0) return byBlock;
+  const known = byBlock.get(newest) ?? {};
+  const added = Object.entries(matured).map(([guard, counts]) => [guard, addCounts(known[guard] ?? {}, counts)] as const);
+  return byBlock.set(newest, { ...known, ...Object.fromEntries(added) });
+};
 
 const pinsFrom = (guards: readonly CountedGuard[], evidence: Evidence): Pins =>
   pinBlock(
@@ -120,15 +159,20 @@ interface BlockCells {
   readonly firstEvents: FirstEventCounts[];
 }
 
-/** The cells by block, oldest first. The second that is still being counted is left for the next tick. */
-const cutBlocks = ({ counts, firstEvents, nowSecond }: Observation, blockSeconds: number): readonly (readonly [number, BlockCells])[] => {
+/** The cells by block, oldest first, and the blocks that must be there without cells. The second that is still being counted is left for the next tick. */
+const cutBlocks = (
+  { counts, firstEvents, nowSecond }: Observation,
+  blockSeconds: number,
+  alsoBlocks: Iterable<number>,
+): readonly (readonly [number, BlockCells])[] => {
   const blocks = new Map<number, BlockCells>();
-  const cellsOf = (second: number): BlockCells => {
-    const block = blockOf(second, blockSeconds);
+  const cellsOf = (second: number): BlockCells => cellsOfBlock(blockOf(second, blockSeconds));
+  const cellsOfBlock = (block: number): BlockCells => {
     const cells = blocks.get(block) ?? { units: [], firstEvents: [] };
     blocks.set(block, cells);
     return cells;
   };
+  for (const block of alsoBlocks) cellsOfBlock(block);
   for (const cell of counts) if (cell.second < nowSecond) cellsOf(cell.second).units.push(cell);
   for (const cell of firstEvents) if (cell.second < nowSecond) cellsOf(cell.second).firstEvents.push(cell);
   return [...blocks].sort(([left], [right]) => left - right);
@@ -152,15 +196,21 @@ const countGuard = (eventOf: EventOf, { units, firstEvents }: BlockCells): Guard
     },
   );
 
-const countBlock = (
-  { block, pins, cells }: { readonly block: number; readonly pins: Pins; readonly cells: BlockCells },
-  guards: readonly CountedGuard[],
-): OpenBlock => ({
+interface BlockParts extends Pick<OpenBlock, 'block' | 'pins' | 'outcomes'> {
+  readonly cells: BlockCells;
+}
+
+const countBlock = ({ block, pins, cells, outcomes }: BlockParts, guards: readonly CountedGuard[]): OpenBlock => ({
   block,
   pins,
   counts: Object.fromEntries(
-    guards.map(({ guard, eventOf }) => [guard.name, { ...(eventOf === null ? {} : countGuard(eventOf, cells)), pins: pins[guard.name] ?? {} }]),
+    guards.map(({ guard, eventOf }) => [
+      guard.name,
+      { ...(eventOf === null ? outcomes[guard.name] : countGuard(eventOf, cells)), pins: pins[guard.name] ?? {} },
+    ]),
   ),
+  outcomes,
+  buckets: guards.some(({ outcome }) => outcome !== null) ? bucketsOf(cells.units) : [],
   assigned: mergeAssigned(cells.units.map(({ w, arm, n }) => ({ w, candidate: arm === 'candidate' ? n : 0, baseline: arm === 'baseline' ? n : 0 }))),
 });
 
@@ -193,3 +243,6 @@ export const ineligibleShareOf = ({ minutes }: KeptEvidence): number | null => {
 /** All assignments so far, for the sample ratio. */
 export const assignedOf = ({ assigned, open }: KeptEvidence): readonly AssignedStratum[] =>
   mergeAssigned([...assigned, ...open.flatMap((block) => block.assigned)]);
+
+/** The units whose outcomes are not mature yet. */
+export const waitingUnitsOf = ({ outcomes, open }: KeptEvidence): WaitingUnits => ({ kept: outcomes, open: open.flatMap(({ buckets }) => buckets) });

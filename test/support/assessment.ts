@@ -20,6 +20,8 @@ export const assessmentWith = (changes: Partial<Assessment> = {}): Assessment =>
   candidateUnits: 1_000_000,
   ineligibleShare: 0,
   sampleRatioAlarm: null,
+  labelAlarm: null,
+  outcomesDueAtMs: null,
   signal: null,
   storeDown: false,
   ...changes,

@@ -27,6 +27,9 @@ const makeFilled = (): Metrics => {
   model.violated({ feature: 'amount', rule: 'value' });
   model.setRollout({ phase: 'progressing', weights: { '1.4.0': 0.9, '2.0.0': 0.1 } });
   metrics.setModelInfo({ ...candidate, digest: 'sha256:ab', contractVersion: '1.0.0' });
+  metrics.outcome({ model: 'card-fraud', arm: 'candidate', result: 'accepted' });
+  metrics.outcome({ model: 'card-fraud', arm: 'baseline', result: 'duplicate' });
+  metrics.outcome({ model: 'none', arm: 'none', result: 'too_late' });
   metrics.observePendingRequests(() => 4);
   metrics.spansDropped(2);
   return metrics;
@@ -38,7 +41,7 @@ describe('the scrape', () => {
     version: /^(\d+\.\d+\.\d+|none)$/,
     arm: /^(baseline|candidate|none)$/,
     result: /^(ok|client_error|error|timeout|shed|breach)$/,
-    reason: /^(error|timeout|circuit_open|queue_full|lost_worker|breach|exit|memory)$/,
+    reason: /^(error|timeout|circuit_open|queue_full|lost_worker|breach|exit|memory|forged|too_late|unknown_outcome|out_of_range)$/,
     feature: /^(amount|hour|other)$/,
     rule: /^(unknown|missing|value|row)$/,
     phase: /^[a-z-]+$/,
@@ -83,6 +86,9 @@ describe('the scrape', () => {
       'gateway_inference_rescues_total',
       'gateway_ledger_sequence',
       'gateway_model_info',
+      'gateway_outcomes_duplicate_total',
+      'gateway_outcomes_refused_total',
+      'gateway_outcomes_total',
       'gateway_rollout_phase',
       'gateway_rollout_weight_ratio',
       'gateway_spans_dropped_total',

@@ -3,6 +3,7 @@
  * end is known, for the second and the arm of its assignment, whatever happened in between. Memory is a few numbers a
  * second and weight until the engine has taken them, and filters of fixed size for the keys.
  */
+import { outcomeBucketOf } from '../../bundle/outcome-window.ts';
 import type { FirstEventCounts, Observation, SecondCounts } from '../../store/rollout-store.ts';
 import { createFirstEventKeys, type FirstEventKeys } from './first-event-keys.ts';
 import type { KeyHash } from './key-hash.ts';
@@ -27,6 +28,8 @@ export interface EvidenceRequest {
   readonly threshold: number;
   readonly arm: 'baseline' | 'candidate';
   readonly watchedOutputs: number;
+  /** Wall time of the assignment, milliseconds: the one that its prediction id carries. */
+  readonly assignedAtMs: number;
   /** Hash and draw of the routing key; null for an independent draw. */
   readonly keyed: { readonly key: KeyHash; readonly draw: number } | null;
 }
@@ -35,6 +38,8 @@ export interface EvidenceRequest {
 export interface PendingUnit {
   /** Is this request evidence itself (`unit`), or may only its first event be (`later`)? */
   readonly evidence: 'unit' | 'later';
+  /** The recorded probability of a unit; null for a later request of a key. */
+  readonly probability: number | null;
   readonly end: (end: UnitEnd) => void;
   /** The request said nothing about either arm after all: an image that does not decode. */
   readonly withdraw: () => void;
@@ -110,14 +115,15 @@ interface Place {
   readonly second: number;
   readonly w: number;
   readonly arm: 'baseline' | 'candidate';
+  readonly bucket?: number;
 }
 
 /** The cell of a place, made when missing. The current second's are at the end of the list, one or two a weight. */
-const cellOf = <Cell extends Place>(cells: Cell[], place: Place, make: (place: Place) => Cell): Cell => {
+const cellOf = <At extends Place, Cell extends At>(cells: Cell[], place: At, make: (place: At) => Cell): Cell => {
   for (let index = cells.length - 1; index >= 0; index -= 1) {
     const cell = cells[index];
     if (cell === undefined || cell.second < place.second) break;
-    if (cell.arm === place.arm && cell.w === place.w) return cell;
+    if (cell.arm === place.arm && cell.w === place.w && cell.bucket === place.bucket) return cell;
   }
   const cell = make(place);
   cells.push(cell);
@@ -145,11 +151,17 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
       const unit =
         unitW === null
           ? null
-          : cellOf(rollout.units, { second, w: unitW, arm: request.arm }, (place) => ({ ...place, n: 0, done: 0, ...noEvents(request.watchedOutputs) }));
+          : cellOf(rollout.units, { second, w: unitW, arm: request.arm, bucket: outcomeBucketOf(request.assignedAtMs) }, (place) => ({
+              ...place,
+              n: 0,
+              done: 0,
+              ...noEvents(request.watchedOutputs),
+            }));
       const first = beginFirstEvent(request, rollout, second);
       if (unit !== null) unit.n += 1;
       return {
         evidence: unit === null ? 'later' : 'unit',
+        probability: unitW,
         end: (end) => {
           if (unit !== null) {
             unit.done += 1;
