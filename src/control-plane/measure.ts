@@ -96,6 +96,8 @@ const readKept = (text: string): KeptEvidence => {
   };
 };
 
+const firstBucketOf = (counts: Observation['counts']): number => counts.reduce((first, { bucket }) => Math.min(first, bucket), Number.POSITIVE_INFINITY);
+
 /** The two dependencies of the engine that know about evidence. */
 export const createMeasure = ({ counters, deadlineSecondsOf, outcomes }: MeasureDeps): Pick<EngineDeps, 'assess' | 'evidence'> => {
   const rollouts = new Map<string, Measured>();
@@ -117,12 +119,13 @@ export const createMeasure = ({ counters, deadlineSecondsOf, outcomes }: Measure
   };
 
   /** The outcomes that have matured. A store that fails gives none now, and all of them at a later tick. */
-  const mature = async ({ rollout, kept, guards }: Measured): Promise<Matured & { readonly failed: boolean }> => {
+  const mature = async ({ rollout, kept, guards }: Measured, { counts }: Observation): Promise<Matured & { readonly failed: boolean }> => {
     const nothing = { counts: {}, kept: kept.outcomes, failed: false };
     const watched = outcomeGuardsOf(guards);
     if (outcomes === undefined || watched.length === 0) return nothing;
     try {
-      return { ...(await takeMatured(kept.outcomes, watched, { rollout, store: outcomes.store, nowMs: outcomes.wallMs() })), failed: false };
+      const deps = { rollout, store: outcomes.store, nowMs: outcomes.wallMs(), firstOpenBucket: firstBucketOf(counts) };
+      return { ...(await takeMatured(kept.outcomes, watched, deps)), failed: false };
     } catch {
       return { ...nothing, failed: true };
     }
@@ -131,8 +134,8 @@ export const createMeasure = ({ counters, deadlineSecondsOf, outcomes }: Measure
   const assess = async (model: string, record: RolloutRecord): Promise<Assessment> => {
     const known = measuredOf(model, record);
     const before = { ...known, kept: continueIn(known.kept, known.guards, counters.incarnation) };
-    const matured = await mature(before);
     const observation = counters.observe(record.rollout);
+    const matured = await mature(before, observation);
     const rules = { blockSeconds, deadlineSeconds: deadlineSecondsOf(model) };
     const { kept, keepFromSecond } = gather({ ...before.kept, outcomes: matured.kept }, observation, { guards: before.guards, rules, matured: matured.counts });
     counters.forgetBefore(record.rollout, keepFromSecond);

@@ -114,16 +114,22 @@ export interface MaturingDeps {
   readonly rollout: string;
   readonly store: Pick<OutcomeStore, 'counts'>;
   readonly nowMs: number;
+  /** The earliest bucket that may still get units, since they are in a block that is not sealed; it is not taken yet. Infinity without any. */
+  readonly firstOpenBucket: number;
 }
 
 /** Takes every bucket that has matured, once. The store is asked only then: once an hour and guard. Rejects when it fails; nothing is taken then. */
-export const takeMatured = async (before: KeptOutcomes, guards: readonly OutcomeGuard[], { rollout, store, nowMs }: MaturingDeps): Promise<Matured> => {
+export const takeMatured = async (
+  before: KeptOutcomes,
+  guards: readonly OutcomeGuard[],
+  { rollout, store, nowMs, firstOpenBucket }: MaturingDeps,
+): Promise<Matured> => {
   const next: Record<string, number> = {};
   const labelled: Record<string, Labelled> = { ...before.labelled };
   const counts: Record<string, GuardCounts> = {};
   for (const { guard, outcome } of guards) {
     const from = nextOf(before, guard, nowMs);
-    const until = Math.max(from, firstImmatureBucket(nowMs, outcome.windowMs));
+    const until = Math.max(from, Math.min(firstImmatureBucket(nowMs, outcome.windowMs), firstOpenBucket));
     next[guard] = until;
     if (until === from) continue;
     const recorded = await store.counts({ rollout, outcome: outcome.name, from, to: until - 1 });

@@ -125,11 +125,11 @@ export const outcomeStoreContract = (driver: string, open: () => Promise<Rollout
       await saveRollout(next(6, { phase: 'paused', weightHundredths: 2_000 }), 'available');
       await saveRollout(next(7, { phase: 'promoted', weightHundredths: 10_000 }));
       await saveRollout(next(8, { rollout: 'second', phase: 'paused', weightHundredths: 300, plan: '{"steps":[]}' }));
-      const at = (epoch: number, weightHundredths: number, of: string | null = rollout, keyed = true) => ({
+      const at = (epoch: number, weightHundredths: number, of: string | null = rollout) => ({
         epoch,
         rollout: of,
         weightHundredths,
-        keyed,
+        keyed: of !== 'second',
         fromMs: epoch * 1_000,
       });
       expect(await store.epochs('card-fraud')).toEqual([
@@ -140,7 +140,7 @@ export const outcomeStoreContract = (driver: string, open: () => Promise<Rollout
         at(5, 0, null),
         at(6, 2_000),
         at(7, 0, null),
-        at(8, 300, 'second', false),
+        at(8, 300, 'second'),
       ]);
       expect(await store.epochs('search-ranker')).toEqual([]);
     });
