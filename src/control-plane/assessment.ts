@@ -46,8 +46,8 @@ export interface Assessment {
   readonly labelAlarm: string | null;
   /** When the outcomes of the last unit are mature, wall time in milliseconds; null when none is waited for. */
   readonly outcomesDueAtMs: number | null;
-  /** The signal that is above its limit, and for how long, milliseconds. */
-  readonly signal: { readonly name: string; readonly sinceMs: number } | null;
+  /** The signal that takes the traffic away, for how long it has, milliseconds, and both in words. */
+  readonly signal: { readonly name: string; readonly sinceMs: number; readonly words: string } | null;
   /** Nothing can be kept now: no move but a rollback. */
   readonly storeDown: boolean;
 }

@@ -1,4 +1,5 @@
 import type { LedgerEntry, LedgerHead } from '../ledger/ledger-entry.ts';
+import type { Outbox } from './outbox.ts';
 import type { KeptEpoch, OutcomeStore } from './outcome-store.ts';
 
 /**
@@ -216,6 +217,7 @@ export interface RolloutStore {
   readonly epochs: (model: string) => Promise<readonly KeptEpoch[]>;
   readonly outcomes: OutcomeStore;
   readonly ledger: DecisionLedger;
+  readonly outbox: Outbox;
   /** Finishes pending writes, marks this life as ended cleanly and releases the lock. Idempotent. */
   readonly close: () => Promise<void>;
 }

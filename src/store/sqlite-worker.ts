@@ -14,6 +14,7 @@ import type { RolloutRecord } from './rollout-store.ts';
 import { createEpochTable } from './sqlite-epochs.ts';
 import { createLedgerTable, type LedgerTable } from './sqlite-ledger.ts';
 import type { NumberedRequest, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
+import { createOutboxTables } from './sqlite-outbox.ts';
 import { createOutcomeTables } from './sqlite-outcomes.ts';
 import { createProgressTables } from './sqlite-progress.ts';
 import { migrate, transaction } from './sqlite-schema.ts';
@@ -126,6 +127,7 @@ const answerer = (store: OpenStore) => {
   const save = createSave(store, { statements, ledger, epochs });
   const progress = createProgressTables(store.database);
   const outcomes = createOutcomeTables(store.database);
+  const outbox = createOutboxTables(store.database, ledger.entry);
   return (request: SqliteRequest): Extract<SqliteReply, { done: true }>['answer'] => {
     switch (request.call) {
       case 'load':
@@ -156,6 +158,8 @@ const answerer = (store: OpenStore) => {
         return outcomes.counts(request.range);
       case 'pruneOutcomes':
         return outcomes.prune(request.query);
+      case 'outbox':
+        return outbox(request.request);
       case 'close':
         progress.endLife();
         store.database.close();

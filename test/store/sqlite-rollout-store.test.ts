@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DataDirectoryInUseError } from '../../src/store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
 import { decisionFor, recordWith } from '../support/rollout-record.ts';
+import { outboxContract } from './outbox.contract.ts';
 import { outcomeStoreContract } from './outcome-store.contract.ts';
 import { rolloutStoreContract } from './rollout-store.contract.ts';
 
@@ -43,6 +44,13 @@ const otherProcess = async (): Promise<ChildProcess> => {
 };
 
 outcomeStoreContract('SQLite', () => createSqliteRolloutStore({ dataDir: directory }));
+outboxContract('SQLite', {
+  open: () => createSqliteRolloutStore({ dataDir: directory }),
+  reopen: async (store) => {
+    await store.close();
+    return createSqliteRolloutStore({ dataDir: directory });
+  },
+});
 
 rolloutStoreContract('SQLite', () => createSqliteRolloutStore({ dataDir: join(directory, 'not', 'there', 'yet') }));
 
