@@ -4,7 +4,7 @@ import { maxViolations, ProblemError, type Violation } from '../problem.ts';
 import { parseOrRefuse, violationsIn } from './parse-or-refuse.ts';
 
 /** Most outcomes of one request: what is refused is listed one by one, and the loop is shared with `/infer`. */
-export const maxOutcomes = 1_000;
+const maxOutcomes = 1_000;
 
 const time = z.iso.datetime({ offset: true, error: 'an RFC 3339 time with an offset, like 2026-05-01T10:00:00Z' });
 const text = (what: string, longest: number) => z.string(what).min(1, what).max(longest, `${what} of at most ${longest} characters`);

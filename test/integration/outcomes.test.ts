@@ -27,8 +27,8 @@ const ask = (key: string): Promise<RawAnswer> =>
     body: JSON.stringify({ model, inputs: [transaction] }),
   });
 
-const post = (outcomes: unknown, headers: Readonly<Record<string, string>> = {}): Promise<RawAnswer> =>
-  send({ url: gateway.url, path: '/outcomes', agent, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(outcomes) });
+const post = (outcomes: unknown): Promise<RawAnswer> =>
+  send({ url: gateway.url, path: '/outcomes', agent, headers: { 'content-type': 'application/json' }, body: JSON.stringify(outcomes) });
 
 const now = (): string => new Date().toISOString();
 const labelled = (predictionId: unknown, changes: Row = {}): Row => ({ prediction_id: predictionId, outcome, value: 1, observed_at: now(), ...changes });
@@ -221,10 +221,16 @@ test('an outcome needs a key with its own scope', async () => {
   const keysFile = join(folders.root, 'keys');
   const line = (id: string, scope: string): string => `${id} ${createHash('sha256').update(`${id}-secret`).digest('hex')} ${scope}\n`;
   await writeFile(keysFile, line('shop', 'infer') + line('labels', 'outcome'));
-  await gateway.end('SIGTERM');
-  gateway = await startGateway(folders, { flags: ['--keys-file', keysFile] });
-  const body = { outcomes: [labelled('x')] };
-  expect((await post(body)).status).toBe(401);
-  expect((await post(body, { authorization: 'Bearer shop-secret' })).status).toBe(403);
-  expect(await post(body, { authorization: 'Bearer labels-secret' })).toMatchObject({ status: 202, body: { refused: [{ reason: 'forged' }] } });
+  const closed = await startGateway({ ...folders, dataDir: join(folders.root, 'closed') }, { flags: ['--keys-file', keysFile] });
+  const postAs = (headers: Readonly<Record<string, string>>): Promise<RawAnswer> =>
+    send({
+      url: closed.url,
+      path: '/outcomes',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify({ outcomes: [labelled('x')] }),
+    });
+  expect((await postAs({})).status).toBe(401);
+  expect((await postAs({ authorization: 'Bearer shop-secret' })).status).toBe(403);
+  expect(await postAs({ authorization: 'Bearer labels-secret' })).toMatchObject({ status: 202, body: { refused: [{ reason: 'forged' }] } });
+  await closed.end('SIGTERM');
 });
