@@ -23,6 +23,7 @@ import { admitted, checkScope } from './http/access.ts';
 import { createDataServer, type DataServerDeps } from './http/data-server.ts';
 import { type Key, parseKeys } from './http/keys-file.ts';
 import { createModelLoading, type RescanReport } from './load-models.ts';
+import { createRestoreKeys, publishWithKeys } from './restore-keys.ts';
 import { runEngine } from './run-engine.ts';
 import { processEnvironment, type Settings, SettingsError } from './settings.ts';
 import { showRollouts } from './show-rollouts.ts';
@@ -73,7 +74,7 @@ const openGround = async (settings: Settings) => {
 type Ground = Awaited<ReturnType<typeof openGround>>;
 
 /** What is kept in the data directory: the rollouts with their ledger, and the key of the prediction ids. */
-const openData = async (settings: Settings, { log, metrics }: Ground) => {
+const openData = async (settings: Settings, { log, metrics, evidence }: Ground) => {
   const announcer = createLedgerAnnouncer({ log, metrics });
   const store = await createSqliteRolloutStore({
     dataDir: settings.dataDir,
@@ -82,7 +83,7 @@ const openData = async (settings: Settings, { log, metrics }: Ground) => {
   });
   await announcer.opened(store.ledger);
   const key = await predictionKey({ given: settings.predictionKey, dataDir: settings.dataDir });
-  return { store, predictionIds: createPredictionIds({ key, incarnation: randomBytes(4) }) };
+  return { store, restoreKeys: createRestoreKeys({ store, evidence }), predictionIds: createPredictionIds({ key, incarnation: randomBytes(4) }) };
 };
 
 type Kept = Awaited<ReturnType<typeof openData>>;
@@ -126,16 +127,19 @@ export const createApp = async (settings: Settings): Promise<App> => {
   const ground = await openGround(settings);
   const { log, keys, metrics, registry } = ground;
   const opening = openData(settings, ground);
-  const controlContext = opening.then(({ store }) => createControlContext({ store, clock: systemClock, newId: () => ulid(), publish: registry.assign }));
+  const controlContext = opening.then(({ store, restoreKeys }) => {
+    const publish = publishWithKeys({ ...ground, restoreKeys, publish: registry.assign });
+    return createControlContext({ store, clock: systemClock, newId: () => ulid(), publish });
+  });
   const controlled = controlContext.then(createRolloutControl);
   const { library, loading } = createServing(settings, ground, controlled);
   // Worker processes come up while the store is opened and the rest is loaded: express alone takes longer than a worker.
   const loaded = loading.rescan();
   // Whoever waits for them hears of a failure; until then it must not end the process.
   for (const begun of [controlled, loaded]) begun.catch(() => undefined);
-  const { store, predictionIds } = await opening;
+  const { store, restoreKeys, predictionIds } = await opening;
   const control = await controlled;
-  const engine = runEngine({ ...ground, context: await controlContext });
+  const engine = runEngine({ ...ground, restoreKeys, context: await controlContext });
   const { createAdminApp } = await import('./http/admin-server.ts');
   const { createDataApp, createMetricsApp } = await import('./http/open-apps.ts');
   const randomU32 = createRandomU32();

@@ -1,9 +1,10 @@
-import type { Acceptance, Criterion } from '../bundle/acceptance.ts';
-import { isGuardrail } from '../bundle/acceptance.ts';
+import { type Acceptance, type Criterion, isGuardrail } from '../bundle/acceptance.ts';
+import type { RolloutRecord } from '../store/rollout-store.ts';
 import { buildGuards } from './analysis/build-guards.ts';
 import type { GuardCriterion } from './analysis/guard-criterion.ts';
 import type { Plan } from './plan.ts';
 import type { CountedGuard, EventOf } from './rollout-evidence.ts';
+import { acceptanceOf, planOf, watchedOutputsOf } from './standing.ts';
 
 /** A live criterion, how its events are counted, and why it is not counted if it is not. */
 interface LiveCriterion {
@@ -87,3 +88,10 @@ export const liveGuards = (
     unmeasured: Object.fromEntries(notCounted.map(({ criterion: { name, kind } }) => [name, `${kind} is not measured live yet`])),
   };
 };
+
+/** Length of the blocks in which evidence is sealed, seconds. */
+export const blockSeconds = 60;
+
+/** The guards of a rollout, by the plan and the acceptance that are kept with it. */
+export const liveGuardsOf = (record: RolloutRecord): LiveGuards =>
+  liveGuards(acceptanceOf(record), planOf(record), { watchedOutputs: watchedOutputsOf(record), blockMs: blockSeconds * 1_000 });

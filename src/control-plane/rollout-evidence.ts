@@ -6,7 +6,7 @@
 import type { FirstEventCounts, Observation, SecondCounts } from '../store/rollout-store.ts';
 import { blockOf, isSealed } from './analysis/blocks.ts';
 import { type Evidence, foldBlock, startEvidence } from './analysis/evidence.ts';
-import { addCounts, type BlockCounts, type GuardCounts, type GuardPins } from './analysis/guard-counts.ts';
+import { addCounts, type BlockCounts, type GuardCounts, type GuardPins, holdsCounts } from './analysis/guard-counts.ts';
 import type { Guard } from './analysis/guard-test.ts';
 import { startLatencyHistory } from './analysis/latency-history.ts';
 import { pinBlock } from './analysis/pin-block.ts';
@@ -25,18 +25,41 @@ export interface CountedGuard {
 type Pins = Readonly<Record<string, GuardPins>>;
 
 /** A block that is not folded yet, as it was last counted. */
-interface OpenBlock {
+export interface OpenBlock {
+  /** Number of the block on the clock of its incarnation. */
   readonly block: number;
   readonly pins: Pins;
   readonly counts: BlockCounts;
   readonly assigned: readonly AssignedStratum[];
+  /** Wall time, milliseconds since the epoch, of its beginning and of the newest second that is counted: for people. */
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** A block with counts that was folded, and the evidence after it. */
+export interface SealedBlock extends OpenBlock {
+  readonly incarnation: string;
+  /** Of the rollout's blocks, the empty ones among them; 1-based. */
+  readonly number: number;
+  /** Blocks without counts that were folded between it and the one before with counts. */
+  readonly emptyBefore: number;
+  readonly after: Evidence;
 }
 
 /** Everything that is kept of a rollout's evidence: plain data, of a size independent of the traffic. */
 export interface KeptEvidence {
   readonly incarnation: string;
   readonly evidence: Evidence;
+  /** Counted up to the last second that is over: what is assessed. */
   readonly open: readonly OpenBlock[];
+  /** The block that is under way, with the second that is being counted: what an end of the process leaves. */
+  readonly underWay: OpenBlock | null;
+  /** The next block of this incarnation; null before the first. */
+  readonly nextBlock: number | null;
+  /** Blocks without counts that were folded since the last one with counts. */
+  readonly emptyBlocks: number;
+  /** The largest ln E that an assessment has found; null before the first. */
+  readonly peakLnE: number | null;
   /** Assignments of sealed blocks, for the sample ratio. */
   readonly assigned: readonly AssignedStratum[];
   /** Eligible and ineligible requests of each of the last sixty minutes in which the engine ticked, newest last, and where this life's counters stood. */
@@ -48,6 +71,10 @@ export const startKeptEvidence = (guards: readonly CountedGuard[], incarnation: 
   incarnation,
   evidence: startEvidence(guards.map(({ guard }) => guard)),
   open: [],
+  underWay: null,
+  nextBlock: null,
+  emptyBlocks: 0,
+  peakLnE: null,
   assigned: [],
   minutes: [],
   counted: { eligible: 0, ineligible: 0 },
@@ -63,51 +90,95 @@ export interface BlockRules {
 /** The evidence with one more observation, and from which second on the counters must still be kept. */
 export interface Gathered {
   readonly kept: KeptEvidence;
+  /** The blocks with counts that were folded now, oldest first. */
+  readonly sealed: readonly SealedBlock[];
   readonly keepFromSecond: number;
 }
 
+/** What the blocks of an observation are made with. */
+interface GatherOptions {
+  readonly guards: readonly CountedGuard[];
+  readonly rules: BlockRules;
+  /** Wall time of the observation, milliseconds since the epoch. */
+  readonly wallMs: number;
+}
+
 /** Takes an observation into the evidence. Taking the same one again changes nothing. */
-export const gather = (
-  before: KeptEvidence,
-  observation: Observation,
-  { guards, rules }: { readonly guards: readonly CountedGuard[]; readonly rules: BlockRules },
-): Gathered => {
-  const current = before.incarnation === observation.incarnation ? before : endIncarnation(before, guards, observation.incarnation);
-  const blocks = cutBlocks(observation, rules.blockSeconds);
-  const { nowSecond } = observation;
-  let { evidence, assigned } = current;
+export const gather = (before: KeptEvidence, observation: Observation, options: GatherOptions): Gathered => {
+  const { guards, rules } = options;
+  const { nowSecond, incarnation } = observation;
+  const begun = before.incarnation === incarnation ? { kept: before, sealed: [] } : endIncarnation(before, guards, incarnation);
+  const cellsOf = cutBlocks(observation, { blockSeconds: rules.blockSeconds, endSecond: nowSecond });
+  const nowBlock = blockOf(nowSecond, rules.blockSeconds);
+  const folding = createFolding(begun.kept, { guards, incarnation });
   const open: OpenBlock[] = [];
-  let keepFromSecond = blockOf(nowSecond, rules.blockSeconds) * rules.blockSeconds;
-  for (const [block, cells] of blocks) {
-    const pins = current.open.find((known) => known.block === block)?.pins ?? pinsFrom(guards, evidence);
-    const counted = countBlock({ block, pins, cells }, guards);
-    const sealed = isSealed({ block, ...rules, watermarkSecond: nowSecond - 1, nowSecond, pending: pendingOf(cells) });
-    if (sealed && open.length === 0) {
-      evidence = foldCounted(guards, evidence, counted);
-      assigned = mergeAssigned([...assigned, ...counted.assigned]);
-    } else {
-      open.push(counted);
-      keepFromSecond = Math.min(keepFromSecond, block * rules.blockSeconds);
-    }
+  let nextBlock = begun.kept.nextBlock ?? Math.min(nowBlock, ...cellsOf.keys());
+  for (let block = nextBlock; block <= nowBlock; block += 1) {
+    const cells = cellsOf.get(block) ?? noCells;
+    const pins = begun.kept.open.find((known) => known.block === block)?.pins ?? pinsFrom(guards, folding.evidence());
+    const counted = countBlock({ block, pins, cells, ...timesOf(block, observation, options) }, guards);
+    const isOver = isSealed({ block, ...rules, watermarkSecond: nowSecond - 1, nowSecond, pending: pendingOf(cells) });
+    if (isOver && open.length === 0) {
+      folding.fold(counted);
+      nextBlock = block + 1;
+    } else open.push(counted);
   }
-  return { kept: { ...current, evidence, assigned, open, ...eligibilityOf(current, observation) }, keepFromSecond };
+  const kept = { ...begun.kept, ...folding.kept(), open, underWay: underWayOf(observation, options, open.at(-1)), nextBlock };
+  return {
+    kept: { ...kept, ...eligibilityOf(begun.kept, observation) },
+    sealed: [...begun.sealed, ...folding.sealed],
+    keepFromSecond: nextBlock * rules.blockSeconds,
+  };
 };
 
-const foldCounted = (guards: readonly CountedGuard[], evidence: Evidence, { counts }: OpenBlock): Evidence =>
-  foldBlock(
-    guards.map(({ guard }) => guard),
-    evidence,
-    counts,
-  );
+const noCells: BlockCells = { units: [], firstEvents: [] };
 
-const endIncarnation = (before: KeptEvidence, guards: readonly CountedGuard[], incarnation: string): KeptEvidence => ({
-  ...before,
-  incarnation,
-  evidence: before.open.reduce((evidence, block) => foldCounted(guards, evidence, block), before.evidence),
-  assigned: mergeAssigned([...before.assigned, ...before.open.flatMap((block) => block.assigned)]),
-  open: [],
-  counted: { eligible: 0, ineligible: 0 },
-});
+/** A block's times by the wall clock of now: its beginning, and the end of the newest second in it. */
+const timesOf = (block: number, { nowSecond }: Observation, { rules: { blockSeconds }, wallMs }: GatherOptions) => {
+  const wallOf = (second: number): number => Math.round(wallMs) - (nowSecond - second) * 1_000;
+  return { fromMs: wallOf(block * blockSeconds), toMs: wallOf(Math.min((block + 1) * blockSeconds, nowSecond)) };
+};
+
+/** The newest block counted to the last request, so that an end of the process loses no more than what came since. */
+const underWayOf = (observation: Observation, options: GatherOptions, newest: OpenBlock | undefined): OpenBlock | null => {
+  const { nowSecond } = observation;
+  if (newest === undefined) return null;
+  const cells = cutBlocks(observation, { blockSeconds: options.rules.blockSeconds, endSecond: nowSecond + 1 }).get(newest.block) ?? noCells;
+  return countBlock({ ...newest, cells, toMs: Math.round(options.wallMs) }, options.guards);
+};
+
+/** Folds blocks one after the other; those without counts are only numbered. */
+const createFolding = (
+  { evidence: first, assigned: before, emptyBlocks: emptyBefore }: KeptEvidence,
+  { guards, incarnation }: { readonly guards: readonly CountedGuard[]; readonly incarnation: string },
+) => {
+  const tested = guards.map(({ guard }) => guard);
+  const sealed: SealedBlock[] = [];
+  let [evidence, assigned, emptyBlocks] = [first, before, emptyBefore];
+  return {
+    sealed,
+    evidence: () => evidence,
+    kept: () => ({ evidence, assigned, emptyBlocks }),
+    fold: (block: OpenBlock): void => {
+      evidence = foldBlock(tested, evidence, block.counts);
+      if (!holdsCounts([block.counts, block.assigned])) {
+        emptyBlocks += 1;
+        return;
+      }
+      assigned = mergeAssigned([...assigned, ...block.assigned]);
+      sealed.push({ ...block, incarnation, number: evidence.sealedBlocks, emptyBefore: emptyBlocks, after: evidence });
+      emptyBlocks = 0;
+    },
+  };
+};
+
+/** What an earlier life left open is over. */
+const endIncarnation = (before: KeptEvidence, guards: readonly CountedGuard[], incarnation: string) => {
+  const folding = createFolding(before, { guards, incarnation: before.incarnation });
+  for (const block of before.open) folding.fold(before.underWay?.block === block.block ? before.underWay : block);
+  const kept: KeptEvidence = { ...before, ...folding.kept(), incarnation, open: [], underWay: null, nextBlock: null, counted: { eligible: 0, ineligible: 0 } };
+  return { kept, sealed: folding.sealed };
+};
 
 const pinsFrom = (guards: readonly CountedGuard[], evidence: Evidence): Pins =>
   pinBlock(
@@ -120,8 +191,11 @@ interface BlockCells {
   readonly firstEvents: FirstEventCounts[];
 }
 
-/** The cells by block, oldest first. The second that is still being counted is left for the next tick. */
-const cutBlocks = ({ counts, firstEvents, nowSecond }: Observation, blockSeconds: number): readonly (readonly [number, BlockCells])[] => {
+/** The cells of the seconds before `endSecond`, by block. */
+const cutBlocks = (
+  { counts, firstEvents }: Observation,
+  { blockSeconds, endSecond }: { readonly blockSeconds: number; readonly endSecond: number },
+): ReadonlyMap<number, BlockCells> => {
   const blocks = new Map<number, BlockCells>();
   const cellsOf = (second: number): BlockCells => {
     const block = blockOf(second, blockSeconds);
@@ -129,9 +203,9 @@ const cutBlocks = ({ counts, firstEvents, nowSecond }: Observation, blockSeconds
     blocks.set(block, cells);
     return cells;
   };
-  for (const cell of counts) if (cell.second < nowSecond) cellsOf(cell.second).units.push(cell);
-  for (const cell of firstEvents) if (cell.second < nowSecond) cellsOf(cell.second).firstEvents.push(cell);
-  return [...blocks].sort(([left], [right]) => left - right);
+  for (const cell of counts) if (cell.second < endSecond) cellsOf(cell.second).units.push(cell);
+  for (const cell of firstEvents) if (cell.second < endSecond) cellsOf(cell.second).firstEvents.push(cell);
+  return blocks;
 };
 
 const pendingOf = ({ units, firstEvents }: BlockCells): number =>
@@ -153,7 +227,7 @@ const countGuard = (eventOf: EventOf, { units, firstEvents }: BlockCells): Guard
   );
 
 const countBlock = (
-  { block, pins, cells }: { readonly block: number; readonly pins: Pins; readonly cells: BlockCells },
+  { block, pins, cells, fromMs, toMs }: Pick<OpenBlock, 'block' | 'pins' | 'fromMs' | 'toMs'> & { readonly cells: BlockCells },
   guards: readonly CountedGuard[],
 ): OpenBlock => ({
   block,
@@ -162,6 +236,8 @@ const countBlock = (
     guards.map(({ guard, eventOf }) => [guard.name, { ...(eventOf === null ? {} : countGuard(eventOf, cells)), pins: pins[guard.name] ?? {} }]),
   ),
   assigned: mergeAssigned(cells.units.map(({ w, arm, n }) => ({ w, candidate: arm === 'candidate' ? n : 0, baseline: arm === 'baseline' ? n : 0 }))),
+  fromMs,
+  toMs,
 });
 
 const mergeAssigned = (strata: readonly AssignedStratum[]): readonly AssignedStratum[] => {

@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { canonicalJson } from '../ledger/canonical-json.ts';
 import { linkEntry } from '../ledger/chain.ts';
-import type { LedgerContent, LedgerEntry, LedgerHead } from '../ledger/ledger-entry.ts';
+import type { DecisionEntry, LedgerContent, LedgerEntry, LedgerHead } from '../ledger/ledger-entry.ts';
 import type { LedgerKey } from '../ledger/ledger-key.ts';
 import type { DecisionLedger } from './rollout-store.ts';
 
@@ -13,8 +13,9 @@ values (:format, :sequence, :at, :model, :rollout, :kind, :body, :prevHash, :key
 
 const selectHead = 'select sequence, hash from ledger order by sequence desc limit 1';
 const selectPage = `select ${columns} from ledger where sequence < :before order by sequence desc limit :limit`;
+const selectPageOfKind = `select ${columns} from ledger where kind = :kind and sequence < :before order by sequence desc limit :limit`;
 const selectPageOfModel = `select ${columns} from ledger where model = :model and sequence < :before order by sequence desc limit :limit`;
-const selectDecisions = `select ${columns} from ledger where model = :model and kind = 'decision' and sequence < :before order by sequence desc limit :limit`;
+const selectPageOfModelAndKind = `select ${columns} from ledger where model = :model and kind = :kind and sequence < :before order by sequence desc limit :limit`;
 const selectFollowing = `select ${columns} from ledger where sequence > :after order by sequence limit :limit`;
 
 type Page = Parameters<DecisionLedger['page']>[0];
@@ -25,7 +26,7 @@ export interface LedgerTable {
   readonly append: (content: LedgerContent) => LedgerEntry;
   readonly page: (query: Page) => readonly LedgerEntry[];
   /** Entries of kind `decision` only. */
-  readonly decisions: (query: Page & { readonly model: string }) => readonly LedgerEntry[];
+  readonly decisions: (query: Page & { readonly model: string }) => readonly DecisionEntry[];
   readonly following: (query: Parameters<DecisionLedger['following']>[0]) => readonly LedgerEntry[];
   readonly head: () => LedgerHead | null;
 }
@@ -39,21 +40,26 @@ export const createLedgerTable = (database: DatabaseSync, key: LedgerKey): Ledge
   const newest = database.prepare(selectHead);
   const pageOfAll = database.prepare(selectPage);
   const pageOfModel = database.prepare(selectPageOfModel);
-  const pageOfDecisions = database.prepare(selectDecisions);
+  const pageOfKind = database.prepare(selectPageOfKind);
+  const pageOfModelAndKind = database.prepare(selectPageOfModelAndKind);
   const following = database.prepare(selectFollowing);
   const head = (): LedgerHead | null => {
     const row = newest.get();
     return row === undefined ? null : { sequence: Number(row.sequence), hash: String(row.hash) };
   };
+  const rowsOf = ({ model, kind, limit, before = Number.MAX_SAFE_INTEGER }: Page) => {
+    if (model === undefined) return kind === undefined ? pageOfAll.all({ limit, before }) : pageOfKind.all({ kind, limit, before });
+    return kind === undefined ? pageOfModel.all({ model, limit, before }) : pageOfModelAndKind.all({ model, kind, limit, before });
+  };
+  const page = (query: Page): readonly LedgerEntry[] => rowsOf(query).map(entryOf);
   return {
     append: (content) => {
       const entry = linkEntry(content, { head: head(), key });
       insert.run({ ...entry, body: canonicalJson(entry.body) });
       return entry;
     },
-    page: ({ model, limit, before = Number.MAX_SAFE_INTEGER }) =>
-      (model === undefined ? pageOfAll.all({ limit, before }) : pageOfModel.all({ model, limit, before })).map(entryOf),
-    decisions: ({ model, limit, before = Number.MAX_SAFE_INTEGER }) => pageOfDecisions.all({ model, limit, before }).map(entryOf),
+    page,
+    decisions: (query) => page({ ...query, kind: 'decision' }) as readonly DecisionEntry[],
     following: ({ after, limit }) => following.all({ after, limit }).map(entryOf),
     head,
   };

@@ -1,5 +1,5 @@
 import type { LedgerEntry, LedgerHead } from '../ledger/ledger-entry.ts';
-import type { Decision, DecisionLedger, EndedRollout, KeptProgress, RolloutRecord, RolloutStore } from './rollout-store.ts';
+import type { Decision, DecisionLedger, EndedRollout, KeptFilter, KeptProgress, RolloutRecord, RolloutStore } from './rollout-store.ts';
 
 /** What the driver asks its worker thread to do. Requests are served one after the other, in the order of sending. */
 export type SqliteRequest =
@@ -8,6 +8,7 @@ export type SqliteRequest =
   | { readonly call: 'decisions'; readonly query: Parameters<RolloutStore['decisions']>[0] }
   | { readonly call: 'saveProgress'; readonly change: Parameters<RolloutStore['saveProgress']>[0] }
   | { readonly call: 'loadProgress'; readonly query: Parameters<RolloutStore['loadProgress']>[0] }
+  | { readonly call: 'loadFilters'; readonly query: Parameters<RolloutStore['loadFilters']>[0] }
   | { readonly call: 'ended'; readonly model: string }
   | { readonly call: 'beginLife' }
   | { readonly call: 'page'; readonly query: Parameters<DecisionLedger['page']>[0] }
@@ -21,8 +22,10 @@ export interface SqliteAnswers {
   /** The sealed entry, or null for a conflict. */
   readonly save: LedgerEntry | null;
   readonly decisions: readonly Decision[];
-  readonly saveProgress: 'saved' | 'conflict';
+  /** The sealed blocks, or null for a conflict. */
+  readonly saveProgress: readonly LedgerEntry[] | null;
   readonly loadProgress: KeptProgress | null;
+  readonly loadFilters: readonly KeptFilter[];
   readonly ended: readonly EndedRollout[];
   readonly beginLife: { readonly previousEndedUncleanly: boolean };
   readonly page: readonly LedgerEntry[];

@@ -11,6 +11,7 @@ import { deriveLedgerKey, type LedgerKey } from '../ledger/ledger-key.ts';
 import { decisionEntry, decisionOf } from './decision-entry.ts';
 import { ledgerSecretIn } from './ledger-secret.ts';
 import type { RolloutRecord } from './rollout-store.ts';
+import { createFilterTables } from './sqlite-filters.ts';
 import { createLedgerTable, type LedgerTable } from './sqlite-ledger.ts';
 import type { NumberedRequest, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
 import { createProgressTables } from './sqlite-progress.ts';
@@ -112,7 +113,8 @@ const answerer = (store: OpenStore) => {
   const statements = prepared(store.database);
   const ledger = createLedgerTable(store.database, store.key);
   const save = createSave(store, { statements, ledger });
-  const progress = createProgressTables(store.database);
+  const filters = createFilterTables(store.database);
+  const progress = createProgressTables(store.database, { ledger, filters });
   return (request: SqliteRequest): Extract<SqliteReply, { done: true }>['answer'] => {
     switch (request.call) {
       case 'load':
@@ -131,6 +133,8 @@ const answerer = (store: OpenStore) => {
         return progress.save(request.change);
       case 'loadProgress':
         return progress.load(request.query);
+      case 'loadFilters':
+        return filters.load(request.query.rollout);
       case 'ended':
         return progress.ended(request.model);
       case 'beginLife':

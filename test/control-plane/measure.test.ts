@@ -43,7 +43,7 @@ let measure: ReturnType<typeof createMeasure>;
 
 const life = (incarnation: string): void => {
   evidence = createEvidence({ monotonicMs: () => nowMs, incarnation });
-  measure = createMeasure({ counters: { ...evidence, incarnation }, deadlineSecondsOf: () => 1 });
+  measure = createMeasure({ counters: { ...evidence, incarnation }, deadlineSecondsOf: () => 1, wallMs: () => 1_767_225_600_000 + nowMs });
 };
 
 beforeEach(() => {
@@ -112,7 +112,7 @@ describe('the measure of a rollout', () => {
     const random = createRandom(4);
     for (let seconds = 0; seconds < 90; seconds += 1) second(random, { baseline: 0.01, candidate: 0.02 });
     const before = await assess();
-    const text = measure.evidence.textOf(model, record);
+    const text = measure.evidence.toKeep(model, record).evidence;
     nowMs = 0;
     life('second');
     await measure.evidence.restore(model, record, text);

@@ -3,10 +3,10 @@
  * end is known, for the second and the arm of its assignment, whatever happened in between. Memory is a few numbers a
  * second and weight until the engine has taken them, and filters of fixed size for the keys.
  */
-import type { FirstEventCounts, Observation, SecondCounts } from '../../store/rollout-store.ts';
-import { createFirstEventKeys, type FirstEventKeys } from './first-event-keys.ts';
+import type { FilterChange, KeptFilter, Observation } from '../../store/rollout-store.ts';
+import type { KeyFilter, KeyFilterSize } from './key-filter.ts';
 import type { KeyHash } from './key-hash.ts';
-import { createSeenKeys, type SeenKeys } from './seen-keys.ts';
+import { createRolloutCells, type Events, type RolloutCells, type Writable } from './rollout-cells.ts';
 
 /** How a request ended for the arm that it was assigned to. */
 export interface UnitEnd {
@@ -51,42 +51,17 @@ export interface Evidence {
   readonly forget: (rollout: string) => void;
   /** An earlier life has seen keys of this rollout that this one does not know: no key can be called new. */
   readonly disownKeys: (rollout: string) => void;
+  /** Gives a rollout the key filters of an earlier life. Does nothing once keys were looked up: call it before the first request. */
+  readonly restoreKeys: (rollout: string, kept: readonly KeptFilter[]) => void;
+  /** Whether filters of an earlier life were there. */
+  readonly hasEarlierKeys: (rollout: string) => boolean;
+  /** These changes are in the store. */
+  readonly keysKept: (rollout: string, filters: readonly FilterChange[]) => void;
+  /** A filter of the rollout for whoever else must know its keys; it is kept and restored with the others. */
+  readonly filterOf: (rollout: string, name: string, size: KeyFilterSize) => KeyFilter;
 }
 
 const u32Range = 2 ** 32;
-
-type Events = Pick<SecondCounts, 'errors' | 'breaches' | 'abstained' | 'flagged'>;
-type Writable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer Item)[] ? Item[] : T[K] };
-type UnitCell = Writable<SecondCounts>;
-type FirstEventCell = Writable<FirstEventCounts>;
-
-/** The sets of keys that had an event: one a kind of event, made with the first event. */
-interface EventKeys {
-  readonly of: (kind: string) => FirstEventKeys;
-}
-
-interface RolloutCells {
-  units: UnitCell[];
-  firstEvents: FirstEventCell[];
-  readonly seen: SeenKeys;
-  readonly eventKeys: EventKeys;
-  knowsKeys: boolean;
-  eligible: number;
-  ineligible: number;
-}
-
-const createEventKeys = (): EventKeys => {
-  const sets = new Map<string, FirstEventKeys>();
-  return {
-    of: (kind) => {
-      const kept = sets.get(kind);
-      if (kept !== undefined) return kept;
-      const made = createFirstEventKeys();
-      sets.set(kind, made);
-      return made;
-    },
-  };
-};
 
 const noEvents = (outputs: number) => ({ errors: 0, breaches: 0, abstained: 0, flagged: new Array<number>(outputs).fill(0) });
 
@@ -132,7 +107,7 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
   const rolloutOf = (rollout: string): RolloutCells => {
     const kept = rollouts.get(rollout);
     if (kept !== undefined) return kept;
-    const made = { units: [], firstEvents: [], seen: createSeenKeys(), eventKeys: createEventKeys(), knowsKeys: true, eligible: 0, ineligible: 0 };
+    const made = createRolloutCells([]);
     rollouts.set(rollout, made);
     return made;
   };
@@ -169,8 +144,8 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
       else cells.ineligible += 1;
     },
     observe: (rollout) => {
-      const { units, firstEvents, knowsKeys, eligible, ineligible } = rolloutOf(rollout);
-      const copies = { counts: structuredClone(units), firstEvents: structuredClone(firstEvents) };
+      const { units, firstEvents, filters, knowsKeys, eligible, ineligible } = rolloutOf(rollout);
+      const copies = { counts: structuredClone(units), firstEvents: structuredClone(firstEvents), filters: filters.changes() };
       return { rollout, incarnation, nowSecond: nowSecond(), ...copies, knowsKeys, eligible, ineligible };
     },
     forgetBefore: (rollout, second) => {
@@ -179,16 +154,36 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
       kept.firstEvents = kept.firstEvents.filter((cell) => cell.second >= second);
     },
     forget: (rollout) => void rollouts.delete(rollout),
-    disownKeys: (rollout) => {
-      rolloutOf(rollout).knowsKeys = false;
-    },
+    ...keysOf(rollouts, rolloutOf),
   };
 };
 
+/** What is done with the key filters of rollouts. */
+const keysOf = (
+  rollouts: Map<string, RolloutCells>,
+  rolloutOf: (rollout: string) => RolloutCells,
+): Pick<Evidence, 'disownKeys' | 'restoreKeys' | 'hasEarlierKeys' | 'keysKept' | 'filterOf'> => ({
+  disownKeys: (rollout) => {
+    rolloutOf(rollout).knowsKeys = false;
+  },
+  restoreKeys: (rollout, kept) => {
+    const before = rollouts.get(rollout);
+    if (before?.hasLookedUp) return;
+    const made = createRolloutCells(kept);
+    const { units, firstEvents, eligible, ineligible } = before ?? made;
+    rollouts.set(rollout, { ...made, units, firstEvents, eligible, ineligible });
+  },
+  hasEarlierKeys: (rollout) => rolloutOf(rollout).hasEarlierKeys,
+  keysKept: (rollout, filters) => rolloutOf(rollout).filters.kept(filters),
+  filterOf: (rollout, name, size) => rolloutOf(rollout).filters.of(name, size),
+});
+
 /** The exact probability with which this unit went to the candidate; null when the request is no unit. */
-const probabilityOf = ({ threshold, keyed }: EvidenceRequest, { seen, knowsKeys }: RolloutCells): number | null => {
+const probabilityOf = ({ threshold, keyed }: EvidenceRequest, rollout: RolloutCells): number | null => {
   if (keyed === null) return threshold / u32Range;
-  return knowsKeys ? seen.count({ ...keyed, threshold }) : null;
+  if (!rollout.knowsKeys) return null;
+  rollout.hasLookedUp = true;
+  return rollout.seen.count({ ...keyed, threshold });
 };
 
 /** Follows a keyed request until it is known whether it was its key's first event of some kind. */
