@@ -240,7 +240,8 @@ const countBlock = (
   toMs,
 });
 
-const mergeAssigned = (strata: readonly AssignedStratum[]): readonly AssignedStratum[] => {
+/** Adds assignments up: one stratum a probability. */
+export const mergeAssigned = (strata: readonly AssignedStratum[]): readonly AssignedStratum[] => {
   const merged = new Map<number, AssignedStratum>();
   for (const { w, candidate, baseline } of strata) {
     const known = merged.get(w) ?? { w, candidate: 0, baseline: 0 };
