@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { type ReplayVerdict, replayLedger } from '../control-plane/replay/replay-ledger.ts';
 import { headText, type LedgerHead } from '../ledger/ledger-entry.ts';
 import { type ChainVerdict, verifyChain } from '../ledger/verify-chain.ts';
@@ -100,6 +100,7 @@ const addShow = (ledger: Command, io: CliIo): Command =>
     .command('show')
     .description('show the newest entries, or write all of them to a file')
     .option('--model <model>', 'entries of this model only')
+    .addOption(new Option('--kind <kind>', 'decisions, blocks of counts, or both').choices(['decision', 'block', 'all']).default('decision'))
     .option('--limit <entries>', 'how many', limitArgument, 20)
     .option('--export <file>', 'write the whole ledger to a file, one JSON object a line, for those who verify it themselves')
     .action((options: ShowOptions & SourceOptions) => onSource(options, { io, run: (source) => showLedger(source, { options, io }) }));

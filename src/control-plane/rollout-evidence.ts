@@ -108,7 +108,7 @@ export const gather = (before: KeptEvidence, observation: Observation, options: 
   const { guards, rules } = options;
   const { nowSecond, incarnation } = observation;
   const begun = before.incarnation === incarnation ? { kept: before, sealed: [] } : endIncarnation(before, guards, incarnation);
-  const cellsOf = cutBlocks(observation, { blockSeconds: rules.blockSeconds, endSecond: nowSecond });
+  const cellsOf = cutBlocks(observation, { blockSeconds: rules.blockSeconds, fromSecond: 0, endSecond: nowSecond });
   const nowBlock = blockOf(nowSecond, rules.blockSeconds);
   const folding = createFolding(begun.kept, { guards, incarnation });
   const open: OpenBlock[] = [];
@@ -140,11 +140,17 @@ const timesOf = (block: number, { nowSecond }: Observation, { rules: { blockSeco
 };
 
 /** The newest block counted to the last request, so that an end of the process loses no more than what came since. */
-const underWayOf = (observation: Observation, options: GatherOptions, newest: OpenBlock | undefined): OpenBlock | null => {
+const underWayOf = (observation: Observation, { guards, rules: { blockSeconds }, wallMs }: GatherOptions, newest: OpenBlock | undefined): OpenBlock | null => {
   const { nowSecond } = observation;
   if (newest === undefined) return null;
-  const cells = cutBlocks(observation, { blockSeconds: options.rules.blockSeconds, endSecond: nowSecond + 1 }).get(newest.block) ?? noCells;
-  return countBlock({ ...newest, cells, toMs: Math.round(options.wallMs) }, options.guards);
+  const cells = cutBlocks(observation, { blockSeconds, fromSecond: nowSecond, endSecond: nowSecond + 1 }).get(newest.block) ?? noCells;
+  const latest = countBlock({ ...newest, cells }, guards);
+  return {
+    ...newest,
+    counts: Object.fromEntries(Object.entries(newest.counts).map(([name, counts]) => [name, addCounts(counts, latest.counts[name] ?? {})])),
+    assigned: mergeAssigned([...newest.assigned, ...latest.assigned]),
+    toMs: Math.round(wallMs),
+  };
 };
 
 /** Folds blocks one after the other; those without counts are only numbered. */
@@ -191,10 +197,10 @@ interface BlockCells {
   readonly firstEvents: FirstEventCounts[];
 }
 
-/** The cells of the seconds before `endSecond`, by block. */
+/** The cells of the seconds from `fromSecond` to before `endSecond`, by block. */
 const cutBlocks = (
   { counts, firstEvents }: Observation,
-  { blockSeconds, endSecond }: { readonly blockSeconds: number; readonly endSecond: number },
+  { blockSeconds, fromSecond, endSecond }: { readonly blockSeconds: number; readonly fromSecond: number; readonly endSecond: number },
 ): ReadonlyMap<number, BlockCells> => {
   const blocks = new Map<number, BlockCells>();
   const cellsOf = (second: number): BlockCells => {
@@ -203,8 +209,8 @@ const cutBlocks = (
     blocks.set(block, cells);
     return cells;
   };
-  for (const cell of counts) if (cell.second < endSecond) cellsOf(cell.second).units.push(cell);
-  for (const cell of firstEvents) if (cell.second < endSecond) cellsOf(cell.second).firstEvents.push(cell);
+  for (const cell of counts) if (cell.second >= fromSecond && cell.second < endSecond) cellsOf(cell.second).units.push(cell);
+  for (const cell of firstEvents) if (cell.second >= fromSecond && cell.second < endSecond) cellsOf(cell.second).firstEvents.push(cell);
   return blocks;
 };
 

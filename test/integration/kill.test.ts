@@ -24,7 +24,7 @@ let row: Record<string, unknown>;
 
 /** What the client knows of its requests of new units: when each was answered; null: not yet, or never. */
 const requests: Record<Model, { answeredMs: number | null }[]> = { 'card-keyed': [], 'card-unkeyed': [] };
-let users = 0;
+let keys = 0;
 
 const ask = async (model: Model, user: number | null): Promise<number> => {
   const { status } = await gateway.infer({ model, inputs: [row] }, user === null ? {} : { 'x-routing-key': `user-${user}` });
@@ -34,8 +34,8 @@ const ask = async (model: Model, user: number | null): Promise<number> => {
 const askNew = async (model: Model): Promise<void> => {
   const request: { answeredMs: number | null } = { answeredMs: null };
   requests[model].push(request);
-  users += 1;
-  expect(await ask(model, model === 'card-keyed' ? users : null)).toBe(200);
+  if (model === 'card-keyed') keys += 1;
+  expect(await ask(model, model === 'card-keyed' ? keys : null)).toBe(200);
   request.answeredMs = performance.now();
 };
 
@@ -59,7 +59,9 @@ const unitsOf = async (model: Model): Promise<number> => {
 
 const movesOf = async (model: Model): Promise<string[]> => {
   const { body } = await gateway.admin('GET', `/rollouts/${model}/ledger?limit=1000&kind=decision`);
-  return (body.entries as { readonly body: { readonly move: string } }[]).map(({ body: { move } }) => move).reverse();
+  const moves = (body.entries as { readonly body: { readonly move: string } }[]).map(({ body: { move } }) => move).reverse();
+  // A busy machine may make the engine wait for requests; that is no step.
+  return moves.filter((move) => move !== 'hold' && move !== 'continue');
 };
 
 beforeAll(async () => {
@@ -114,13 +116,14 @@ describe('a gateway that is killed under load', { shuffle: false }, () => {
   test('counts no key of before again, and new ones as ever', async () => {
     const before = await unitsOf('card-keyed');
     const lost = requests['card-keyed'].filter(({ answeredMs }) => answeredMs === null || answeredMs >= killedMs - lastSecondMs).length;
-    const known = Array.from({ length: users }, (_, index) => index + 1);
+    const known = Array.from({ length: keys }, (_, index) => index + 1);
     for (let index = 0; index < known.length; index += 20) await Promise.all(known.slice(index, index + 20).map((user) => ask('card-keyed', user)));
     // New to it are at most the keys of the last second, and those whose requests never came to an end.
     await Promise.all(Array.from({ length: 50 }, () => askNew('card-keyed')));
     const newKeys = async () => (await unitsOf('card-keyed')) - before;
     await expect.poll(newKeys, { timeout: 20_000 }).toBeGreaterThanOrEqual(45);
-    expect(await newKeys()).toBeLessThanOrEqual(50 + lost + requests['card-unkeyed'].length);
+    expect(await newKeys()).toBeLessThanOrEqual(50 + lost);
+    expect(lost).toBeLessThan(known.length / 2);
     for (const { verdict } of (await stateOf('card-keyed')).guardrails as { readonly verdict: string }[])
       expect(['undecided', 'within-margin', 'not-measured']).toContain(verdict);
   });
