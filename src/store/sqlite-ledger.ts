@@ -16,6 +16,7 @@ const selectPage = `select ${columns} from ledger where sequence < :before order
 const selectPageOfKind = `select ${columns} from ledger where kind = :kind and sequence < :before order by sequence desc limit :limit`;
 const selectPageOfModel = `select ${columns} from ledger where model = :model and sequence < :before order by sequence desc limit :limit`;
 const selectPageOfModelAndKind = `select ${columns} from ledger where model = :model and kind = :kind and sequence < :before order by sequence desc limit :limit`;
+const selectDecision = `select ${columns} from ledger where kind = 'decision' and sequence = :sequence`;
 const selectFollowing = `select ${columns} from ledger where sequence > :after order by sequence limit :limit`;
 
 type Page = Parameters<DecisionLedger['page']>[0];
@@ -29,6 +30,8 @@ export interface LedgerTable {
   readonly decisions: (query: Page & { readonly model: string }) => readonly DecisionEntry[];
   readonly following: (query: Parameters<DecisionLedger['following']>[0]) => readonly LedgerEntry[];
   readonly head: () => LedgerHead | null;
+  /** @throws Error when there is no such decision */
+  readonly decision: (sequence: number) => DecisionEntry;
 }
 
 /** The rows need no parsing: the STRICT table holds the types, and `append` alone writes them. */
@@ -43,6 +46,7 @@ export const createLedgerTable = (database: DatabaseSync, key: LedgerKey): Ledge
   const pageOfKind = database.prepare(selectPageOfKind);
   const pageOfModelAndKind = database.prepare(selectPageOfModelAndKind);
   const following = database.prepare(selectFollowing);
+  const one = database.prepare(selectDecision);
   const head = (): LedgerHead | null => {
     const row = newest.get();
     return row === undefined ? null : { sequence: Number(row.sequence), hash: String(row.hash) };
@@ -62,5 +66,10 @@ export const createLedgerTable = (database: DatabaseSync, key: LedgerKey): Ledge
     decisions: (query) => page({ ...query, kind: 'decision' }) as readonly DecisionEntry[],
     following: ({ after, limit }) => following.all({ after, limit }).map(entryOf),
     head,
+    decision: (sequence) => {
+      const row = one.get({ sequence });
+      if (row === undefined) throw new Error(`the ledger has no decision ${sequence}`);
+      return entryOf(row) as DecisionEntry;
+    },
   };
 };

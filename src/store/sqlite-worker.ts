@@ -14,6 +14,7 @@ import type { RolloutRecord } from './rollout-store.ts';
 import { createFilterTables } from './sqlite-filters.ts';
 import { createLedgerTable, type LedgerTable } from './sqlite-ledger.ts';
 import type { NumberedRequest, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
+import { createOutboxTables } from './sqlite-outbox.ts';
 import { createProgressTables } from './sqlite-progress.ts';
 import { migrate, transaction } from './sqlite-schema.ts';
 
@@ -115,6 +116,7 @@ const answerer = (store: OpenStore) => {
   const save = createSave(store, { statements, ledger });
   const filters = createFilterTables(store.database);
   const progress = createProgressTables(store.database, { ledger, filters });
+  const outbox = createOutboxTables(store.database, ledger.decision);
   return (request: SqliteRequest): Extract<SqliteReply, { done: true }>['answer'] => {
     switch (request.call) {
       case 'load':
@@ -139,6 +141,8 @@ const answerer = (store: OpenStore) => {
         return progress.ended(request.model);
       case 'beginLife':
         return progress.beginLife();
+      case 'outbox':
+        return outbox(request.request);
       case 'close':
         progress.endLife();
         store.database.close();

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { phases } from '../../store/rollout-store.ts';
 import type { BlockCounts } from '../analysis/guard-counts.ts';
 import type { Guard } from '../analysis/guard-test.ts';
-import type { planSchema } from '../plan.ts';
+import type { Assessment } from '../assessment.ts';
+import type { Plan } from '../plan.ts';
 
 const count = z.int().min(0);
 const weight = z.int().min(0).max(10_000);
@@ -34,7 +35,7 @@ const guard = z.custom<Guard>(
 );
 
 /** The kept plan is a parsed one: its durations are milliseconds already. */
-const plan = z.custom<z.output<typeof planSchema>>((value) => isObject(value) && Array.isArray(Reflect.get(value as object, 'steps')), 'a plan');
+const plan = z.custom<Plan>((value) => isObject(value) && Array.isArray(Reflect.get(value as object, 'steps')), 'a plan');
 
 const rules = z.looseObject({ plan, guards: z.array(guard), digest: z.string() });
 
@@ -67,7 +68,7 @@ const evidence = z.object({
   open: z.array(countedBlock),
   before: position,
   inputs: z.object({
-    signal: z.custom<{ readonly name: string; readonly sinceMs: number } | null>((value) => value === null || isObject(value)),
+    signal: z.custom<Assessment['signal']>((value) => value === null || isObject(value)),
     ineligibleShare: z.number().nullable(),
     unmeasured: z.record(z.string(), z.string()),
   }),
