@@ -23,6 +23,11 @@ export interface OutcomeGuard {
   readonly outcome: WatchedOutcome;
 }
 
+/** The guards that watch an outcome. */
+export const outcomeGuardsOf = (
+  guards: readonly { readonly guard: { readonly name: string }; readonly outcome: WatchedOutcome | null }[],
+): readonly OutcomeGuard[] => guards.flatMap(({ guard, outcome }) => (outcome === null ? [] : [{ guard: guard.name, outcome }]));
+
 /** Units of one bucket that were assigned with one recorded probability. */
 export interface BucketUnits extends AssignedStratum {
   readonly bucket: number;
