@@ -1,13 +1,25 @@
 /** The measuring half of the engine: takes what the data plane has counted, keeps it as evidence, and says what it shows. */
 import type { OutcomeStore } from '../store/outcome-store.ts';
-import type { Observation, RolloutRecord } from '../store/rollout-store.ts';
+import type { Observation, PairExample, RolloutRecord } from '../store/rollout-store.ts';
 import { assessGuards, type GuardAssessment } from './analysis/assess-guards.ts';
+import { leastRuns } from './analysis/latency-history.ts';
 import { assessSampleRatio } from './analysis/sample-ratio.ts';
 import type { Assessment, GuardrailState } from './assessment.ts';
+import { count, exampleWords, guardSentence } from './guard-sentence.ts';
 import { type LiveGuards, liveGuards } from './live-guards.ts';
 import { firstMatureAtMs, labelAlarmOf, lastMatureAtMs, type Matured, noOutcomes, type OutcomeGuard, takeMatured } from './outcome-evidence.ts';
 import { outcomeSentence, waitingWords } from './outcome-words.ts';
-import { assignedOf, continueIn, gather, ineligibleShareOf, type KeptEvidence, startKeptEvidence, waitingUnitsOf } from './rollout-evidence.ts';
+import {
+  assignedOf,
+  type CountedGuard,
+  comparedPairsOf,
+  continueIn,
+  gather,
+  ineligibleShareOf,
+  type KeptEvidence,
+  startKeptEvidence,
+  waitingUnitsOf,
+} from './rollout-evidence.ts';
 import { acceptanceOf, planOf, watchedOutputsOf } from './standing.ts';
 import type { EngineDeps } from './tick.ts';
 
@@ -44,7 +56,7 @@ const figuresOf = ({ n, events, value }: GuardAssessment['baseline']): NonNullab
   value,
 });
 
-const guardrailOf = (guard: GuardAssessment): GuardrailState => ({
+const guardrailOf = (guard: GuardAssessment, measured: Measured): GuardrailState => ({
   name: guard.name,
   verdict: verdicts[guard.verdict],
   baseline: guard.inability === null ? figuresOf(guard.baseline) : null,
@@ -53,38 +65,47 @@ const guardrailOf = (guard: GuardAssessment): GuardrailState => ({
   interval: guard.interval,
   evidence: guard.inability === null ? guard.e : null,
   graduation: guard.inability === null ? guard.graduation.e : null,
+  ...noteOf(guard, measured),
 });
 
-const eventWords: Readonly<Record<string, string>> = {
-  errorRate: 'failed',
-  breachRate: 'had their output rejected',
-  outputRate: 'were flagged',
-  abstainRate: 'were abstained from',
-};
-
-const points = (value: number): string => `${value >= 0 ? '+' : ''}${Number((value * 100).toPrecision(2))} points`;
-
-const marginWords = (margin: { readonly absolute?: number; readonly relative?: number }): string =>
-  margin.absolute === undefined
-    ? `${(margin.relative ?? 0) >= 0 ? '+' : ''}${Number(((margin.relative ?? 0) * 100).toPrecision(3))} %`
-    : points(margin.absolute);
-
-const count = (value: number | null): string => (value ?? 0).toLocaleString('en-US');
-
-const sentenceOf = (guard: GuardAssessment, { guards }: LiveGuards): string => {
-  const outcome = outcomeGuardsOf(guards).find((watched) => watched.guard === guard.name);
-  const known = guards.find((entry) => entry.guard.name === guard.name)?.guard;
-  if (outcome !== undefined && known !== undefined) return outcomeSentence(guard, outcome, known);
-  const margin = known?.margin ?? {};
-  const { candidate, baseline } = guard;
-  return (
-    `${count(candidate.events)} of ${count(candidate.n)} candidate requests ${eventWords[guard.kind] ?? 'differed'} against ${count(baseline.events)} of ${count(baseline.n)} on the baseline, ` +
-    `beyond the allowed ${marginWords(margin)} (difference ${points(guard.effect ?? 0)})`
-  );
+/** Why a guard that could be measured says nothing yet. */
+const silence = ({ name, kind, verdict }: GuardAssessment, { kept }: Measured): string | null => {
+  if (verdict !== 'undecided' || (kind !== 'latency' && kind !== 'disagreement')) return null;
+  const pins = kept.open.at(-1)?.pins[name] ?? {};
+  if (kind === 'disagreement') return (pins.noiseFloor ?? 1) < 1 ? null : 'silent until the baseline was compared with itself';
+  if (pins.latencyEdges !== undefined) return null;
+  return `silent until a block begins after ${count(leastRuns)} compared requests: ${count(Math.floor(comparedPairsOf(kept)))} so far`;
 };
 
 const outcomeGuardsOf = (guards: LiveGuards['guards']): readonly OutcomeGuard[] =>
   guards.flatMap(({ guard, outcome }) => (outcome === null ? [] : [{ guard: guard.name, outcome }]));
+
+/** Why the outcomes of a guard are not trusted, or when its first ones mature. */
+const outcomeNote = (guard: GuardAssessment, { kept, guards }: Measured): string | null => {
+  const watched = outcomeGuardsOf(guards).find((entry) => entry.guard === guard.name);
+  if (watched === undefined) return null;
+  return labelAlarmOf(kept.outcomes, watched) ?? waitingWords(guard, firstMatureAtMs(waitingUnitsOf(kept), watched));
+};
+
+const noteOf = (guard: GuardAssessment, measured: Measured): { readonly note?: string } => {
+  const note = guard.inability ?? silence(guard, measured) ?? outcomeNote(guard, measured);
+  return note === null ? {} : { note };
+};
+
+/** Which examples of pairs belong to a kind of guardrail. */
+const exampleKinds: Readonly<Record<string, PairExample['kind']>> = { errorRate: 'error', breachRate: 'breach', disagreement: 'difference' };
+const examplesNamed = 3;
+
+/** A sentence names requests only where pairs condemn: those that callers sent are in the log under their own ids anyway. */
+const sentenceOf = (assessed: GuardAssessment, { guards, kept }: Measured, { examples }: Observation): string => {
+  const guard = guards.find((entry) => entry.guard.name === assessed.name)?.guard;
+  if (guard === undefined) return assessed.name;
+  const outcome = outcomeGuardsOf(guards).find((entry) => entry.guard === assessed.name);
+  if (outcome !== undefined) return outcomeSentence(assessed, outcome, guard);
+  const own = examples.filter(({ kind, arm }) => assessed.source !== 'units' && kind === exampleKinds[assessed.kind] && arm !== 'baseline');
+  const pins = kept.open.at(-1)?.pins[assessed.name] ?? {};
+  return guardSentence({ assessed, guard, pins }) + exampleWords(own.slice(-examplesNamed).map(({ requestId }) => requestId));
+};
 
 /** Evidence as it was kept; what an earlier gateway did not know of is empty. */
 const readKept = (text: string): KeptEvidence => {
@@ -97,6 +118,9 @@ const readKept = (text: string): KeptEvidence => {
 };
 
 const firstBucketOf = (counts: Observation['counts']): number => counts.reduce((first, { bucket }) => Math.min(first, bucket), Number.POSITIVE_INFINITY);
+
+const withoutOutcomes = ({ guards }: LiveGuards): Readonly<Record<string, string>> =>
+  Object.fromEntries(outcomeGuardsOf(guards).map(({ guard }) => [guard, 'no outcomes can be posted']));
 
 /** The two dependencies of the engine that know about evidence. */
 export const createMeasure = ({ counters, deadlineSecondsOf, outcomes }: MeasureDeps): Pick<EngineDeps, 'assess' | 'evidence'> => {
@@ -157,56 +181,45 @@ export const createMeasure = ({ counters, deadlineSecondsOf, outcomes }: Measure
   };
 };
 
-const withoutOutcomes = ({ guards }: LiveGuards): Readonly<Record<string, string>> =>
-  Object.fromEntries(outcomeGuardsOf(guards).map(({ guard }) => [guard, 'no outcomes can be posted']));
-
-/** What outcomes add to an assessment: words for their guards, the alarm of their labels, and how long they are waited for. */
-const outcomeFindings = ({ kept, guards }: Measured, assessed: readonly GuardAssessment[]) => {
-  const watched = outcomeGuardsOf(guards);
-  const waiting = waitingUnitsOf(kept);
-  const alarms = watched.map((guard) => labelAlarmOf(kept.outcomes, guard));
-  const details = watched.flatMap((guard, index) => {
-    const counted = assessed.find(({ name }) => name === guard.guard);
-    const detail = alarms[index] ?? (counted === undefined ? undefined : waitingWords(counted, firstMatureAtMs(waiting, guard)));
-    return detail === undefined ? [] : [[guard.guard, { detail }] as const];
-  });
+/** Why guards cannot be measured now, by name: what never will be, keys that are not known, a comparison that does not run. */
+const inabilities = ({ guards, unmeasured }: Measured, { knowsKeys, notCompared }: Observation): Readonly<Record<string, string>> => {
+  const names = (of: (guard: CountedGuard) => boolean, words: string): Readonly<Record<string, string>> =>
+    Object.fromEntries(guards.filter(of).map(({ guard }) => [guard.name, words]));
   return {
-    details: Object.fromEntries(details) as Readonly<Record<string, { readonly detail: string }>>,
-    labelAlarm: alarms.find((alarm) => alarm !== null) ?? null,
-    dueAtMs: lastMatureAtMs(waiting, watched),
+    ...(knowsKeys ? {} : names(({ pairsOf }) => pairsOf !== 'latency', 'the keys that were seen before the restart are not known')),
+    ...(notCompared === null ? {} : names(({ eventOf, pairsOf }) => eventOf === null && pairsOf !== null, notCompared)),
+    ...unmeasured,
   };
 };
 
-const assessmentOf = (
-  measured: Measured,
-  risk: { readonly falseRollback: number; readonly falsePromotion: number },
-  { knowsKeys }: Observation,
-): Assessment => {
+const notComparedWords = ({ kept }: Measured, { notCompared }: Observation): string | null =>
+  notCompared ?? (comparedPairsOf(kept) === 0 ? 'no request has been compared yet' : null);
+
+const assessmentOf = (measured: Measured, risk: { readonly falseRollback: number; readonly falsePromotion: number }, observation: Observation): Assessment => {
   const { kept, guards } = measured;
-  const lost = knowsKeys ? {} : Object.fromEntries(guards.map(({ guard }) => [guard.name, 'the keys that were seen before the restart are not known']));
-  const unmeasured = { ...lost, ...measured.unmeasured };
   const judged = assessGuards({
     guards: guards.map(({ guard }) => guard),
     evidence: kept.evidence,
     prefixes: [kept.open.map(({ counts }) => counts)],
     risk: { alpha: risk.falseRollback, beta: risk.falsePromotion },
-    unmeasured,
+    unmeasured: inabilities(measured, observation),
   });
   const assigned = assignedOf(kept);
   const ratio = assessSampleRatio(assigned);
   const blamed = judged.guards.find(({ name }) => name === judged.blamed);
-  const outcomes = outcomeFindings(measured, judged.guards);
+  const watched = outcomeGuardsOf(guards);
   return {
     evidence: guards.length === 0 ? null : { value: judged.evidence.e, threshold: judged.threshold },
-    worse: blamed === undefined ? null : { name: blamed.name, sentence: sentenceOf(blamed, measured) },
-    guardrails: judged.guards.map((guard) => ({ ...guardrailOf(guard), ...outcomes.details[guard.name] })),
+    worse: blamed === undefined ? null : { name: blamed.name, sentence: sentenceOf(blamed, measured, observation) },
+    guardrails: judged.guards.map((guard) => guardrailOf(guard, measured)),
     candidateUnits: assigned.reduce((sum, { candidate }) => sum + candidate, 0),
     ineligibleShare: ineligibleShareOf(kept),
+    notCompared: notComparedWords(measured, observation),
     sampleRatioAlarm: ratio.ok
       ? null
       : `the candidate got ${count(ratio.observed)} requests where ${count(Math.round(ratio.expected))} were due: the split is not trusted`,
-    labelAlarm: outcomes.labelAlarm,
-    outcomesDueAtMs: outcomes.dueAtMs,
+    labelAlarm: watched.map((guard) => labelAlarmOf(kept.outcomes, guard)).find((alarm) => alarm !== null) ?? null,
+    outcomesDueAtMs: lastMatureAtMs(waitingUnitsOf(kept), watched),
     signal: null,
     storeDown: false,
   };

@@ -1,8 +1,8 @@
 import type { GuardAssessment } from './analysis/assess-guards.ts';
 import type { Guard } from './analysis/guard-test.ts';
+import { count } from './guard-sentence.ts';
 import type { OutcomeGuard } from './outcome-evidence.ts';
 
-const count = (value: number | null): string => (value ?? 0).toLocaleString('en-US');
 const signed = (value: number, digits: number): string => `${value >= 0 ? '+' : ''}${Number(value.toPrecision(digits))}`;
 
 /** What of a guard the sentence needs. */
@@ -31,9 +31,9 @@ export const outcomeSentence = (assessed: GuardAssessment, watched: OutcomeGuard
   return `${numbers}, beyond the allowed ${marginWords(guard)} (difference ${effectWords(watched, assessed.effect ?? 0)})`;
 };
 
-/** Why an outcome guard has nothing to show yet: when its first outcomes mature; undefined once it has some. */
-export const waitingWords = ({ baseline, candidate }: GuardAssessment, firstAtMs: number | null): string | undefined => {
-  if (baseline.n + candidate.n > 0) return undefined;
+/** Why an outcome guard has nothing to show yet: when its first outcomes mature; null once it has some. */
+export const waitingWords = ({ baseline, candidate }: GuardAssessment, firstAtMs: number | null): string | null => {
+  if (baseline.n + candidate.n > 0) return null;
   return firstAtMs === null
     ? 'no request yet that an outcome could be counted for'
     : `no outcome is mature yet, the first are counted at ${new Date(firstAtMs).toISOString()}`;

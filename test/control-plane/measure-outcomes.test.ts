@@ -149,7 +149,7 @@ const run = async (restartAfter: number | null, saved: 'before' | 'after' | null
 
 describe('an outcome criterion', () => {
   test('is undecided until something is mature, and says when that will be', async () => {
-    expect(guardrail(await assess())).toMatchObject({ verdict: 'undecided', detail: 'no request yet that an outcome could be counted for' });
+    expect(guardrail(await assess())).toMatchObject({ verdict: 'undecided', note: 'no request yet that an outcome could be counted for' });
     const random = createRandom(1);
     await hoursOf(2, random, worseTraffic(random));
     const assessment = await assess();
@@ -158,7 +158,7 @@ describe('an outcome criterion', () => {
       baseline: { n: 0 },
       candidate: { n: 0 },
       // One hour of the bucket, seven days of the window, one of grace.
-      detail: `no outcome is mature yet, the first are counted at ${new Date(startMs + outcomeBucketMs + 8 * dayMs).toISOString()}`,
+      note: `no outcome is mature yet, the first are counted at ${new Date(startMs + outcomeBucketMs + 8 * dayMs).toISOString()}`,
     });
     expect(assessment.outcomesDueAtMs).toBe(startMs + 2 * outcomeBucketMs + 8 * dayMs);
   });
@@ -173,7 +173,7 @@ describe('an outcome criterion', () => {
     const { baseline, candidate } = guardrail(first) ?? {};
     expect((baseline?.n ?? 0) + (candidate?.n ?? 0)).toBe(2_000);
     expect(first.outcomesDueAtMs).toBeNull();
-    expect(guardrail(first)?.detail).toBeUndefined();
+    expect(guardrail(first)?.note).toBeUndefined();
     nowMs += 5 * 60_000;
     expect(guardrail(await assess())).toMatchObject({ baseline, candidate, evidence: guardrail(first)?.evidence });
   });
@@ -285,7 +285,7 @@ describe('a mean of outcomes', () => {
     const assessment = await assess();
     expect(assessment.sampleRatioAlarm).toBeNull();
     expect(assessment.labelAlarm).toMatch(/^ndcg came for \d+ candidate requests where \d+ were due: the labels are not trusted$/);
-    expect(guardrail(assessment)?.detail).toBe(assessment.labelAlarm);
+    expect(guardrail(assessment)?.note).toBe(assessment.labelAlarm);
     expect(guardrail(assessment)?.baseline?.n).toBeLessThan(4_000);
   });
 
