@@ -39,7 +39,7 @@ import { showRollouts } from './show-rollouts.ts';
 import type { TrafficAssignment } from './store/rollout-store.ts';
 import { createSqliteRolloutStore } from './store/sqlite-rollout-store.ts';
 import { createLog, type Log } from './telemetry/log.ts';
-import { createMetrics } from './telemetry/metrics.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createTracing } from './telemetry/tracing.ts';
 
 /** The gateway, put together but listening nowhere. */
@@ -170,7 +170,8 @@ const createData = (
     standings,
     comparison,
     shared,
-  }: Pick<Serving, 'loading'> & {
+  }: {
+    readonly loading: Serving['loading'];
     readonly kept: Kept;
     readonly standings: ControlContext['standings'];
     readonly comparison: Comparison;
@@ -216,14 +217,15 @@ export const createApp = async (settings: Settings): Promise<App> => {
   let draining = false;
   const readiness = () => readinessOf({ draining, loading, registry });
   const common = { newId: randomUUID, random, log, readiness };
-  const shared = { ...common, isDraining: () => draining, others: createDataApp(common) };
-  const data = createData(settings, ground, { loading, kept, standings: context.standings, comparison, shared });
+  const data = createData(settings, ground, {
+    loading,
+    kept,
+    standings: context.standings,
+    comparison,
+    shared: { ...common, isDraining: () => draining, others: createDataApp(common) },
+  });
   metrics.observePendingRequests(data.pending);
-  const scrape = () => {
-    showRollouts({ registry, control, metrics });
-    showSignals(watched, metrics);
-    return metrics.text();
-  };
+  const scrape = createScrape(ground, control, watched);
   const explain = (model: string, key: string) => explainRouting(registry.get(model)?.traffic, { model, key });
   return {
     log,
@@ -253,6 +255,15 @@ export const createApp = async (settings: Settings): Promise<App> => {
     },
   };
 };
+
+/** What is shown of rollouts and signals is looked up at each scrape. */
+const createScrape =
+  ({ registry, metrics }: Ground, control: RolloutControl, watched: Awaited<ReturnType<typeof beginTicking>>['watched']): (() => ReturnType<Metrics['text']>) =>
+  () => {
+    showRollouts({ registry, control, metrics });
+    showSignals(watched, metrics);
+    return metrics.text();
+  };
 
 const close = async ({ registry, tracing }: Ground, store: Kept['store'], background: readonly Repeating[]): Promise<void> => {
   await Promise.all(background.map(({ stop }) => stop()));

@@ -25,7 +25,7 @@ export interface GuardrailState {
   readonly evidence: number | null;
   /** e-value of the promotion test. */
   readonly graduation: number | null;
-  /** Why nothing can be said yet, in words; absent when there is nothing to explain. */
+  /** What else there is to know, in words: why nothing can be said yet, when outcomes mature, or why they are not trusted. */
   readonly note?: string;
 }
 

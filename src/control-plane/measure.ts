@@ -77,18 +77,8 @@ const silence = ({ name, kind, verdict }: GuardAssessment, { kept }: Measured): 
   return `silent until a block begins after ${count(leastRuns)} compared requests: ${count(Math.floor(comparedPairsOf(kept)))} so far`;
 };
 
-const outcomeGuardsOf = (guards: LiveGuards['guards']): readonly OutcomeGuard[] =>
-  guards.flatMap(({ guard, outcome }) => (outcome === null ? [] : [{ guard: guard.name, outcome }]));
-
-/** Why the outcomes of a guard are not trusted, or when its first ones mature. */
-const outcomeNote = (guard: GuardAssessment, { kept, guards }: Measured): string | null => {
-  const watched = outcomeGuardsOf(guards).find((entry) => entry.guard === guard.name);
-  if (watched === undefined) return null;
-  return labelAlarmOf(kept.outcomes, watched) ?? waitingWords(guard, firstMatureAtMs(waitingUnitsOf(kept), watched));
-};
-
 const noteOf = (guard: GuardAssessment, measured: Measured): { readonly note?: string } => {
-  const note = guard.inability ?? silence(guard, measured) ?? outcomeNote(guard, measured);
+  const note = guard.inability ?? silence(guard, measured);
   return note === null ? {} : { note };
 };
 
@@ -98,14 +88,16 @@ const examplesNamed = 3;
 
 /** A sentence names requests only where pairs condemn: those that callers sent are in the log under their own ids anyway. */
 const sentenceOf = (assessed: GuardAssessment, { guards, kept }: Measured, { examples }: Observation): string => {
-  const guard = guards.find((entry) => entry.guard.name === assessed.name)?.guard;
-  if (guard === undefined) return assessed.name;
-  const outcome = outcomeGuardsOf(guards).find((entry) => entry.guard === assessed.name);
-  if (outcome !== undefined) return outcomeSentence(assessed, outcome, guard);
+  const known = guards.find((entry) => entry.guard.name === assessed.name);
+  if (known === undefined) return assessed.name;
+  if (known.outcome !== null) return outcomeSentence(assessed, { guard: assessed.name, outcome: known.outcome }, known.guard);
   const own = examples.filter(({ kind, arm }) => assessed.source !== 'units' && kind === exampleKinds[assessed.kind] && arm !== 'baseline');
   const pins = kept.open.at(-1)?.pins[assessed.name] ?? {};
-  return guardSentence({ assessed, guard, pins }) + exampleWords(own.slice(-examplesNamed).map(({ requestId }) => requestId));
+  return guardSentence({ assessed, guard: known.guard, pins }) + exampleWords(own.slice(-examplesNamed).map(({ requestId }) => requestId));
 };
+
+const outcomeGuardsOf = (guards: LiveGuards['guards']): readonly OutcomeGuard[] =>
+  guards.flatMap(({ guard, outcome }) => (outcome === null ? [] : [{ guard: guard.name, outcome }]));
 
 /** Evidence as it was kept; what an earlier gateway did not know of is empty. */
 const readKept = (text: string): KeptEvidence => {
@@ -118,9 +110,6 @@ const readKept = (text: string): KeptEvidence => {
 };
 
 const firstBucketOf = (counts: Observation['counts']): number => counts.reduce((first, { bucket }) => Math.min(first, bucket), Number.POSITIVE_INFINITY);
-
-const withoutOutcomes = ({ guards }: LiveGuards): Readonly<Record<string, string>> =>
-  Object.fromEntries(outcomeGuardsOf(guards).map(({ guard }) => [guard, 'no outcomes can be posted']));
 
 /** The two dependencies of the engine that know about evidence. */
 export const createMeasure = ({ counters, deadlineSecondsOf, outcomes }: MeasureDeps): Pick<EngineDeps, 'assess' | 'evidence'> => {
@@ -181,6 +170,26 @@ export const createMeasure = ({ counters, deadlineSecondsOf, outcomes }: Measure
   };
 };
 
+const withoutOutcomes = ({ guards }: LiveGuards): Readonly<Record<string, string>> =>
+  Object.fromEntries(outcomeGuardsOf(guards).map(({ guard }) => [guard, 'no outcomes can be posted']));
+
+/** What outcomes add to an assessment: words for their guards, the alarm of their labels, and how long they are waited for. */
+const outcomeFindings = ({ kept, guards }: Measured, assessed: readonly GuardAssessment[]) => {
+  const watched = outcomeGuardsOf(guards);
+  const waiting = waitingUnitsOf(kept);
+  const alarms = watched.map((guard) => labelAlarmOf(kept.outcomes, guard));
+  const notes = watched.flatMap((guard, index) => {
+    const counted = assessed.find(({ name }) => name === guard.guard);
+    const note = alarms[index] ?? (counted === undefined ? undefined : waitingWords(counted, firstMatureAtMs(waiting, guard)));
+    return note === undefined ? [] : [[guard.guard, { note }] as const];
+  });
+  return {
+    notes: Object.fromEntries(notes) as Readonly<Record<string, { readonly note: string }>>,
+    labelAlarm: alarms.find((alarm) => alarm !== null) ?? null,
+    dueAtMs: lastMatureAtMs(waiting, watched),
+  };
+};
+
 /** Why guards cannot be measured now, by name: what never will be, keys that are not known, a comparison that does not run. */
 const inabilities = ({ guards, unmeasured }: Measured, { knowsKeys, notCompared }: Observation): Readonly<Record<string, string>> => {
   const names = (of: (guard: CountedGuard) => boolean, words: string): Readonly<Record<string, string>> =>
@@ -207,19 +216,19 @@ const assessmentOf = (measured: Measured, risk: { readonly falseRollback: number
   const assigned = assignedOf(kept);
   const ratio = assessSampleRatio(assigned);
   const blamed = judged.guards.find(({ name }) => name === judged.blamed);
-  const watched = outcomeGuardsOf(guards);
+  const outcomes = outcomeFindings(measured, judged.guards);
   return {
     evidence: guards.length === 0 ? null : { value: judged.evidence.e, threshold: judged.threshold },
     worse: blamed === undefined ? null : { name: blamed.name, sentence: sentenceOf(blamed, measured, observation) },
-    guardrails: judged.guards.map((guard) => guardrailOf(guard, measured)),
+    guardrails: judged.guards.map((guard) => ({ ...guardrailOf(guard, measured), ...outcomes.notes[guard.name] })),
     candidateUnits: assigned.reduce((sum, { candidate }) => sum + candidate, 0),
     ineligibleShare: ineligibleShareOf(kept),
     notCompared: notComparedWords(measured, observation),
     sampleRatioAlarm: ratio.ok
       ? null
       : `the candidate got ${count(ratio.observed)} requests where ${count(Math.round(ratio.expected))} were due: the split is not trusted`,
-    labelAlarm: watched.map((guard) => labelAlarmOf(kept.outcomes, guard)).find((alarm) => alarm !== null) ?? null,
-    outcomesDueAtMs: lastMatureAtMs(waitingUnitsOf(kept), watched),
+    labelAlarm: outcomes.labelAlarm,
+    outcomesDueAtMs: outcomes.dueAtMs,
     signal: null,
     storeDown: false,
   };

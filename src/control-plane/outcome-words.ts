@@ -31,9 +31,9 @@ export const outcomeSentence = (assessed: GuardAssessment, watched: OutcomeGuard
   return `${numbers}, beyond the allowed ${marginWords(guard)} (difference ${effectWords(watched, assessed.effect ?? 0)})`;
 };
 
-/** Why an outcome guard has nothing to show yet: when its first outcomes mature; null once it has some. */
-export const waitingWords = ({ baseline, candidate }: GuardAssessment, firstAtMs: number | null): string | null => {
-  if (baseline.n + candidate.n > 0) return null;
+/** Why an outcome guard has nothing to show yet: when its first outcomes mature; undefined once it has some. */
+export const waitingWords = ({ baseline, candidate }: GuardAssessment, firstAtMs: number | null): string | undefined => {
+  if (baseline.n + candidate.n > 0) return undefined;
   return firstAtMs === null
     ? 'no request yet that an outcome could be counted for'
     : `no outcome is mature yet, the first are counted at ${new Date(firstAtMs).toISOString()}`;

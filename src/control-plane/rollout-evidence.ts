@@ -44,13 +44,13 @@ interface OpenBlock {
   readonly pins: Pins;
   readonly counts: BlockCounts;
   readonly assigned: readonly AssignedStratum[];
+  /** Pairs begun in it, and the baseline's runs in them: history for the thresholds of later blocks. */
+  readonly pairs: number;
+  readonly baselineRuns: SparseRuns;
   /** Its units by the bucket of their assignment; none where no outcome is watched. */
   readonly buckets: readonly BucketUnits[];
   /** Outcomes that matured while it was open, by guard. */
   readonly outcomes: Matured['counts'];
-  /** Pairs begun in it, and the baseline's runs in them: history for the thresholds of later blocks. */
-  readonly pairs: number;
-  readonly baselineRuns: SparseRuns;
 }
 
 /** Everything that is kept of a rollout's evidence: plain data, of a size independent of the traffic. */
@@ -280,8 +280,8 @@ export const ineligibleShareOf = ({ minutes }: KeptEvidence): number | null => {
 export const assignedOf = ({ assigned, open }: KeptEvidence): readonly AssignedStratum[] =>
   mergeAssigned([...assigned, ...open.flatMap((block) => block.assigned)]);
 
-/** The units whose outcomes are not mature yet. */
-export const waitingUnitsOf = ({ outcomes, open }: KeptEvidence): WaitingUnits => ({ kept: outcomes, open: open.flatMap(({ buckets }) => buckets) });
-
 /** Pairs that have begun so far. */
 export const comparedPairsOf = ({ pairs, open }: KeptEvidence): number => open.reduce((sum, block) => sum + block.pairs, pairs);
+
+/** The units whose outcomes are not mature yet. */
+export const waitingUnitsOf = ({ outcomes, open }: KeptEvidence): WaitingUnits => ({ kept: outcomes, open: open.flatMap(({ buckets }) => buckets) });

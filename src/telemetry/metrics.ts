@@ -170,7 +170,7 @@ export const createMetrics = ({ sloBoundsSeconds = [] }: { readonly sloBoundsSec
       requestBoundsSeconds = [...requestBoundsSeconds, ...boundsSeconds];
       for (const series of families.requestDuration.all()) series.addBounds(boundsSeconds);
     },
-    outcome: recordOutcome(families),
+    outcome: countOutcome(families),
     observePendingRequests: (read) => {
       readPendingRequests = read;
     },
@@ -203,6 +203,14 @@ export const createMetrics = ({ sloBoundsSeconds = [] }: { readonly sloBoundsSec
 };
 
 type Families = ReturnType<typeof createFamilies>;
+
+const countOutcome =
+  (families: Families): Metrics['outcome'] =>
+  ({ model, arm, result }) => {
+    if (result === 'accepted') families.outcomes.of({ model, arm }).value += 1;
+    else if (result === 'duplicate') families.duplicateOutcomes.of({ model }).value += 1;
+    else families.refusedOutcomes.of({ model, reason: result }).value += 1;
+  };
 
 const createFamilies = (registry: Registry, requestBounds: () => readonly number[]) => {
   const { counter, gauge, histogram } = familiesIn(registry);
@@ -272,14 +280,6 @@ const recordArm =
         duration.observe(durationSeconds);
       },
     };
-  };
-
-const recordOutcome =
-  (families: Families): Metrics['outcome'] =>
-  ({ model, arm, result }) => {
-    if (result === 'accepted') families.outcomes.of({ model, arm }).value += 1;
-    else if (result === 'duplicate') families.duplicateOutcomes.of({ model }).value += 1;
-    else families.refusedOutcomes.of({ model, reason: result }).value += 1;
   };
 
 const recordVersion =

@@ -156,12 +156,9 @@ const cellOf = <At extends Place, Cell extends At>(cells: Cell[], place: At, mak
   return cell;
 };
 
-/** The cell of a unit, by the second and the bucket of its assignment. */
-const unitCellOf = (
-  { units }: RolloutCells,
-  { arm, assignedAtMs, watchedOutputs }: EvidenceRequest,
-  { second, w }: { readonly second: number; readonly w: number },
-): UnitCell => cellOf(units, { second, w, arm, bucket: outcomeBucketOf(assignedAtMs) }, (place) => ({ ...place, n: 0, done: 0, ...noEvents(watchedOutputs) }));
+/** The cell in which a unit counts. */
+const unitCellOf = ({ units }: RolloutCells, { arm, assignedAtMs, watchedOutputs }: EvidenceRequest, at: Pick<Place, 'second' | 'w'>): UnitCell =>
+  cellOf(units, { ...at, arm, bucket: outcomeBucketOf(assignedAtMs) }, (place) => ({ ...place, n: 0, done: 0, ...noEvents(watchedOutputs) }));
 
 /** @param incarnation names this life of the process */
 export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotonicMs: () => number; readonly incarnation: string }): Evidence => {
