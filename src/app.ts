@@ -96,7 +96,8 @@ const openData = async (settings: Settings, { log, metrics, evidence }: Ground) 
   // Before the first decision: those of a gateway without a webhook are not queued.
   await store.outbox.setWebhook(settings.webhookUrl !== undefined);
   const key = await predictionKey({ given: settings.predictionKey, dataDir: settings.dataDir });
-  return { store, restoreKeys: createRestoreKeys({ store, evidence }), predictionIds: createPredictionIds({ key, incarnation: randomBytes(4) }) };
+  const predictionIds = createPredictionIds({ key, incarnation: randomBytes(4) });
+  return { store, predictionIds, restoreKeys: createRestoreKeys({ store, evidence, hashKey: predictionIds.hashKey }) };
 };
 
 type Kept = Awaited<ReturnType<typeof openData>>;

@@ -9,15 +9,19 @@ export type RestoreKeys = (rollout: string) => Promise<void>;
 export const createRestoreKeys = ({
   store,
   evidence,
+  hashKey,
 }: {
   readonly store: Pick<RolloutStore, 'loadFilters'>;
   readonly evidence: Pick<Evidence, 'restoreKeys'>;
+  readonly hashKey: (routingKey: string) => string;
 }): RestoreKeys => {
+  // The hash of a text that is no key tells one secret from another, and nothing of either.
+  const hashedBy = hashKey('\u0000secret');
   // A handful of rollouts a life.
   const restored = new Set<string>();
   return async (rollout) => {
     if (restored.has(rollout)) return;
-    evidence.restoreKeys(rollout, await store.loadFilters({ rollout }));
+    evidence.restoreKeys(rollout, await store.loadFilters({ rollout }), hashedBy);
     restored.add(rollout);
   };
 };

@@ -83,7 +83,7 @@ export const beginLife = async (world: World, found: Found): Promise<Life> => {
   const faults: string[] = [];
   const assignments = new Map<string, TrafficAssignment>();
   const evidence = createEvidence({ monotonicMs: clock.monotonicMs, incarnation });
-  const restoreKeys = createRestoreKeys({ store, evidence });
+  const restoreKeys = createRestoreKeys({ store, evidence, hashKey: () => 'secret' });
   const publish = publishWithKeys({
     restoreKeys,
     evidence,

@@ -62,8 +62,11 @@ export interface Evidence {
   readonly forget: (rollout: string) => void;
   /** An earlier life has seen keys of this rollout that this one does not know: no key can be called new. */
   readonly disownKeys: (rollout: string) => void;
-  /** Gives a rollout the key filters of an earlier life. Does nothing once keys were looked up: call it before the first request. */
-  readonly restoreKeys: (rollout: string, kept: readonly KeptFilter[]) => void;
+  /**
+   * Gives a rollout the key filters of an earlier life. Does nothing once keys were looked up: call it before the first request.
+   * @param hashedBy names the secret with which keys are hashed now; filters of another one are lost
+   */
+  readonly restoreKeys: (rollout: string, kept: readonly KeptFilter[], hashedBy: string) => void;
   /** Whether filters of an earlier life were there. */
   readonly hasEarlierKeys: (rollout: string) => boolean;
   /** These changes are in the store. */
@@ -129,7 +132,7 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
   const rolloutOf = (rollout: string): RolloutCells => {
     const kept = rollouts.get(rollout);
     if (kept !== undefined) return kept;
-    const made = createRolloutCells([]);
+    const made = createRolloutCells([], '');
     rollouts.set(rollout, made);
     return made;
   };
@@ -210,10 +213,10 @@ const keysOf = (
     cells.knowsKeys = false;
     cells.pairs.disownKeys();
   },
-  restoreKeys: (rollout, kept) => {
+  restoreKeys: (rollout, kept, hashedBy) => {
     const before = rollouts.get(rollout);
     if (before?.hasLookedUp) return;
-    const made = createRolloutCells(kept);
+    const made = createRolloutCells(kept, hashedBy);
     const { units, firstEvents, lacks, eligible, ineligible } = before ?? made;
     rollouts.set(rollout, { ...made, units, firstEvents, lacks, eligible, ineligible });
   },

@@ -29,6 +29,8 @@ export interface KeptFilters {
 interface FilterSize extends KeyFilterSize {
   readonly bitsSet: readonly number[];
   readonly tags: readonly number[];
+  /** Names the secret of the key hashes: under another one every key would be new. */
+  readonly hashedBy: string;
 }
 
 interface Tracked {
@@ -64,8 +66,8 @@ const readEntries = (bytes: Uint8Array): readonly Entry[] => {
   }));
 };
 
-const sizeOf = ({ sizeLog2, bitsPerEntry, pages, tags }: KeyFilterState): string =>
-  JSON.stringify({ sizeLog2, bitsPerEntry, bitsSet: pages.map(({ bitsSet }) => bitsSet), tags } satisfies FilterSize);
+const sizeOf = ({ sizeLog2, bitsPerEntry, pages, tags }: KeyFilterState, hashedBy: string): string =>
+  JSON.stringify({ sizeLog2, bitsPerEntry, bitsSet: pages.map(({ bitsSet }) => bitsSet), tags, hashedBy } satisfies FilterSize);
 
 const chunksPerPage = ({ sizeLog2 }: KeyFilterSize): number => Math.ceil(2 ** (sizeLog2 - 3) / chunkBytes);
 
@@ -75,8 +77,14 @@ const chunkOf = (state: KeyFilterState, index: number): FilterChunk => {
   return { index, bytes: state.pages[Math.floor(index / perPage)]?.bytes.slice(start, start + chunkBytes) ?? new Uint8Array() };
 };
 
-/** Follows what a filter gets. `startsAnew`: its first change is a snapshot, since nothing in the store can be added to. */
-const track = (name: string, initial: KeyFilterSize | KeyFilterState, startsAnew: boolean): Tracked => {
+interface TrackOptions {
+  readonly hashedBy: string;
+  /** Its first change is a snapshot, since nothing in the store can be added to. */
+  readonly startsAnew: boolean;
+}
+
+/** Follows what a filter gets. */
+const track = (name: string, initial: KeyFilterSize | KeyFilterState, { hashedBy, startsAnew }: TrackOptions): Tracked => {
   const perPage = chunksPerPage(initial);
   /** When each chunk changed last, in entries that the filter has had in this life. */
   const changedAt: number[] = [];
@@ -105,7 +113,7 @@ const track = (name: string, initial: KeyFilterSize | KeyFilterState, startsAnew
       return { kind: 'entries', name, upTo: entered, entries: writeEntries(waiting) };
     }
     const state = filter.state();
-    return { kind: 'snapshot', name, upTo: entered, size: sizeOf(state), chunks: changed.map((index) => chunkOf(state, index)) };
+    return { kind: 'snapshot', name, upTo: entered, size: sizeOf(state, hashedBy), chunks: changed.map((index) => chunkOf(state, index)) };
   };
   const kept = ({ kind, upTo }: FilterChange): void => {
     const done = Math.max(0, upTo - (entered - waiting.length));
@@ -127,28 +135,29 @@ const countBits = (bytes: Uint8Array): number => {
   return bits;
 };
 
-/** The bits of a kept filter, or null when some of them are lost. */
-const stateOf = ({ size, chunks }: KeptFilter): KeyFilterState | null => {
-  const { sizeLog2, bitsPerEntry, bitsSet, tags } = JSON.parse(size) as FilterSize;
+/** The bits of a kept filter, or null when some of them are lost or mean nothing any more. */
+const stateOf = ({ size, chunks }: KeptFilter, hashedBy: string): KeyFilterState | null => {
+  const { sizeLog2, bitsPerEntry, bitsSet, tags, hashedBy: before } = JSON.parse(size) as FilterSize;
+  if (before !== hashedBy) return null;
   const perPage = chunksPerPage({ sizeLog2, bitsPerEntry });
   const pages = bitsSet.map((count) => ({ bytes: new Uint8Array(2 ** (sizeLog2 - 3)), bitsSet: count }));
   for (const { index, bytes } of chunks) pages[Math.floor(index / perPage)]?.bytes.set(bytes, (index % perPage) * chunkBytes);
   return pages.every(({ bytes, bitsSet: count }) => countBits(bytes) === count) ? { sizeLog2, bitsPerEntry, pages, tags } : null;
 };
 
-const restored = (kept: KeptFilter): Tracked | null => {
-  const state = stateOf(kept);
+const restored = (kept: KeptFilter, hashedBy: string): Tracked | null => {
+  const state = stateOf(kept, hashedBy);
   if (state === null) return null;
   // Entered again they count as not kept, so that the next change is a snapshot of all that they touch.
-  const tracked = track(kept.name, state, kept.entries.length > 0);
+  const tracked = track(kept.name, state, { hashedBy, startsAnew: kept.entries.length > 0 });
   for (const bytes of kept.entries) for (const { high, low, tag } of readEntries(bytes)) tracked.filter.enter({ high, low }, tag);
   return tracked;
 };
 
-const filtersOf = (known: readonly (readonly [string, Tracked])[]): KeptFilters => {
+const filtersOf = (known: readonly (readonly [string, Tracked])[], hashedBy: string): KeptFilters => {
   const filters = new Map(known);
   const of = (name: string, size: KeyFilterSize): KeyFilter => {
-    const one = filters.get(name) ?? track(name, size, true);
+    const one = filters.get(name) ?? track(name, size, { hashedBy, startsAnew: true });
     filters.set(name, one);
     return one.filter;
   };
@@ -161,9 +170,13 @@ const filtersOf = (known: readonly (readonly [string, Tracked])[]): KeptFilters 
   };
 };
 
-/** Makes the filters of a rollout from what was kept of them; `isWhole` is false when some of it is lost: then they are empty. */
-export const createKeptFilters = (kept: readonly KeptFilter[]): { readonly filters: KeptFilters; readonly isWhole: boolean } => {
-  const known = kept.map((one) => [one.name, restored(one)] as const);
+/**
+ * Makes the filters of a rollout from what was kept of them; `isWhole` is false when some of it is lost: then they are empty.
+ * @param hashedBy names the secret with which keys are hashed now
+ */
+export const createKeptFilters = (kept: readonly KeptFilter[], hashedBy: string): { readonly filters: KeptFilters; readonly isWhole: boolean } => {
+  const known = kept.map((one) => [one.name, restored(one, hashedBy)] as const);
   const whole = known.flatMap(([name, tracked]) => (tracked === null ? [] : [[name, tracked] as const]));
-  return whole.length === known.length ? { filters: filtersOf(whole), isWhole: true } : { filters: filtersOf([]), isWhole: false };
+  const isWhole = whole.length === known.length;
+  return { filters: filtersOf(isWhole ? whole : [], hashedBy), isWhole };
 };

@@ -51,8 +51,8 @@ const createEventKeys = (filters: KeptFilters): EventKeys => {
 };
 
 /** A rollout without counts. Of filters that are lost in part none is any good. */
-export const createRolloutCells = (kept: readonly KeptFilter[]): RolloutCells => {
-  const { filters, isWhole } = createKeptFilters(kept);
+export const createRolloutCells = (kept: readonly KeptFilter[], hashedBy: string): RolloutCells => {
+  const { filters, isWhole } = createKeptFilters(kept, hashedBy);
   return {
     units: [],
     firstEvents: [],

@@ -5,6 +5,7 @@ import { keyHashOf, mix32 } from '../../../src/data-plane/observe/key-hash.ts';
 import type { FilterChange, KeptFilter } from '../../../src/store/rollout-store.ts';
 
 const key = (number: number) => ({ high: mix32(number + 77), low: mix32(number ^ 0x2545f491) });
+const secret = 'of the hashes';
 const size = { sizeLog2: 16, bitsPerEntry: 12 };
 
 interface Shelved {
@@ -39,7 +40,7 @@ const createShelf = () => {
 /** A process that counts keys, as a shelf and restarts see it; and what it should hold. */
 const createProcess = () => {
   const shelf = createShelf();
-  let live = createKeptFilters([]).filters;
+  let live = createKeptFilters([], secret).filters;
   const entered: [number, number][] = [];
   let kept = 0;
   return {
@@ -57,14 +58,14 @@ const createProcess = () => {
     },
     lose: (): void => void live.changes(),
     restart: (): void => {
-      const { filters, isWhole } = createKeptFilters(shelf.kept());
+      const { filters, isWhole } = createKeptFilters(shelf.kept(), secret);
       expect(isWhole).toBe(true);
       live = filters;
       entered.length = kept;
     },
     state: () => live.of('seen', size).state(),
     expected: () => {
-      const filter = createKeptFilters([]).filters.of('seen', size);
+      const filter = createKeptFilters([], secret).filters.of('seen', size);
       for (const [number, tag] of entered) filter.enter(key(number), tag);
       return filter.state();
     },
@@ -96,7 +97,7 @@ describe('the key filters of a rollout', () => {
 
   it('lose nothing that comes while they are being kept', () => {
     const shelf = createShelf();
-    const { filters } = createKeptFilters([]);
+    const { filters } = createKeptFilters([], secret);
     const filter = filters.of('seen', size);
     for (let number = 0; number < 100; number += 1) {
       filter.enter(key(number), 1);
@@ -106,11 +107,11 @@ describe('the key filters of a rollout', () => {
       filters.kept(changes);
     }
     shelf.keep(filters.changes());
-    expect(createKeptFilters(shelf.kept()).filters.of('seen', size).state()).toEqual(filter.state());
+    expect(createKeptFilters(shelf.kept(), secret).filters.of('seen', size).state()).toEqual(filter.state());
   });
 
   it('have nothing to keep when no key came', () => {
-    const { filters } = createKeptFilters([]);
+    const { filters } = createKeptFilters([], secret);
     filters.of('seen', size);
     const first = filters.changes();
     expect(first).toMatchObject([{ kind: 'snapshot', name: 'seen', chunks: [] }]);
@@ -120,7 +121,7 @@ describe('the key filters of a rollout', () => {
 
   it('cost 16 bytes a key, and about as much again for the bits that changed', () => {
     const shelf = createShelf();
-    const { filters } = createKeptFilters([]);
+    const { filters } = createKeptFilters([], secret);
     const filter = filters.of('seen', { sizeLog2: 23, bitsPerEntry: 12 });
     const seconds = 300;
     let bytes = 0;
@@ -136,19 +137,27 @@ describe('the key filters of a rollout', () => {
 
   it('are known to be lost when a part of them is missing', () => {
     const shelf = createShelf();
-    const { filters } = createKeptFilters([]);
+    const { filters } = createKeptFilters([], secret);
     for (let number = 0; number < 500; number += 1) filters.of('seen', size).enter(key(number), 1);
     shelf.keep(filters.changes());
     const [kept] = shelf.kept();
     const damaged = [{ ...kept, chunks: kept?.chunks.slice(1) } as KeptFilter];
-    const restored = createKeptFilters(damaged);
+    const restored = createKeptFilters(damaged, secret);
     expect(restored.isWhole).toBe(false);
     expect(restored.filters.of('seen', size).has(key(1), 1)).toBe(false);
   });
 
+  it('are lost under another secret: every key would be new', () => {
+    const shelf = createShelf();
+    const { filters } = createKeptFilters([], secret);
+    filters.of('seen', size).enter(key(1), 1);
+    shelf.keep(filters.changes());
+    expect(createKeptFilters(shelf.kept(), 'another').isWhole).toBe(false);
+  });
+
   it('bound what waits for a store that is away', () => {
     const shelf = createShelf();
-    const { filters } = createKeptFilters([]);
+    const { filters } = createKeptFilters([], secret);
     const filter = filters.of('seen', { sizeLog2: 23, bitsPerEntry: 12 });
     for (let number = 0; number < 200_000; number += 1) filter.enter(keyHashOf(BigInt(number) * 0x9e3779b97f4a7c15n), 1);
     const changes = filters.changes();
@@ -157,6 +166,6 @@ describe('the key filters of a rollout', () => {
     filters.kept(changes);
     filter.enter(key(7), 1);
     shelf.keep(filters.changes());
-    expect(createKeptFilters(shelf.kept()).filters.of('seen', size).state()).toEqual(filter.state());
+    expect(createKeptFilters(shelf.kept(), secret).filters.of('seen', size).state()).toEqual(filter.state());
   });
 });
