@@ -4,6 +4,7 @@ import { assessGuards, type GuardAssessment } from './analysis/assess-guards.ts'
 import { assessSampleRatio } from './analysis/sample-ratio.ts';
 import type { Assessment, GuardrailState } from './assessment.ts';
 import { type LiveGuards, liveGuards } from './live-guards.ts';
+import { blockSecondsOf } from './plan.ts';
 import { assignedOf, gather, ineligibleShareOf, type KeptEvidence, startKeptEvidence } from './rollout-evidence.ts';
 import { acceptanceOf, planOf, watchedOutputsOf } from './standing.ts';
 import type { EngineDeps } from './tick.ts';
@@ -28,8 +29,6 @@ interface Measured extends LiveGuards {
   readonly rollout: string;
   readonly kept: KeptEvidence;
 }
-
-const blockSeconds = 60;
 
 const verdicts = { worse: 'worse', 'within-margin': 'within-margin', undecided: 'undecided', 'could-not-measure': 'not-measured' } as const;
 
@@ -81,7 +80,7 @@ export const createMeasure = ({ counters, deadlineSecondsOf }: MeasureDeps): Pic
 
   const start = (record: RolloutRecord, kept: KeptEvidence | null): Measured => {
     const plan = planOf(record);
-    const live = liveGuards(acceptanceOf(record), plan, { watchedOutputs: watchedOutputsOf(record), blockMs: blockSeconds * 1_000 });
+    const live = liveGuards(acceptanceOf(record), plan, { watchedOutputs: watchedOutputsOf(record), blockMs: blockSecondsOf(plan) * 1_000 });
     // The seen keys of an earlier life are not kept: no key can be called new, so keyed requests are no evidence any more.
     if (kept !== null && kept.incarnation !== counters.incarnation && plan.routingKey !== undefined) counters.disownKeys(record.rollout);
     return { ...live, rollout: record.rollout, kept: kept ?? startKeptEvidence(live.guards, counters.incarnation) };
@@ -97,7 +96,7 @@ export const createMeasure = ({ counters, deadlineSecondsOf }: MeasureDeps): Pic
   const assess = (model: string, record: RolloutRecord): Assessment => {
     const before = measuredOf(model, record);
     const observation = counters.observe(record.rollout);
-    const rules = { blockSeconds, deadlineSeconds: deadlineSecondsOf(model) };
+    const rules = { blockSeconds: blockSecondsOf(planOf(record)), deadlineSeconds: deadlineSecondsOf(model) };
     const { kept, keepFromSecond } = gather(before.kept, observation, { guards: before.guards, rules });
     counters.forgetBefore(record.rollout, keepFromSecond);
     const measured = { ...before, kept };
