@@ -15,7 +15,7 @@ module.exports = {
       name: 'no-orphans',
       comment: 'A file that nobody imports is dead.',
       severity: 'error',
-      from: { orphan: true, pathNot: ['worker', '\\.d\\.ts$', '^test', '^bench'] },
+      from: { orphan: true, pathNot: ['worker', '\\.d\\.ts$', '^test', '^bench', '^demo'] },
       to: {},
     },
     {
@@ -90,7 +90,7 @@ module.exports = {
       comment: 'The product does not lean on its tests.',
       severity: 'error',
       from: { path: '^src' },
-      to: { path: '^(test|bench)/' },
+      to: { path: '^(test|bench|demo)/' },
     },
   ],
   options: {
