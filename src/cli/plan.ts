@@ -1,18 +1,14 @@
-import { join } from 'node:path';
 import { Command } from 'commander';
-import { type Acceptance, noAcceptance } from '../bundle/acceptance.ts';
-import { type Fault, faultText } from '../bundle/fault.ts';
-import { readBundle } from '../bundle/read-bundle.ts';
-import { checkPlan, withRequirements } from '../control-plane/check-plan.ts';
+import type { Acceptance } from '../bundle/acceptance.ts';
 import { durationWords } from '../control-plane/forecast/duration-words.ts';
 import type { Forecast, GuardForecast, RollbackForecast, StepForecast } from '../control-plane/forecast/forecast.ts';
 import { forecastPlan } from '../control-plane/forecast/forecast-plan.ts';
 import { unforeseenFaults } from '../control-plane/forecast/suppose-effects.ts';
 import type { Plan } from '../control-plane/plan.ts';
-import { readPlans } from '../control-plane/read-plans.ts';
 import { addressOf, defaultAdminUrl } from './admin-address.ts';
 import { type BundleFolders, withFolders } from './bundle-folders.ts';
-import type { CliIo, ExitCode } from './io.ts';
+import { type FoundPlan, findPlan } from './find-plan.ts';
+import type { CliIo } from './io.ts';
 import { type ObservedTraffic, observeTraffic } from './observe-traffic.ts';
 import { positive, type StatedTraffic, type TrafficFigure, trafficOf, withTraffic } from './stated-traffic.ts';
 import { textTable } from './text-table.ts';
@@ -23,33 +19,6 @@ interface PlanOptions extends BundleFolders, StatedTraffic {
   readonly watch: number;
   readonly json?: true;
 }
-
-/** The plan of a model with its candidate's criteria, or why there is none. */
-type Found =
-  | { readonly ok: true; readonly plan: Plan; readonly acceptance: Acceptance }
-  | { readonly ok: false; readonly exitCode: ExitCode; readonly lines: readonly string[] };
-
-const refused = (faults: readonly Fault[]): Found => ({ ok: false, exitCode: 1, lines: faults.map(faultText) });
-
-/** Finds the plan of a model and what it is to be held against. */
-const findPlan = async (model: string, folders: BundleFolders): Promise<Found> => {
-  const { plans, faults } = await readPlans(folders.rolloutDir);
-  const [planned, ...others] = plans.filter(({ plan }) => plan.model === model);
-  if (planned === undefined) return { ok: false, exitCode: 3, lines: [`no plan for ${model} in ${folders.rolloutDir}`, ...faults.map(faultText)] };
-  if (others.length > 0) return refused([{ file: planned.file, field: 'model', got: `${model} in ${others.length + 1} plans`, expected: 'one plan a model' }]);
-  const { file, plan } = planned;
-  const place = {
-    model,
-    version: plan.candidate,
-    folder: join(folders.modelsDir, model, plan.candidate),
-    goldenFolder: join(folders.goldenDir, model, plan.candidate),
-  };
-  const { bundle, faults: bundleFaults } = await readBundle(place);
-  if (bundle === null) return refused(bundleFaults.map((fault) => ({ ...fault, file: `${model}/${plan.candidate}/${fault.file}` })));
-  const acceptance = bundle.acceptance ?? noAcceptance;
-  const planFaults = checkPlan(file, plan, acceptance);
-  return planFaults.length > 0 ? refused(planFaults) : { ok: true, plan: withRequirements(plan, acceptance), acceptance };
-};
 
 const percent = (value: number): string => `${Number((value * 100).toPrecision(3))} %`;
 
@@ -116,7 +85,7 @@ const tell = ({ plan, acceptance, figures, forecast }: Told, io: CliIo): void =>
 };
 
 /** What a gateway shows; nothing when the traffic is stated and no gateway is named. */
-const observe = async (model: string, found: Extract<Found, { ok: true }>, options: PlanOptions) => {
+const observe = async (model: string, found: Extract<FoundPlan, { ok: true }>, options: PlanOptions) => {
   if (options.rps !== undefined && options.adminUrl === undefined) return { exitCode: 0, traffic: {} satisfies ObservedTraffic } as const;
   const address = addressOf({ adminUrl: options.adminUrl ?? defaultAdminUrl, ...(options.keyFile === undefined ? {} : { keyFile: options.keyFile }) });
   if (typeof address === 'string') return { exitCode: 2, message: address } as const;

@@ -4,6 +4,7 @@ import { checkCommand } from './check.ts';
 import type { CliIo } from './io.ts';
 import { ledgerCommand } from './ledger.ts';
 import { planCommand } from './plan.ts';
+import { rehearseCommand } from './rehearse.ts';
 import { rolloutCommand } from './rollout.ts';
 import { serveCommand } from './serve.ts';
 import { smokeCommand } from './smoke.ts';
@@ -22,7 +23,8 @@ const program = new Command('handoff')
   .exitOverride()
   .configureOutput({ writeOut: (text) => process.stdout.write(text), writeErr: (text) => process.stderr.write(text) });
 
-for (const make of [serveCommand, checkCommand, smokeCommand, planCommand, rolloutCommand, ledgerCommand]) program.addCommand(make(io).exitOverride());
+for (const make of [serveCommand, checkCommand, smokeCommand, planCommand, rehearseCommand, rolloutCommand, ledgerCommand])
+  program.addCommand(make(io).exitOverride());
 
 process.once('SIGINT', () => process.exit(130));
 

@@ -16,13 +16,15 @@ export interface StatedTraffic {
   readonly runMs?: number;
 }
 
+/** Reads a number above 0. */
 export const positive = (text: string): number => {
   const value = Number(text);
   if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('expected a number above 0');
   return value;
 };
 
-const share = (text: string): number => {
+/** Reads a share from 0 to 1. */
+export const share = (text: string): number => {
   const value = Number(text);
   if (text.trim() === '' || !(value >= 0 && value <= 1)) throw new InvalidArgumentError('expected a share from 0 to 1');
   return value;

@@ -1,0 +1,103 @@
+import { beginUnit, endUnit } from '../data-plane/observe/count-unit.ts';
+import type { Evidence } from '../data-plane/observe/evidence.ts';
+import type { ServingModel } from '../data-plane/registry.ts';
+import { attemptDeadline } from '../data-plane/rescue.ts';
+import { assign } from '../data-plane/routing/assign.ts';
+import { murmur3 } from '../data-plane/routing/murmur3.ts';
+import type { Strike } from './inject-fault.ts';
+import type { CaseRun, CheckedCase } from './run-cases.ts';
+import type { SeededRandom } from './seeded-random.ts';
+
+/** The measured cases from which requests are drawn, and how a fault strikes the candidate's. */
+export interface Material {
+  readonly cases: readonly CheckedCase[];
+  readonly baseline: readonly CaseRun[];
+  readonly candidate: readonly CaseRun[];
+  /** The candidate's runs under the fault; null when it changes none. */
+  readonly tampered: readonly CaseRun[] | null;
+  readonly strike: Strike;
+}
+
+export interface TrafficDeps {
+  readonly material: Material;
+  readonly random: SeededRandom;
+  readonly evidence: Evidence;
+  /** Draws the index of a case. */
+  readonly drawCase: () => number;
+  /** Share of the requests that are the first of their key. */
+  readonly unitShare: number;
+}
+
+/** Plays requests that are drawn from measured cases, through the counting that live requests go through. */
+export interface Traffic {
+  readonly play: (model: ServingModel, requests: number) => void;
+  /** Requests that were assigned to the candidate so far. */
+  readonly candidateRequests: () => number;
+}
+
+/** 64 bits of a key, as the gateway's keyed hash gives them; who cannot choose keys needs no secret here. */
+const hashKey = (key: string): string => ['high', 'low'].map((half) => murmur3(`${half}:${key}`).toString(16).padStart(8, '0')).join('');
+
+/** How a request ends for its arm: a failure, and the answer that the caller got. */
+type RequestEnd = Parameters<typeof endUnit>[2];
+
+const baselineEnd = ({ baseline }: Material, index: number): RequestEnd => ({
+  failure: baseline[index]?.failure ?? null,
+  answer: baseline[index]?.answer ?? null,
+});
+
+interface Drawn {
+  readonly material: Material;
+  readonly index: number;
+  readonly random: SeededRandom;
+}
+
+/** The run of the candidate as the fault leaves it. */
+const struckRun = ({ material: { strike, candidate, tampered }, index, random }: Drawn): CaseRun | undefined => {
+  const run = (tampered !== null && random.uniform() < strike.share ? tampered : candidate)[index];
+  if (run === undefined) return undefined;
+  const runMs = run.runMs + strike.addMs;
+  return random.uniform() < strike.errorRate ? { answer: null, failure: 'error', runMs } : { ...run, runMs };
+};
+
+/** The candidate's attempt ends early enough for the baseline to answer after it; a failed one is rescued. */
+const candidateEnd = ({ baseline }: ServingModel, drawn: Drawn): RequestEnd => {
+  const run = struckRun(drawn);
+  const rescue = baselineEnd(drawn.material, drawn.index).answer;
+  const attemptMs = attemptDeadline(0, baseline?.bundle.manifest.budgets.deadlineMs ?? 0, baseline?.p99Ms() ?? 0);
+  if (run === undefined || run.failure !== null) return { failure: run?.failure ?? 'error', answer: rescue };
+  return run.runMs > attemptMs ? { failure: 'timeout', answer: rescue } : { failure: null, answer: run.answer };
+};
+
+/** Makes traffic on one rollout. */
+export const createTraffic = ({ material, random, evidence, drawCase, unitShare }: TrafficDeps): Traffic => {
+  let keys = 0;
+  let toCandidate = 0;
+
+  const drawKey = (): string => {
+    if (keys === 0 || random.uniform() < unitShare) keys += 1;
+    else return `k${Math.floor(random.uniform() * keys)}`;
+    return `k${keys - 1}`;
+  };
+  const request = (model: ServingModel): void => {
+    const index = drawCase();
+    const drawn = material.cases[index];
+    const assigned = drawn === undefined ? null : assignRequest(model, drawn.isEligible);
+    if (assigned === null) return;
+    const { assignment, unit } = assigned;
+    if (assignment.arm === 'candidate') toCandidate += 1;
+    endUnit(unit, model, assignment.arm === 'candidate' ? candidateEnd(model, { material, index, random }) : baselineEnd(material, index));
+  };
+  const assignRequest = (model: ServingModel, eligible: boolean) => {
+    const key = model.traffic.rollout?.routingKey == null ? null : drawKey();
+    const assignment = assign(model.traffic, { pinned: null, eligible, matched: false, key, randomU32: random.u32 });
+    if (assignment === null) return null;
+    return { assignment, unit: beginUnit(evidence, model, { assignment, routingKey: key, eligible, hashKey }) };
+  };
+  return {
+    play: (model, requests) => {
+      for (let count = 0; count < requests; count += 1) request(model);
+    },
+    candidateRequests: () => toCandidate,
+  };
+};
