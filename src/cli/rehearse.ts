@@ -22,7 +22,7 @@ interface RehearseOptions extends BundleFolders {
 }
 
 /** Few requests a second: a rehearsal plays days of them. */
-const usualRps = 5;
+const usualRps = 2;
 
 const seedOf = (text: string): number => {
   const seed = Number(text);

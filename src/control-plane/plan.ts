@@ -44,7 +44,7 @@ const weightsNeverFall = (steps: readonly z.infer<typeof step>[]): boolean => {
 const longestBlockMs = 3_600_000;
 
 /** Counts are kept by the second, so a block is whole seconds. */
-const blockMs = durationMs.refine((ms) => ms > 0 && ms <= longestBlockMs && ms % 1_000 === 0, 'whole seconds from 1s to 1h');
+const blockMs = planDurationMs.refine((ms) => ms > 0 && ms <= longestBlockMs && ms % 1_000 === 0, 'whole seconds from 1s to 1h');
 
 /** The plan `rollout/<model>.yaml`: which candidate replaces which baseline, by which steps. Durations are milliseconds once parsed. */
 export const planSchema = z.strictObject({

@@ -1,9 +1,9 @@
 import { beginUnit, endUnit } from '../data-plane/observe/count-unit.ts';
 import type { Evidence } from '../data-plane/observe/evidence.ts';
+import { mix32 } from '../data-plane/observe/key-hash.ts';
 import type { ServingModel } from '../data-plane/registry.ts';
 import { attemptDeadline } from '../data-plane/rescue.ts';
 import { assign } from '../data-plane/routing/assign.ts';
-import { murmur3 } from '../data-plane/routing/murmur3.ts';
 import type { Strike } from './inject-fault.ts';
 import type { CaseRun, CheckedCase } from './run-cases.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -35,8 +35,16 @@ export interface Traffic {
   readonly candidateRequests: () => number;
 }
 
-/** 64 bits of a key, as the gateway's keyed hash gives them; who cannot choose keys needs no secret here. */
-const hashKey = (key: string): string => ['high', 'low'].map((half) => murmur3(`${half}:${key}`).toString(16).padStart(8, '0')).join('');
+/** Keys are numbers in words, so that they can be hashed as numbers. */
+const keyOf = (number: number): string => `k${number}`;
+
+const hexOf = (half: number): string => half.toString(16).padStart(8, '0');
+
+/** 64 bits of a key in place of the gateway's keyed hash, which is dear: who makes the keys needs no secret. */
+const hashKey = (key: string): string => {
+  const number = Number(key.slice(1));
+  return hexOf(mix32(number ^ 0x9e3779b9)) + hexOf(mix32(number ^ 0x85ebca6b));
+};
 
 /** How a request ends for its arm: a failure, and the answer that the caller got. */
 type RequestEnd = Parameters<typeof endUnit>[2];
@@ -76,8 +84,8 @@ export const createTraffic = ({ material, random, evidence, drawCase, unitShare 
 
   const drawKey = (): string => {
     if (keys === 0 || random.uniform() < unitShare) keys += 1;
-    else return `k${Math.floor(random.uniform() * keys)}`;
-    return `k${keys - 1}`;
+    else return keyOf(Math.floor(random.uniform() * keys));
+    return keyOf(keys - 1);
   };
   const request = (model: ServingModel): void => {
     const index = drawCase();

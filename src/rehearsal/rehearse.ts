@@ -4,7 +4,7 @@ import type { ServingVersion } from '../data-plane/inference/serving-version.ts'
 import { type DeclaredFault, noStrike, strikeOf, tamperingOf } from './inject-fault.ts';
 import type { Material } from './play-traffic.ts';
 import type { EvaluationCase } from './read-cases.ts';
-import { type CheckedCase, checkCases, runCases } from './run-cases.ts';
+import { type CheckedCase, checkCases, runBoth, runCases } from './run-cases.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { type PlayedEnding, playRollout } from './simulated-rollout.ts';
 
@@ -61,8 +61,7 @@ export const rehearse = async (rehearsal: Rehearsal): Promise<readonly Rehearsed
   if (cases.length === 0) throw new Error("no evaluation case holds against the baseline's contract");
   const clean: Material = {
     cases,
-    baseline: await runCases(baseline, cases, { monotonicMs, tampering: null }),
-    candidate: await runCases(candidate, cases, { monotonicMs, tampering: null }),
+    ...(await runBoth([baseline, candidate], cases, { monotonicMs })),
     tampered: null,
     strike: noStrike,
   };

@@ -69,3 +69,22 @@ export const runCases = async (
   for (const { rows } of cases) runs.push(await runCase(version, rows, deps));
   return runs;
 };
+
+/** The first runs of a graph are slow: so many cases are run once before any counts. */
+const warmUpCases = 20;
+
+/** Runs every case once on each of two versions, in turn: what slows the machine meanwhile slows both alike. */
+export const runBoth = async (
+  [baseline, candidate]: readonly [ServingVersion, ServingVersion],
+  cases: readonly CheckedCase[],
+  { monotonicMs }: RunDeps,
+): Promise<{ readonly baseline: readonly CaseRun[]; readonly candidate: readonly CaseRun[] }> => {
+  const deps = { monotonicMs, tampering: null };
+  for (const version of [baseline, candidate]) await runCases(version, cases.slice(0, warmUpCases), deps);
+  const runs: { readonly baseline: CaseRun[]; readonly candidate: CaseRun[] } = { baseline: [], candidate: [] };
+  for (const { rows } of cases) {
+    runs.baseline.push(await runCase(baseline, rows, deps));
+    runs.candidate.push(await runCase(candidate, rows, deps));
+  }
+  return runs;
+};
