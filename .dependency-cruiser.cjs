@@ -48,6 +48,13 @@ module.exports = {
       to: { path: '^src/store/', pathNot: '^src/store/(rollout-store|outbox)\\.ts$' },
     },
     {
+      name: 'rehearsal-is-a-root',
+      comment: 'It composes a simulated gateway of its own (docs/decisions/0027), so nothing but its command may lean on it.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(rehearsal/|cli/rehearse\\.ts$)' },
+      to: { path: '^src/rehearsal/' },
+    },
+    {
       name: 'commands-read-the-ledger',
       comment: 'As only-types-of-the-store; but the ledger of a gateway that does not run is in its file alone, so the ledger commands read that.',
       severity: 'error',

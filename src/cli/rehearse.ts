@@ -17,6 +17,7 @@ interface RehearseOptions extends BundleFolders {
   readonly rps: number;
   readonly unitShare: number;
   readonly positiveShare?: number;
+  readonly cases?: RegExp;
   readonly seed: number;
   readonly json?: true;
 }
@@ -28,6 +29,14 @@ const seedOf = (text: string): number => {
   const seed = Number(text);
   if (!Number.isSafeInteger(seed) || seed < 0) throw new InvalidArgumentError('expected a whole number from 0 on');
   return seed;
+};
+
+const patternOf = (text: string): RegExp => {
+  try {
+    return new RegExp(text);
+  } catch {
+    throw new InvalidArgumentError('expected a regular expression');
+  }
 };
 
 const count = (value: number): string => value.toLocaleString('en-US');
@@ -56,7 +65,8 @@ const open = async (bundle: Bundle): Promise<ServingVersion> => {
 };
 
 const play = async (found: Extract<FoundPlan, { ok: true }>, options: RehearseOptions, io: CliIo): Promise<readonly RehearsedRollout[]> => {
-  const cases = await readCases(found.candidate.place.folder);
+  const all = await readCases(found.candidate.place.folder);
+  const cases = all.filter(({ id }) => options.cases?.test(id) ?? true);
   const baseline = await open(found.baseline);
   try {
     const candidate = await open(found.candidate);
@@ -108,6 +118,7 @@ export const rehearseCommand = (io: CliIo): Command =>
     .option('--rps <number>', 'requests per second', positive, usualRps)
     .option('--unit-share <share>', 'share of the requests that are the first of their routing key', share, 1)
     .option('--positive-share <share>', 'share of the requests whose label is 1; as in the evaluation cases when absent', share)
+    .option('--cases <pattern>', 'only the evaluation cases whose id matches this regular expression; all when absent', patternOf)
     .option('--seed <number>', 'the same seed gives the same chance', seedOf, 1)
     .option('--json', 'one JSON object on standard output')
     .action((model: string, options: RehearseOptions) => rehearseModel(model, options, io));

@@ -59,7 +59,7 @@ interface Simulation {
   readonly engine: Engine;
   readonly registry: ModelRegistry;
   readonly traffic: Traffic;
-  readonly faults: readonly unknown[];
+  readonly faults: readonly Error[];
   /** Lets seconds of the simulated clock pass. */
   readonly pass: (seconds: number) => void;
   readonly seconds: () => number;
@@ -98,9 +98,9 @@ const simulate = async (played: PlayedRollout, store: RolloutStore): Promise<Sim
   for (const version of [baseline, candidate]) registry.add(version);
   const context = createControlContext({ store, clock, newId: () => `rehearsal-${played.seed}`, publish: registry.assign });
   const control = createRolloutControl(context);
-  const faults: unknown[] = [];
+  const faults: Error[] = [];
   const measure = createMeasure({ counters: { ...evidence, incarnation }, deadlineSecondsOf: () => 1 });
-  const engine = createEngine({ context, ...measure, onFault: (_, error) => faults.push(error) });
+  const engine = createEngine({ context, ...measure, onFault: (_, error) => faults.push(error instanceof Error ? error : new Error(String(error))) });
   await accept(context, played);
   const traffic = createTraffic({ ...played, random, evidence, drawCase: () => played.drawCase(random) });
   return { context, control, engine, registry, traffic, faults, pass, seconds };

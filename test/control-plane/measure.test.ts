@@ -123,11 +123,11 @@ describe('the measure of a rollout', () => {
     expect((await assess()).candidateUnits).toBeGreaterThan(before.candidateUnits);
   });
 
-  const sealedBlocksAfter = (seconds: number, judged: RolloutRecord): number => {
+  const sealedBlocksAfter = async (seconds: number, judged: RolloutRecord): Promise<number> => {
     const random = createRandom(6);
     for (let passed = 0; passed < seconds; passed += 1) {
       second(random, { baseline: 0.01, candidate: 0.01 });
-      measure.assess(model, judged);
+      await measure.assess(model, judged);
     }
     const kept = JSON.parse(measure.evidence.textOf(model, judged) ?? '') as { readonly evidence: { readonly sealedBlocks: number } };
     return kept.evidence.sealedBlocks;
@@ -136,8 +136,8 @@ describe('the measure of a rollout', () => {
   test.each([
     ['60 s when the plan says nothing', undefined, 0],
     ['as long as the plan says', 5_000, 6],
-  ])('cuts blocks of %s', (_, block, sealed) => {
-    expect(sealedBlocksAfter(30, { ...record, plan: JSON.stringify({ ...plan, block }) })).toBe(sealed);
+  ])('cuts blocks of %s', async (_, block, sealed) => {
+    expect(await sealedBlocksAfter(30, { ...record, plan: JSON.stringify({ ...plan, block }) })).toBe(sealed);
   });
 
   test('takes a pending request against the evidence, never for it', async () => {
