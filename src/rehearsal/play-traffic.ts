@@ -1,10 +1,12 @@
 import { beginUnit, endUnit } from '../data-plane/observe/count-unit.ts';
 import type { Evidence } from '../data-plane/observe/evidence.ts';
-import { mix32 } from '../data-plane/observe/key-hash.ts';
+import { keyHashOfHex, mix32 } from '../data-plane/observe/key-hash.ts';
 import type { ServingModel } from '../data-plane/registry.ts';
 import { attemptDeadline } from '../data-plane/rescue.ts';
 import { assign } from '../data-plane/routing/assign.ts';
+import type { ComparisonRule } from '../store/rollout-store.ts';
 import type { Strike } from './inject-fault.ts';
+import { playPair, playSelfPair } from './play-pair.ts';
 import type { CaseRun, CheckedCase } from './run-cases.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
@@ -34,6 +36,9 @@ export interface Traffic {
   /** Requests that were assigned to the candidate so far. */
   readonly candidateRequests: () => number;
 }
+
+/** As live: one pair in ten is of the baseline with itself while a criterion asks for the noise of its outputs. */
+const selfShare = 0.1;
 
 /** Keys are numbers in words, so that they can be hashed as numbers. */
 const keyOf = (number: number): string => `k${number}`;
@@ -77,6 +82,25 @@ const candidateEnd = ({ baseline }: ServingModel, drawn: Drawn): RequestEnd => {
   return run.runMs > attemptMs ? { failure: 'timeout', answer: rescue } : { failure: null, answer: run.answer };
 };
 
+const isDrawn = (rule: ComparisonRule | null, random: SeededRandom): rule is ComparisonRule => rule !== null && random.uniform() * 100 < rule.sharePercent;
+
+const isOfBaselineAlone = ({ differences }: ComparisonRule, random: SeededRandom): boolean => differences.length > 0 && random.uniform() < selfShare;
+
+/** A sample of the eligible requests runs once more on both versions. */
+const compareRequest = (
+  { traffic: { rollout }, baseline }: ServingModel,
+  routingKey: string | null,
+  { evidence, ...drawn }: Drawn & { readonly evidence: Evidence },
+): void => {
+  if (rollout === null || !isDrawn(rollout.compare, drawn.random)) return;
+  const key = routingKey === null ? null : keyHashOfHex(hashKey(routingKey));
+  const [own, other] = [drawn.material.baseline[drawn.index], struckRun(drawn)];
+  if (own === undefined || other === undefined) return;
+  const deadlineMs = baseline?.bundle.manifest.budgets.deadlineMs ?? 0;
+  if (isOfBaselineAlone(rollout.compare, drawn.random)) playSelfPair(evidence, { rollout, key });
+  else playPair(evidence, { rollout, key, baseline: own, candidate: other, deadlineMs });
+};
+
 /** Makes traffic on one rollout. */
 export const createTraffic = ({ material, random, evidence, drawCase, unitShare }: TrafficDeps): Traffic => {
   let keys = 0;
@@ -89,18 +113,15 @@ export const createTraffic = ({ material, random, evidence, drawCase, unitShare 
   };
   const request = (model: ServingModel): void => {
     const index = drawCase();
-    const drawn = material.cases[index];
-    const assigned = drawn === undefined ? null : assignRequest(model, drawn.isEligible);
-    if (assigned === null) return;
-    const { assignment, unit } = assigned;
-    if (assignment.arm === 'candidate') toCandidate += 1;
-    endUnit(unit, model, assignment.arm === 'candidate' ? candidateEnd(model, { material, index, random }) : baselineEnd(material, index));
-  };
-  const assignRequest = (model: ServingModel, eligible: boolean) => {
+    const eligible = material.cases[index]?.isEligible === true;
     const key = model.traffic.rollout?.routingKey == null ? null : drawKey();
     const assignment = assign(model.traffic, { pinned: null, eligible, matched: false, key, randomU32: random.u32 });
-    if (assignment === null) return null;
-    return { assignment, unit: beginUnit(evidence, model, { assignment, routingKey: key, eligible, hashKey }) };
+    if (assignment === null) return;
+    const isCandidate = assignment.arm === 'candidate';
+    if (isCandidate) toCandidate += 1;
+    const unit = beginUnit(evidence, model, { assignment, routingKey: key, eligible, hashKey });
+    endUnit(unit, model, isCandidate ? candidateEnd(model, { material, index, random }) : baselineEnd(material, index));
+    if (eligible) compareRequest(model, key, { material, index, random, evidence });
   };
   return {
     play: (model, requests) => {

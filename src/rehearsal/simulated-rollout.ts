@@ -102,6 +102,8 @@ const simulate = async (played: PlayedRollout, store: RolloutStore): Promise<Sim
   const measure = createMeasure({ counters: { ...evidence, incarnation }, deadlineSecondsOf: () => 1 });
   const engine = createEngine({ context, ...measure, onFault: (_, error) => faults.push(error instanceof Error ? error : new Error(String(error))) });
   await accept(context, played);
+  const { rollout } = registry.get(plan.model)?.traffic ?? { rollout: null };
+  if (rollout !== null) evidence.compareWith(rollout.id, () => null);
   const traffic = createTraffic({ ...played, random, evidence, drawCase: () => played.drawCase(random) });
   return { context, control, engine, registry, traffic, faults, pass, seconds };
 };

@@ -23,6 +23,9 @@ export interface Amount {
   readonly pairs: number;
 }
 
+/** One pair in ten is of the baseline with itself. */
+const selfShare = 0.1;
+
 /** Counts to expect for each pair, unit and value; made once for a supposed candidate. */
 export type ExpectCounts = (amount: Amount) => GuardCounts;
 
@@ -79,6 +82,11 @@ export const expectCounts = (supposed: SupposedGuard): ExpectCounts => {
     ...(sources.has('firstEvents') ? { firstEvents: [eventStratum(amount, rates)] } : {}),
     ...(sources.has('values') ? { values: [valueStratum(amount, rates)] } : {}),
     ...(sources.has('pairs') ? { pairs: shares.map((slot) => scaled(slot, amount.pairs)) } : {}),
-    ...(sources.has('disagreement') ? { disagreement: { differ: amount.pairs * effect.rate, agree: amount.pairs * (1 - effect.rate), pending: 0 } } : {}),
+    ...(sources.has('disagreement')
+      ? {
+          disagreement: { differ: amount.pairs * effect.rate, agree: amount.pairs * (1 - effect.rate), pending: 0 },
+          baselineWithItself: { differ: amount.pairs * selfShare * rate, agree: amount.pairs * selfShare * (1 - rate) },
+        }
+      : {}),
   });
 };

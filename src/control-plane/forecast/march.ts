@@ -51,11 +51,7 @@ const amountOf = ({ unitsPerSecond, pairsPerSecond, w }: Pace, seconds: number):
   w,
 });
 
-/** The baseline is supposed to have been compared with itself as often as with the candidate. */
-const pinsOf = ({ guard }: Stretch, { evidence, sealedPairs }: March): GuardPins => {
-  const itself = guard.kind === 'disagreement' ? { [guard.name]: { differ: 0, agree: sealedPairs } } : {};
-  return pinBlock([guard], { evidence, latency: startLatencyHistory(), baselineWithItself: itself })[guard.name] ?? {};
-};
+const pinsOf = ({ guard }: Stretch, { evidence }: March): GuardPins => pinBlock([guard], { evidence, latency: startLatencyHistory() })[guard.name] ?? {};
 
 const blockOf = (stretch: Stretch, march: March, seconds: number): BlockCounts => {
   const { guard, counts, pace } = stretch;

@@ -3,11 +3,11 @@ import { latencyPairCell } from '../../../src/control-plane/analysis/count-laten
 import { type Evidence, foldBlock, startEvidence } from '../../../src/control-plane/analysis/evidence.ts';
 import type { GuardCounts } from '../../../src/control-plane/analysis/guard-counts.ts';
 import type { Guard } from '../../../src/control-plane/analysis/guard-test.ts';
-import { bucketCount, bucketOf } from '../../../src/control-plane/analysis/latency-bucket.ts';
 import { addSealedRuns, type LatencyHistory, startLatencyHistory } from '../../../src/control-plane/analysis/latency-history.ts';
 import { noPairs } from '../../../src/control-plane/analysis/pair-counts.ts';
 import { pinBlock } from '../../../src/control-plane/analysis/pin-block.ts';
 import type { Outcome, Pace } from '../../../src/control-plane/forecast/march.ts';
+import { bucketCount, bucketOf } from '../../../src/latency-bucket.ts';
 import type { Random } from '../../support/random.ts';
 
 /*
@@ -65,7 +65,7 @@ interface Past {
 /** What a block shows, and the latency history with it. */
 const drawBlock = (world: World, { evidence, latency }: Past, { block, random }: { readonly block: number; readonly random: Random }) => {
   const { guard } = world;
-  const pins = pinBlock([guard], { evidence, latency, baselineWithItself: {} })[guard.name] ?? {};
+  const pins = pinBlock([guard], { evidence, latency })[guard.name] ?? {};
   if (guard.kind !== 'latency') return { counts: { ...rateCounts(world, block, random), pins }, latency };
   const { runs, pairs } = latencyCounts(world, pins.latencyEdges ?? [], random);
   return { counts: { pairs, pins }, latency: addSealedRuns(latency, runs) };
