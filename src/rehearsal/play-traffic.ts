@@ -18,6 +18,8 @@ export interface Material {
   /** The candidate's runs under the fault; null when it changes none. */
   readonly tampered: readonly CaseRun[] | null;
   readonly strike: Strike;
+  /** What single runs take beyond a version's typical time, milliseconds: the same law for both versions. */
+  readonly noiseMs: readonly number[];
 }
 
 export interface TrafficDeps {
@@ -65,11 +67,14 @@ interface Drawn {
   readonly random: SeededRandom;
 }
 
+const noisyMs = (typicalMs: number, noiseMs: readonly number[], random: SeededRandom): number =>
+  Math.max(0, typicalMs + (noiseMs[Math.floor(random.uniform() * noiseMs.length)] ?? 0));
+
 /** The run of the candidate as the fault leaves it. */
-const struckRun = ({ material: { strike, candidate, tampered }, index, random }: Drawn): CaseRun | undefined => {
+const struckRun = ({ material: { strike, candidate, tampered, noiseMs }, index, random }: Drawn): CaseRun | undefined => {
   const run = (tampered !== null && random.uniform() < strike.share ? tampered : candidate)[index];
   if (run === undefined) return undefined;
-  const runMs = run.runMs + strike.addMs;
+  const runMs = noisyMs(run.runMs + strike.addMs, noiseMs, random);
   return random.uniform() < strike.errorRate ? { answer: null, failure: 'error', runMs } : { ...run, runMs };
 };
 
@@ -98,7 +103,10 @@ const compareRequest = (
   if (own === undefined || other === undefined) return;
   const deadlineMs = baseline?.bundle.manifest.budgets.deadlineMs ?? 0;
   if (isOfBaselineAlone(rollout.compare, drawn.random)) playSelfPair(evidence, { rollout, key });
-  else playPair(evidence, { rollout, key, baseline: own, candidate: other, deadlineMs });
+  else {
+    const ownMs = noisyMs(own.runMs, drawn.material.noiseMs, drawn.random);
+    playPair(evidence, { rollout, key, baseline: { ...own, runMs: ownMs }, candidate: other, deadlineMs });
+  }
 };
 
 /** Makes traffic on one rollout. */

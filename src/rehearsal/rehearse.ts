@@ -49,12 +49,15 @@ const drawingOf = (cases: readonly CheckedCase[], positiveShare: number | undefi
   return (random) => drawFrom(random.uniform() < positiveShare ? positives : others, random);
 };
 
-const tamperedRuns = async ({ candidate, monotonicMs }: Rehearsal, fault: DeclaredFault, cases: readonly CheckedCase[]) => {
+/** A fault that changes rows or outputs takes no time: its runs keep the typical times of the clean ones. */
+const tamperedRuns = async ({ candidate, monotonicMs }: Rehearsal, fault: DeclaredFault, clean: Material) => {
   const tampering = tamperingOf(fault);
-  return tampering === null ? null : runCases(candidate, cases, { monotonicMs, tampering });
+  if (tampering === null) return null;
+  const runs = await runCases(candidate, clean.cases, { monotonicMs, tampering });
+  return runs.map((run, index) => ({ ...run, runMs: clean.candidate[index]?.runMs ?? run.runMs }));
 };
 
-/** Runs every evaluation case once on each version and once more for each fault, then plays the plan: clean, and under each fault. */
+/** Runs every evaluation case on each version and once more for each fault that changes runs, then plays the plan: clean, and under each fault. */
 export const rehearse = async (rehearsal: Rehearsal): Promise<readonly RehearsedRollout[]> => {
   const { baseline, candidate, acceptance, monotonicMs } = rehearsal;
   const cases = checkCases(rehearsal.cases, { baseline: baseline.contract, candidate: candidate.contract });
@@ -75,7 +78,7 @@ export const rehearse = async (rehearsal: Rehearsal): Promise<readonly Rehearsed
   const ending = await play(clean, rehearsal.seed);
   end({ fault: null, ok: ending.phase !== 'rolled-back', ending });
   for (const [index, fault] of acceptance.faults.entries()) {
-    const struck = await play({ ...clean, tampered: await tamperedRuns(rehearsal, fault, cases), strike: strikeOf(fault) }, rehearsal.seed + 1 + index);
+    const struck = await play({ ...clean, tampered: await tamperedRuns(rehearsal, fault, clean), strike: strikeOf(fault) }, rehearsal.seed + 1 + index);
     end({ fault: fault.name, ok: struck.phase === 'rolled-back' && struck.blamed !== null, ending: struck });
   }
   return rollouts;

@@ -73,18 +73,41 @@ export const runCases = async (
 /** The first runs of a graph are slow: so many cases are run once before any counts. */
 const warmUpCases = 20;
 
-/** Runs every case once on each of two versions, in turn: what slows the machine meanwhile slows both alike. */
+/** Odd, so that a case's typical time is one of its runs. */
+const rounds = 3;
+
+/** What both versions made of the cases, each with its typical time, and what single runs took beyond that. */
+export interface MeasuredRuns {
+  readonly baseline: readonly CaseRun[];
+  readonly candidate: readonly CaseRun[];
+  /** Milliseconds by which a run was slower (or faster) than its version's typical time on its case, of all runs of both versions. */
+  readonly noiseMs: readonly number[];
+}
+
+const median = (values: readonly number[]): number => [...values].sort((left, right) => left - right)[Math.floor(values.length / 2)] ?? 0;
+
+/** Runs every case some times on each of two versions, in turn: what slows the machine meanwhile slows both alike. */
 export const runBoth = async (
   [baseline, candidate]: readonly [ServingVersion, ServingVersion],
   cases: readonly CheckedCase[],
   { monotonicMs }: RunDeps,
-): Promise<{ readonly baseline: readonly CaseRun[]; readonly candidate: readonly CaseRun[] }> => {
+): Promise<MeasuredRuns> => {
   const deps = { monotonicMs, tampering: null };
   for (const version of [baseline, candidate]) await runCases(version, cases.slice(0, warmUpCases), deps);
-  const runs: { readonly baseline: CaseRun[]; readonly candidate: CaseRun[] } = { baseline: [], candidate: [] };
+  const measured: { readonly baseline: CaseRun[]; readonly candidate: CaseRun[]; readonly noiseMs: number[] } = { baseline: [], candidate: [], noiseMs: [] };
+  const take = (runs: readonly CaseRun[]): CaseRun[] => {
+    const typicalMs = median(runs.map(({ runMs }) => runMs));
+    measured.noiseMs.push(...runs.map(({ runMs }) => runMs - typicalMs));
+    return runs.slice(0, 1).map((run) => ({ ...run, runMs: typicalMs }));
+  };
   for (const { rows } of cases) {
-    runs.baseline.push(await runCase(baseline, rows, deps));
-    runs.candidate.push(await runCase(candidate, rows, deps));
+    const runs: { readonly baseline: CaseRun[]; readonly candidate: CaseRun[] } = { baseline: [], candidate: [] };
+    for (let round = 0; round < rounds; round += 1) {
+      runs.baseline.push(await runCase(baseline, rows, deps));
+      runs.candidate.push(await runCase(candidate, rows, deps));
+    }
+    measured.baseline.push(...take(runs.baseline));
+    measured.candidate.push(...take(runs.candidate));
   }
-  return runs;
+  return measured;
 };
