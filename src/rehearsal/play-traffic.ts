@@ -26,6 +26,7 @@ export interface TrafficDeps {
   readonly material: Material;
   readonly random: SeededRandom;
   readonly evidence: Evidence;
+  readonly wallMs: () => number;
   /** Draws the index of a case. */
   readonly drawCase: () => number;
   /** Share of the requests that are the first of their key. */
@@ -110,7 +111,7 @@ const compareRequest = (
 };
 
 /** Makes traffic on one rollout. */
-export const createTraffic = ({ material, random, evidence, drawCase, unitShare }: TrafficDeps): Traffic => {
+export const createTraffic = ({ material, random, evidence, drawCase, unitShare, wallMs }: TrafficDeps): Traffic => {
   let keys = 0;
   let toCandidate = 0;
 
@@ -127,7 +128,7 @@ export const createTraffic = ({ material, random, evidence, drawCase, unitShare 
     if (assignment === null) return;
     const isCandidate = assignment.arm === 'candidate';
     if (isCandidate) toCandidate += 1;
-    const unit = beginUnit(evidence, model, { assignment, routingKey: key, eligible, hashKey });
+    const unit = beginUnit(evidence, model, { assignment, routingKey: key, eligible, hashKey, assignedAtMs: wallMs() });
     endUnit(unit, model, isCandidate ? candidateEnd(model, { material, index, random }) : baselineEnd(material, index));
     if (eligible) compareRequest(model, key, { material, index, random, evidence });
   };

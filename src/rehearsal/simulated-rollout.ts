@@ -104,7 +104,7 @@ const simulate = async (played: PlayedRollout, store: RolloutStore): Promise<Sim
   await accept(context, played);
   const { rollout } = registry.get(plan.model)?.traffic ?? { rollout: null };
   if (rollout !== null) evidence.compareWith(rollout.id, () => null);
-  const traffic = createTraffic({ ...played, random, evidence, drawCase: () => played.drawCase(random) });
+  const traffic = createTraffic({ ...played, random, evidence, wallMs: clock.wallMs, drawCase: () => played.drawCase(random) });
   return { context, control, engine, registry, traffic, faults, pass, seconds };
 };
 
