@@ -5,6 +5,8 @@ import type { IncomingMessage, RequestListener } from 'node:http';
 import { ulid } from 'ulid';
 import { createLedgerAnnouncer } from './announce-ledger.ts';
 import { faultText } from './bundle/fault.ts';
+import { KeyError, readTrustedKeys } from './bundle/signing/keys.ts';
+import { createTrust, type Trust } from './bundle/signing/trust.ts';
 import { systemClock } from './clock.ts';
 import { createControlContext } from './control-plane/change-rollout.ts';
 import { createRolloutControl, type RolloutControl } from './control-plane/rollout-control.ts';
@@ -17,6 +19,7 @@ import { createPredictionIds } from './data-plane/observe/prediction-id.ts';
 import { predictionKey } from './data-plane/observe/prediction-key.ts';
 import { createModelRegistry } from './data-plane/registry.ts';
 import { explainRouting } from './data-plane/routing/explain-routing.ts';
+import { createVerifyAgain } from './data-plane/verify-again.ts';
 import { createVersionHooks } from './data-plane/version-hooks.ts';
 import { describeModels } from './describe-models.ts';
 import { admitted, checkScope } from './http/access.ts';
@@ -24,7 +27,7 @@ import { createDataServer, type DataServerDeps } from './http/data-server.ts';
 import { type Key, parseKeys } from './http/keys-file.ts';
 import { createModelLoading, type RescanReport } from './load-models.ts';
 import { runEngine } from './run-engine.ts';
-import { processEnvironment, type Settings, SettingsError } from './settings.ts';
+import { processEnvironment, type Settings, SettingsError, trustModeOf } from './settings.ts';
 import { showRollouts } from './show-rollouts.ts';
 import { createSqliteRolloutStore } from './store/sqlite-rollout-store.ts';
 import { createLog, type Log } from './telemetry/log.ts';
@@ -59,15 +62,29 @@ const readKeys = async (file: string | undefined): Promise<readonly Key[] | null
   return keys;
 };
 
+/** Keys that cannot be used are a fault at the start; later, whoever takes one away means it. */
+const openTrust = async (settings: Settings, log: Log): Promise<Trust> => {
+  const mode = trustModeOf(settings);
+  const keysDir = settings.trustedKeysDir ?? null;
+  if (keysDir !== null && mode !== 'off') {
+    await readTrustedKeys(keysDir).catch((error: unknown) => {
+      throw error instanceof KeyError ? new SettingsError([`HANDOFF_TRUSTED_KEYS_DIR: ${error.message}`]) : error;
+    });
+  }
+  if (mode === 'warn' && keysDir === null) log.warn({ trust: mode }, 'signatures of bundles are not checked: no HANDOFF_TRUSTED_KEYS_DIR is set');
+  return createTrust({ mode, keysDir });
+};
+
 /** What everything else stands on. */
 const openGround = async (settings: Settings) => {
   const log = createLog({ level: settings.logLevel });
   const keys = await readKeys(settings.keysFile);
+  const trust = await openTrust(settings, log);
   const metrics = createMetrics();
   const tracing = await createTracing({ environment: processEnvironment(), version, clock: systemClock, randomBytes, log, onDropped: metrics.spansDropped });
   const incarnation = randomUUID();
   const evidence = createEvidence({ monotonicMs: systemClock.monotonicMs, incarnation });
-  return { log, keys, metrics, tracing, incarnation, evidence, registry: createModelRegistry() };
+  return { log, keys, trust, metrics, tracing, incarnation, evidence, registry: createModelRegistry() };
 };
 
 type Ground = Awaited<ReturnType<typeof openGround>>;
@@ -88,11 +105,12 @@ const openData = async (settings: Settings, { log, metrics }: Ground) => {
 type Kept = Awaited<ReturnType<typeof openData>>;
 
 /** The bundles, and what brings them and the rollouts in line with the folders. */
-const createServing = (settings: Settings, { log, metrics, tracing, registry }: Ground, control: Promise<RolloutControl>) => {
+const createServing = (settings: Settings, { log, metrics, tracing, registry, trust }: Ground, control: Promise<RolloutControl>) => {
   const library = createBundleLibrary({
     modelsDir: settings.modelsDir,
     goldenDir: settings.goldenDir,
     registry,
+    trust,
     open: (bundle) => openVersion(bundle, { monotonicMs: systemClock.monotonicMs, hooks: createVersionHooks(bundle, { metrics, tracing, log }) }),
   });
   const loading = createModelLoading({ library, registry, control, rolloutDir: settings.rolloutDir, metrics, log });
@@ -124,9 +142,11 @@ interface Shared extends Pick<DataServerDeps, 'newId' | 'random' | 'log' | 'isDr
 /** @throws SettingsError for a keys file that does not hold, DataDirectoryInUseError for a second gateway on the data directory */
 export const createApp = async (settings: Settings): Promise<App> => {
   const ground = await openGround(settings);
-  const { log, keys, metrics, registry } = ground;
+  const { log, keys, metrics, registry, trust } = ground;
   const opening = openData(settings, ground);
-  const controlContext = opening.then(({ store }) => createControlContext({ store, clock: systemClock, newId: () => ulid(), publish: registry.assign }));
+  const controlContext = opening.then(({ store }) =>
+    createControlContext({ store, clock: systemClock, newId: () => ulid(), publish: registry.assign, verifyAgain: createVerifyAgain({ registry, trust }) }),
+  );
   const controlled = controlContext.then(createRolloutControl);
   const { library, loading } = createServing(settings, ground, controlled);
   // Worker processes come up while the store is opened and the rest is loaded: express alone takes longer than a worker.

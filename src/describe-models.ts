@@ -24,6 +24,8 @@ const summaryOf = (report: BundleReport, model: ServingModel | undefined) => {
     role: roleOf(model, serving),
     placement: serving?.placement() ?? null,
     golden: { passed: report.golden.filter(({ ok }) => ok).length, total: report.golden.length },
+    // What nobody vouches for may serve all the same: why it is untrusted is then no fault of the bundle.
+    trust: report.trust,
     faults: report.faults,
   };
 };

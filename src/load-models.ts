@@ -136,15 +136,20 @@ interface Outcome {
   readonly planFaults: readonly Fault[];
 }
 
-const reported = ({ log, metrics, registry }: ModelLoadingDeps, { reports, already, settled, planFaults }: Outcome): RescanReport => {
+const announce = ({ log, metrics, registry }: ModelLoadingDeps, { model, version, digest, trust }: BundleReport): void => {
+  const contractVersion = registry.get(model)?.versions.get(version)?.bundle.contract.version ?? '';
+  metrics.setModelInfo({ model, version, digest: digest ?? '', contractVersion });
+  const signedBy = trust?.status === 'trusted' ? { signedBy: trust.key, keyHint: trust.hint } : {};
+  log.info({ model, version, digest, ...signedBy }, 'a version holds and can serve');
+  const doubts = trust?.status === 'untrusted' ? trust.faults : [];
+  for (const fault of doubts) log.warn({ model, version }, `serves although nobody vouches for it: ${faultText(fault)}`);
+};
+
+const reported = (deps: ModelLoadingDeps, { reports, already, settled, planFaults }: Outcome): RescanReport => {
   const fresh = reports.filter(({ model, version, faults }) => faults.length === 0 && !already.has(`${model} ${version}`));
-  for (const { model, version, digest } of fresh) {
-    const contractVersion = registry.get(model)?.versions.get(version)?.bundle.contract.version ?? '';
-    metrics.setModelInfo({ model, version, digest: digest ?? '', contractVersion });
-    log.info({ model, version, digest }, 'a version holds and can serve');
-  }
+  for (const report of fresh) announce(deps, report);
   const ofBundles = reports.flatMap(({ model, version, faults }) => faults.map((fault) => ({ ...fault, file: `${model}/${version}/${fault.file}` })));
   const refused = [...ofBundles, ...planFaults, ...settled.refused];
-  for (const fault of refused) log.warn({ ...fault, file: fault.file, folder: basename(fault.file) }, `refused: ${faultText(fault)}`);
+  for (const fault of refused) deps.log.warn({ ...fault, file: fault.file, folder: basename(fault.file) }, `refused: ${faultText(fault)}`);
   return { accepted: [...fresh.map(({ model, version }) => `${model} ${version}`), ...settled.accepted.map(({ file }) => file)], refused };
 };

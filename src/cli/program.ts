@@ -5,7 +5,9 @@ import type { CliIo } from './io.ts';
 import { ledgerCommand } from './ledger.ts';
 import { rolloutCommand } from './rollout.ts';
 import { serveCommand } from './serve.ts';
+import { signCommand } from './sign.ts';
 import { smokeCommand } from './smoke.ts';
+import { verifyCommand } from './verify.ts';
 
 const io: CliIo = {
   stdout: (text) => void process.stdout.write(text),
@@ -21,7 +23,8 @@ const program = new Command('handoff')
   .exitOverride()
   .configureOutput({ writeOut: (text) => process.stdout.write(text), writeErr: (text) => process.stderr.write(text) });
 
-for (const make of [serveCommand, checkCommand, smokeCommand, rolloutCommand, ledgerCommand]) program.addCommand(make(io).exitOverride());
+for (const make of [serveCommand, checkCommand, smokeCommand, signCommand, verifyCommand, rolloutCommand, ledgerCommand])
+  program.addCommand(make(io).exitOverride());
 
 process.once('SIGINT', () => process.exit(130));
 

@@ -6,6 +6,7 @@ import { type ControlContext, changeRollout, takeStanding } from './change-rollo
 import { type Command, transition } from './command.ts';
 import { type RolloutState, rolloutStateOf } from './rollout-state.ts';
 import { hasEnded, keptBaseline, planOf, type Standing, standingAfter } from './standing.ts';
+import { barToPromotion } from './verify-promotion.ts';
 
 /** Who moves a rollout, and why. */
 export interface MoveRequest {
@@ -82,6 +83,8 @@ const moveOnce = async (context: ControlContext, command: Command, { model, requ
   const plan = JSON.parse(subject.plan) as ReturnType<typeof planOf>;
   const result = transition({ at: subject, plan, units }, command);
   if (!result.legal) throw new ProblemError('rollout-conflict', `${command.move} is not legal in phase ${result.phase}.`);
+  const bar = await barToPromotion(context, subject, { from: subject, to: result.to });
+  if (bar !== null) throw new ProblemError('rollout-conflict', `${command.move} is refused: ${bar}.`);
   const next = { ...subject, ...result.to, reason: reasonFor(subject, command, request.reason) };
   const record = await changeRollout(context, { previous, next, epoch: previous.epoch, move: command.move, actor: request.actor });
   const live = record.rollout === previous.rollout ? standing.live : null;

@@ -67,7 +67,7 @@ const shownReason = (record: RolloutRecord, live: LiveView | null): string => {
   const waitsFor = live?.waitsFor ?? null;
   if (waitsFor === null) return record.reason;
   if (record.phase === 'baking') return `the promotion waits: ${waitsFor}`;
-  return shownPhase(record, live) === 'held' ? `held: ${waitsFor}` : record.reason;
+  return shownPhase(record, live) === 'held' ? `held: ${waitsFor}` : `the next step waits: ${waitsFor}`;
 };
 
 /**

@@ -1,5 +1,5 @@
 /**
- * The spine of the engine. Once a second, for every model on its own: load, assess, keep, decide, save, publish. Everything
+ * The spine of the engine. Once a second, for every model on its own: load, assess, keep, decide, verify, save, publish. Everything
  * is injected, time too; what a tick needs of the last one is in the store, so a new process goes on where the old one stood.
  */
 import type { RolloutRecord } from '../store/rollout-store.ts';
@@ -8,6 +8,7 @@ import { type ControlContext, changeRollout, gateway, takeStanding } from './cha
 import { type Decided, decide } from './decide.ts';
 import { isLive, ticked } from './position.ts';
 import { planOf, type Standing, standingAfter } from './standing.ts';
+import { barToPromotion } from './verify-promotion.ts';
 
 /** How the evidence of a rollout outlives the process: as text that only the measuring half reads. */
 export interface EvidenceKeeping {
@@ -107,6 +108,14 @@ const decideNow = ({ unkept }: EngineState, subject: Assessed): DecidedSubject =
   return { ...subject, decision: isPossible ? decision : { action: 'nothing', waitsFor: 'a version that is not available' } };
 };
 
+/** Before a candidate gets everything its files are looked at once more. The engine waits when they do not hold; a person sees why. */
+const verify = async ({ context }: EngineState, subject: DecidedSubject): Promise<DecidedSubject> => {
+  const { record, decision } = subject;
+  if (decision.action === 'nothing') return subject;
+  const waitsFor = await barToPromotion(context, record, { from: record, to: decision.to });
+  return waitsFor === null ? subject : { ...subject, decision: { action: 'nothing', waitsFor } };
+};
+
 const save = async ({ context, unkept, onFault }: EngineState, subject: DecidedSubject): Promise<SavedSubject> => {
   const { record, decision } = subject;
   if (decision.action === 'nothing') return { ...subject, saved: null };
@@ -145,7 +154,8 @@ const tickModel = async (state: EngineState, model: string, tickedMs: number): P
   const assessed = await assessEvidence(state, loaded);
   const kept = await keep(state, assessed);
   const decided = decideNow(state, kept);
-  const saved = await save(state, decided);
+  const verified = await verify(state, decided);
+  const saved = await save(state, verified);
   await publish(state, saved);
 };
 

@@ -3,6 +3,7 @@ import type { Fault } from '../bundle/fault.ts';
 import { findBundles } from '../bundle/find-bundles.ts';
 import type { Bundle, BundlePlace } from '../bundle/read-bundle.ts';
 import { readBundle } from '../bundle/read-bundle.ts';
+import { type Trust, type TrustVerdict, trustFaults } from '../bundle/signing/trust.ts';
 import type { OpenedVersion } from './inference/open-version.ts';
 import type { GoldenResult } from './inference/run-golden.ts';
 import type { ModelRegistry } from './registry.ts';
@@ -15,6 +16,8 @@ export interface BundleReport {
   readonly digest: string | null;
   readonly faults: readonly Fault[];
   readonly golden: readonly GoldenResult[];
+  /** Who vouches for it; null while its files do not hold. */
+  readonly trust: TrustVerdict | null;
 }
 
 /** The bundles on disk and what became of each. */
@@ -32,6 +35,7 @@ export interface BundleLibraryDeps {
   readonly modelsDir: string;
   readonly goldenDir: string;
   readonly registry: ModelRegistry;
+  readonly trust: Trust;
   readonly open: (bundle: Bundle) => Promise<OpenedVersion>;
 }
 
@@ -45,15 +49,19 @@ const unreadable = (error: unknown): Fault => ({
   expected: 'a folder that can be read',
 });
 
-export const createBundleLibrary = ({ modelsDir, goldenDir, registry, open }: BundleLibraryDeps): BundleLibrary => {
+export const createBundleLibrary = ({ modelsDir, goldenDir, registry, trust, open }: BundleLibraryDeps): BundleLibrary => {
   const reports = new Map<string, BundleReport>();
   const taking = new Map<string, Promise<BundleReport>>();
 
   const serve = async (bundle: Bundle): Promise<BundleReport> => {
     const { model, version, digest } = bundle;
+    // Before anything of it is run: what nobody vouches for gets no process either.
+    const verdict = await trust.look(bundle);
+    const untrusted = trustFaults(trust, verdict);
+    if (untrusted.length > 0) return { model, version, digest, faults: untrusted, golden: [], trust: verdict };
     const opened = await open(bundle);
     if (opened.version !== null) registry.add(opened.version);
-    return { model, version, digest, faults: opened.faults, golden: opened.golden };
+    return { model, version, digest, faults: opened.faults, golden: opened.golden, trust: verdict };
   };
 
   /** A version that serves is never exchanged under the same name: its answers could not be told apart. */
@@ -77,10 +85,10 @@ export const createBundleLibrary = ({ modelsDir, goldenDir, registry, open }: Bu
     if (reading.contract !== null) registry.declare({ model, version, fields: requestFields(reading.contract).map((field) => field.name) });
     const served = registry.get(model)?.versions.get(version)?.bundle;
     if (served !== undefined) {
-      const golden = reports.get(keyOf(model, version))?.golden ?? [];
-      return { model, version, digest: served.digest, faults: compareServed(place, reading.bundle, served), golden };
+      const { golden = [], trust: verdict = null } = reports.get(keyOf(model, version)) ?? {};
+      return { model, version, digest: served.digest, faults: compareServed(place, reading.bundle, served), golden, trust: verdict };
     }
-    const report = reading.bundle === null ? { model, version, digest: null, faults: reading.faults, golden: [] } : await serve(reading.bundle);
+    const report = reading.bundle === null ? { model, version, digest: null, faults: reading.faults, golden: [], trust: null } : await serve(reading.bundle);
     reports.set(keyOf(model, version), report);
     return report;
   };
