@@ -96,11 +96,12 @@ type Plans = Awaited<ReturnType<typeof readPlans>>['plans'];
 
 /** Settles baselines and rollouts for these models, then puts each version where its role wants it. */
 const settle = async ({ control, registry }: ModelLoadingDeps, models: readonly string[], plans: Plans) => {
-  const versions = registry
-    .list()
-    .flatMap((model) =>
-      [...model.versions.values()].map(({ bundle: { model: name, version, digest, acceptance } }) => ({ model: name, version, digest, acceptance })),
-    );
+  const versions = registry.list().flatMap((model) =>
+    [...model.versions.values()].map(({ bundle }) => {
+      const { model: name, version, digest, acceptance } = bundle;
+      return { model: name, version, digest, acceptance, comparable: bundle };
+    }),
+  );
   const settled = await (await control).reconcile({ versions, plans, models: new Set(models) });
   for (const model of models) await placeVersions(registry, model);
   return settled;

@@ -42,6 +42,13 @@ const usableKey = async (path: string, io: CliIo): Promise<KeyObject | null> =>
     return null;
   });
 
+const report = (results: readonly Signed[], { json }: SignOptions, io: CliIo): void => {
+  const ok = results.every(({ digest }) => digest !== null);
+  if (json) io.stdout(`${JSON.stringify({ ok, bundles: results })}\n`);
+  else for (const result of results) (result.digest === null ? io.stderr : io.stdout)(wordsOf(result));
+  io.setExitCode(ok ? 0 : 1);
+};
+
 const sign = async (names: readonly string[], options: SignOptions, io: CliIo): Promise<void> => {
   const places = await selectBundles(options, names);
   if (places.length === 0) {
@@ -52,10 +59,7 @@ const sign = async (names: readonly string[], options: SignOptions, io: CliIo): 
   if (key === null) return io.setExitCode(2);
   const results: Signed[] = [];
   for (const place of places) results.push(await signOne(place, key));
-  const ok = results.every(({ digest }) => digest !== null);
-  if (options.json) io.stdout(`${JSON.stringify({ ok, bundles: results })}\n`);
-  else for (const result of results) (result.digest === null ? io.stderr : io.stdout)(wordsOf(result));
-  io.setExitCode(ok ? 0 : 1);
+  report(results, options, io);
 };
 
 /** `handoff sign`: signs bundles that hold, after OpenSSF Model Signing v1.0. */

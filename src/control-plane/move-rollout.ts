@@ -1,3 +1,4 @@
+import { type Fault, faultText } from '../bundle/fault.ts';
 import { ProblemError } from '../problem.ts';
 import type { RolloutRecord } from '../store/rollout-store.ts';
 import { attemptWords } from './attempt.ts';
@@ -27,8 +28,21 @@ export const standingOf = ({ standings }: Pick<ControlContext, 'standings'>, mod
   return standing;
 };
 
-const recordAt = (model: string, { record }: Standing, expectedRevision: number | undefined): RolloutRecord => {
-  if (record === null) throw new ProblemError('rollout-conflict', `The model ${model} has no rollout.`);
+/** A plan that does not hold, with every reason; the pointers are into the plan. */
+const barred = (sentence: string, bars: readonly Fault[]): ProblemError =>
+  bars.length === 0
+    ? new ProblemError('rollout-conflict', sentence)
+    : new ProblemError('rollout-conflict', `${sentence} The plan does not hold: ${bars.map(faultText).join('; ')}.`, {
+        errors: bars.map(({ file, field, got, expected }) => ({
+          pointer: `#/${field.replaceAll('.', '/')}`,
+          detail: `of ${file} does not hold`,
+          got,
+          expected,
+        })),
+      });
+
+const recordAt = (model: string, { record, barsToStart }: Standing, expectedRevision: number | undefined): RolloutRecord => {
+  if (record === null) throw barred(`The model ${model} has no rollout.`, barsToStart);
   if (expectedRevision !== undefined && expectedRevision !== record.revision) {
     throw new ProblemError('rollout-conflict', `The rollout of ${model} has changed: expected revision ${expectedRevision}, it is at ${record.revision}.`);
   }
@@ -42,11 +56,11 @@ const refuseUnavailable = (record: RolloutRecord, { availability }: Standing): v
 };
 
 /** An ended rollout that is started is a new attempt, by the plan on disk: new id, fresh evidence. */
-const newAttempt = async (context: ControlContext, ended: RolloutRecord, { planned }: Standing) => {
+const newAttempt = async (context: ControlContext, ended: RolloutRecord, { planned, barsToStart }: Standing) => {
   const baseline = keptBaseline(ended);
   // The plan was held against the files when they were looked at; a promotion since then has made its baseline an old one.
   if (planned === null || planned.plan.baseline !== baseline) {
-    throw new ProblemError('rollout-conflict', `There is no plan that holds for ${ended.model} with the baseline ${baseline}.`);
+    throw barred(`There is no plan that holds for ${ended.model} with the baseline ${baseline}.`, barsToStart);
   }
   return newRollout(planned, await context.store.ended(ended.model), context.newId());
 };
@@ -78,6 +92,8 @@ const moveOnce = async (context: ControlContext, command: Command, { model, requ
   const standing = standingOf(context, model);
   const previous = recordAt(model, standing, request.expectedRevision);
   refuseIllegal(previous, command);
+  // The first traffic: by the plan, or by a weight that a person sets.
+  if (previous.phase === 'pending' && standing.barsToStart.length > 0) throw barred(`The rollout of ${model} cannot start.`, standing.barsToStart);
   const subject = await subjectOf(context, command, { record: previous, standing });
   const units = standing.live?.assessment.candidateUnits ?? previous.stepStartUnits;
   const plan = JSON.parse(subject.plan) as ReturnType<typeof planOf>;

@@ -1,4 +1,4 @@
-import { requestFields } from '../bundle/contract.ts';
+import { type ModelContract, requestFields } from '../bundle/contract.ts';
 import type { Fault } from '../bundle/fault.ts';
 import { findBundles } from '../bundle/find-bundles.ts';
 import type { Bundle, BundlePlace } from '../bundle/read-bundle.ts';
@@ -38,6 +38,12 @@ export interface BundleLibraryDeps {
   readonly trust: Trust;
   readonly open: (bundle: Bundle) => Promise<OpenedVersion>;
 }
+
+/** The names that its clients' rows may carry, older ones included. */
+const namesOf = (contract: ModelContract, bundle: Bundle | null): readonly string[] => [
+  ...requestFields(contract).map((field) => field.name),
+  ...(bundle?.manifest.migration.flatMap(({ from }) => from ?? []) ?? []),
+];
 
 const keyOf = (model: string, version: string): string => `${model}/${version}`;
 
@@ -82,7 +88,7 @@ export const createBundleLibrary = ({ modelsDir, goldenDir, registry, trust, ope
     const { model, version } = place;
     const reading = await readBundle(place).catch((error: unknown) => ({ bundle: null, contract: null, faults: [unreadable(error)] }));
     // Also of a bundle that is refused: its clients send its fields already, and the baseline must not turn them away for it.
-    if (reading.contract !== null) registry.declare({ model, version, fields: requestFields(reading.contract).map((field) => field.name) });
+    if (reading.contract !== null) registry.declare({ model, version, fields: namesOf(reading.contract, reading.bundle) });
     const served = registry.get(model)?.versions.get(version)?.bundle;
     if (served !== undefined) {
       const { golden = [], trust: verdict = null } = reports.get(keyOf(model, version)) ?? {};
