@@ -22,11 +22,13 @@ import { explainRouting } from './data-plane/routing/explain-routing.ts';
 import { createVerifyAgain } from './data-plane/verify-again.ts';
 import { createVersionHooks } from './data-plane/version-hooks.ts';
 import { describeModels } from './describe-models.ts';
+import { createExplainPrediction } from './explain-prediction.ts';
 import { admitted, checkScope } from './http/access.ts';
 import { createDataServer, type DataServerDeps } from './http/data-server.ts';
 import { type Key, parseKeys } from './http/keys-file.ts';
 import { createModelLoading, type RescanReport } from './load-models.ts';
 import { runEngine } from './run-engine.ts';
+import { createServedRecorder } from './served-bundles.ts';
 import { processEnvironment, type Settings, SettingsError, trustModeOf } from './settings.ts';
 import { showRollouts } from './show-rollouts.ts';
 import { createSqliteRolloutStore } from './store/sqlite-rollout-store.ts';
@@ -105,12 +107,17 @@ const openData = async (settings: Settings, { log, metrics }: Ground) => {
 type Kept = Awaited<ReturnType<typeof openData>>;
 
 /** The bundles, and what brings them and the rollouts in line with the folders. */
-const createServing = (settings: Settings, { log, metrics, tracing, registry, trust }: Ground, control: Promise<RolloutControl>) => {
+const createServing = (
+  settings: Settings,
+  { log, metrics, tracing, registry, trust }: Ground,
+  { control, opening }: { readonly control: Promise<RolloutControl>; readonly opening: Promise<Kept> },
+) => {
   const library = createBundleLibrary({
     modelsDir: settings.modelsDir,
     goldenDir: settings.goldenDir,
     registry,
     trust,
+    onServe: createServedRecorder({ servedBundles: opening.then(({ store }) => store.servedBundles), clock: systemClock, log }),
     open: (bundle) => openVersion(bundle, { monotonicMs: systemClock.monotonicMs, hooks: createVersionHooks(bundle, { metrics, tracing, log }) }),
   });
   const loading = createModelLoading({ library, registry, control, rolloutDir: settings.rolloutDir, metrics, log });
@@ -148,7 +155,7 @@ export const createApp = async (settings: Settings): Promise<App> => {
     createControlContext({ store, clock: systemClock, newId: () => ulid(), publish: registry.assign, verifyAgain: createVerifyAgain({ registry, trust }) }),
   );
   const controlled = controlContext.then(createRolloutControl);
-  const { library, loading } = createServing(settings, ground, controlled);
+  const { library, loading } = createServing(settings, ground, { control: controlled, opening });
   // Worker processes come up while the store is opened and the rest is loaded: express alone takes longer than a worker.
   const loaded = loading.rescan();
   // Whoever waits for them hears of a failure; until then it must not end the process.
@@ -182,7 +189,10 @@ export const createApp = async (settings: Settings): Promise<App> => {
       rollouts: control,
       ledger: store.ledger,
       explain,
-      models: describeModels({ library, registry }),
+      models: {
+        ...describeModels({ library, registry, servedBundles: store.servedBundles }),
+        explain: createExplainPrediction({ predictionIds, servedBundles: store.servedBundles }),
+      },
       rescan: loading.rescan,
       metrics: scrape,
     }),

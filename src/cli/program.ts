@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { processEnvironment } from '../settings.ts';
 import { checkCommand } from './check.ts';
 import { diffCommand } from './diff.ts';
+import { explainCommand } from './explain.ts';
 import type { CliIo } from './io.ts';
 import { ledgerCommand } from './ledger.ts';
 import { rolloutCommand } from './rollout.ts';
@@ -24,7 +25,7 @@ const program = new Command('handoff')
   .exitOverride()
   .configureOutput({ writeOut: (text) => process.stdout.write(text), writeErr: (text) => process.stderr.write(text) });
 
-for (const make of [serveCommand, checkCommand, smokeCommand, diffCommand, signCommand, verifyCommand, rolloutCommand, ledgerCommand])
+for (const make of [serveCommand, checkCommand, smokeCommand, diffCommand, signCommand, verifyCommand, explainCommand, rolloutCommand, ledgerCommand])
   program.addCommand(make(io).exitOverride());
 
 process.once('SIGINT', () => process.exit(130));

@@ -36,6 +36,8 @@ export interface BundleLibraryDeps {
   readonly goldenDir: string;
   readonly registry: ModelRegistry;
   readonly trust: Trust;
+  /** Hears of a bundle just before its first answer. */
+  readonly onServe?: (bundle: Bundle, trust: TrustVerdict) => void;
   readonly open: (bundle: Bundle) => Promise<OpenedVersion>;
 }
 
@@ -55,7 +57,7 @@ const unreadable = (error: unknown): Fault => ({
   expected: 'a folder that can be read',
 });
 
-export const createBundleLibrary = ({ modelsDir, goldenDir, registry, trust, open }: BundleLibraryDeps): BundleLibrary => {
+export const createBundleLibrary = ({ modelsDir, goldenDir, registry, trust, onServe, open }: BundleLibraryDeps): BundleLibrary => {
   const reports = new Map<string, BundleReport>();
   const taking = new Map<string, Promise<BundleReport>>();
 
@@ -66,7 +68,10 @@ export const createBundleLibrary = ({ modelsDir, goldenDir, registry, trust, ope
     const untrusted = trustFaults(trust, verdict);
     if (untrusted.length > 0) return { model, version, digest, faults: untrusted, golden: [], trust: verdict };
     const opened = await open(bundle);
-    if (opened.version !== null) registry.add(opened.version);
+    if (opened.version !== null) {
+      onServe?.(bundle, verdict);
+      registry.add(opened.version);
+    }
     return { model, version, digest, faults: opened.faults, golden: opened.golden, trust: verdict };
   };
 

@@ -103,6 +103,10 @@ export const createSqliteRolloutStore = async ({ dataDir, ledgerSecret, onEntry 
       following: (query) => ask({ call: 'following', query }),
       head: () => ask({ call: 'head' }),
     },
+    servedBundles: {
+      record: async (bundle) => void (await ask({ call: 'recordServed', bundle })),
+      history: (query) => ask({ call: 'servedHistory', query }),
+    },
     close: () => {
       closing ??= close();
       return closing;

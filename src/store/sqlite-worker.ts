@@ -15,6 +15,7 @@ import { createLedgerTable, type LedgerTable } from './sqlite-ledger.ts';
 import type { NumberedRequest, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
 import { createProgressTables } from './sqlite-progress.ts';
 import { migrate, transaction } from './sqlite-schema.ts';
+import { createServedBundlesTable } from './sqlite-served-bundles.ts';
 
 /** Primary result code of a file that someone else has locked, sqlite.org/rescode.html#busy. */
 const sqliteBusy = 5;
@@ -113,6 +114,7 @@ const answerer = (store: OpenStore) => {
   const ledger = createLedgerTable(store.database, store.key);
   const save = createSave(store, { statements, ledger });
   const progress = createProgressTables(store.database);
+  const served = createServedBundlesTable(store.database);
   return (request: SqliteRequest): Extract<SqliteReply, { done: true }>['answer'] => {
     switch (request.call) {
       case 'load':
@@ -135,6 +137,11 @@ const answerer = (store: OpenStore) => {
         return progress.ended(request.model);
       case 'beginLife':
         return progress.beginLife();
+      case 'recordServed':
+        served.record(request.bundle);
+        return null;
+      case 'servedHistory':
+        return served.history(request.query);
       case 'close':
         progress.endLife();
         store.database.close();

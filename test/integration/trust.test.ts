@@ -143,3 +143,58 @@ describe('handoff sign and verify', () => {
     expect((await verify(...given.map((word) => (word in files ? files[word as keyof typeof files] : word)))).code).toBe(code);
   });
 });
+
+describe('which artifact decided', () => {
+  const explain = (id: string, adminUrl: string) => runCli(['explain', id, '--admin-url', adminUrl, '--json']);
+
+  test('an answer is explained by the bundle that gave it, also once that bundle is gone and another one has its name', async () => {
+    const first = await start();
+    const inputs = await goldenRows('card-fraud', ['1.4.0'], '01-ordinary-purchase.json');
+    const { body } = await first.infer({ model: 'card-fraud', inputs });
+    const before = await first.admin('GET', '/models/card-fraud/1.4.0');
+    const asked = await explain(String(body.prediction_id), first.adminUrl);
+    expect({ code: asked.code, ...JSON.parse(asked.stdout) }).toMatchObject({
+      code: 0,
+      prediction: { ...baseline, arm: 'baseline' },
+      models: [
+        {
+          digest: before.body.digest,
+          contract: { version: '1.4.0' },
+          model_digest: expect.stringMatching(/^[0-9a-f]{64}$/),
+          training: expect.arrayContaining([{ name: 'training/train.py', sha256: expect.stringMatching(/^[0-9a-f]{64}$/) }]),
+          data: expect.arrayContaining([{ name: 'evaluation/cases.jsonl', sha256: expect.stringMatching(/^[0-9a-f]{64}$/) }]),
+        },
+      ],
+    });
+    await first.end('SIGTERM');
+    await rm(folderOf(baseline), { recursive: true });
+    await rm(join(folders.goldenDir, 'card-fraud', '1.4.0'), { recursive: true });
+    await deliver(folders, { from: baseline, edit: { file: 'README.md', change: (text) => `${text}\nAnother.\n` } });
+    const second = await start();
+    const later = await explain(String(body.prediction_id), second.adminUrl);
+    expect(JSON.parse(later.stdout)).toEqual(JSON.parse(asked.stdout));
+    const { body: now } = await second.admin('GET', '/models/card-fraud/1.4.0');
+    expect(now.digest).not.toBe(before.body.digest);
+    expect((now.history as { digest: string }[]).map(({ digest }) => digest)).toEqual([before.body.digest, now.digest]);
+    const fresh = await second.infer({ model: 'card-fraud', inputs });
+    expect(JSON.parse((await explain(String(fresh.body.prediction_id), second.adminUrl)).stdout)).toMatchObject({ models: [{ digest: now.digest }] });
+  });
+
+  test('a version that is gone is still described', async () => {
+    await deliver(folders, { from: candidate });
+    await plan(folders, { model: 'card-fraud', baseline: '1.4.0', candidate: '2.0.0' });
+    const { admin } = await start();
+    const { body } = await admin('GET', '/models/card-fraud/2.0.0');
+    await rm(join(folders.rolloutDir, 'card-fraud.yaml'));
+    await admin('POST', '/rollouts/card-fraud/start', { reason: 'a try' });
+    await admin('POST', '/rollouts/card-fraud/rollback', { reason: 'enough' });
+    await rm(folderOf(candidate), { recursive: true });
+    await admin('POST', '/models/rescan');
+    expect((await admin('GET', '/models/card-fraud/2.0.0')).body).toMatchObject({ serving: false, digest: body.digest, history: [{ digest: body.digest }] });
+  });
+
+  test('an id that this gateway did not make is not explained', async () => {
+    const { adminUrl } = await start();
+    expect(await explain('Af4Oforged', adminUrl)).toMatchObject({ code: 1, stdout: expect.stringContaining('No prediction of this gateway has this id.') });
+  });
+});
