@@ -22,15 +22,20 @@ import { explainRouting } from './data-plane/routing/explain-routing.ts';
 import { createVerifyAgain } from './data-plane/verify-again.ts';
 import { createVersionHooks } from './data-plane/version-hooks.ts';
 import { describeModels } from './describe-models.ts';
+import { everySecond, type Repeating } from './every-second.ts';
 import { createExplainPrediction } from './explain-prediction.ts';
 import { admitted, checkScope } from './http/access.ts';
 import { createDataServer, type DataServerDeps } from './http/data-server.ts';
+import { createEventFeed } from './http/event-feed.ts';
 import { type Key, parseKeys } from './http/keys-file.ts';
 import { createModelLoading, type RescanReport } from './load-models.ts';
 import { runEngine } from './run-engine.ts';
+import { openSignals, showSignals } from './run-signals.ts';
+import { runWebhook } from './run-webhook.ts';
 import { createServedRecorder } from './served-bundles.ts';
 import { processEnvironment, type Settings, SettingsError, trustModeOf } from './settings.ts';
 import { showRollouts } from './show-rollouts.ts';
+import type { TrafficAssignment } from './store/rollout-store.ts';
 import { createSqliteRolloutStore } from './store/sqlite-rollout-store.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
@@ -100,6 +105,8 @@ const openData = async (settings: Settings, { log, metrics }: Ground) => {
     ...(settings.ledgerKey === undefined ? {} : { ledgerSecret: Buffer.from(settings.ledgerKey, 'hex') }),
   });
   await announcer.opened(store.ledger);
+  // Before the first decision: those of a gateway without a webhook are not queued.
+  await store.outbox.setWebhook(settings.webhookUrl !== undefined);
   const key = await predictionKey({ given: settings.predictionKey, dataDir: settings.dataDir });
   return { store, predictionIds: createPredictionIds({ key, incarnation: randomBytes(4) }) };
 };
@@ -110,8 +117,11 @@ type Kept = Awaited<ReturnType<typeof openData>>;
 const createServing = (
   settings: Settings,
   { log, metrics, tracing, registry, trust }: Ground,
-  { control, opening }: { readonly control: Promise<RolloutControl>; readonly opening: Promise<Kept> },
+  { controlled, opening }: { readonly controlled: Promise<{ readonly control: RolloutControl }>; readonly opening: Promise<Kept> },
 ) => {
+  const control = controlled.then((parts) => parts.control);
+  // Whoever waits for it hears of a failure; until then it must not end the process.
+  control.catch(() => undefined);
   const library = createBundleLibrary({
     modelsDir: settings.modelsDir,
     goldenDir: settings.goldenDir,
@@ -125,6 +135,36 @@ const createServing = (
 };
 
 type Serving = ReturnType<typeof createServing>;
+
+/** The rollouts, and the stream that tells of their changes. */
+const createControl = ({ registry, metrics, incarnation, trust }: Ground, store: Kept['store']) => {
+  let states: RolloutControl['list'] = () => [];
+  const events = createEventFeed({ states: () => states(), incarnation, onClients: metrics.setEventClients });
+  const publish = (assignment: TrafficAssignment): void => {
+    registry.assign(assignment);
+    events.changed();
+  };
+  const verifyAgain = createVerifyAgain({ registry, trust });
+  const context = createControlContext({ store, clock: systemClock, newId: () => ulid(), publish, verifyAgain });
+  const control = createRolloutControl(context);
+  states = control.list;
+  return { context, control, events };
+};
+
+/** What goes on beside the requests: the engine with its signals, the webhook, the stream of events. */
+const beginTicking = async (
+  settings: Settings,
+  ground: Ground,
+  { context, events, random }: Pick<Awaited<ReturnType<typeof createControl>>, 'context' | 'events'> & { readonly random: () => number },
+) => {
+  const watched = await openSignals({ ...ground, ...context });
+  const background: readonly Repeating[] = [
+    runEngine({ ...ground, ...watched, context }),
+    runWebhook({ ...ground, settings, outbox: context.store.outbox, clock: systemClock, random }),
+    everySecond(async () => events.tick()),
+  ];
+  return { watched, background };
+};
 
 /** The request path behind the data port. */
 const createData = (
@@ -149,26 +189,24 @@ interface Shared extends Pick<DataServerDeps, 'newId' | 'random' | 'log' | 'isDr
 /** @throws SettingsError for a keys file that does not hold, DataDirectoryInUseError for a second gateway on the data directory */
 export const createApp = async (settings: Settings): Promise<App> => {
   const ground = await openGround(settings);
-  const { log, keys, metrics, registry, trust } = ground;
+  const { log, keys, metrics, registry } = ground;
   const opening = openData(settings, ground);
-  const controlContext = opening.then(({ store }) =>
-    createControlContext({ store, clock: systemClock, newId: () => ulid(), publish: registry.assign, verifyAgain: createVerifyAgain({ registry, trust }) }),
-  );
-  const controlled = controlContext.then(createRolloutControl);
-  const { library, loading } = createServing(settings, ground, { control: controlled, opening });
+  const controlled = opening.then(({ store }) => createControl(ground, store));
+  const { library, loading } = createServing(settings, ground, { controlled, opening });
   // Worker processes come up while the store is opened and the rest is loaded: express alone takes longer than a worker.
   const loaded = loading.rescan();
   // Whoever waits for them hears of a failure; until then it must not end the process.
   for (const begun of [controlled, loaded]) begun.catch(() => undefined);
   const { store, predictionIds } = await opening;
-  const control = await controlled;
-  const engine = runEngine({ ...ground, context: await controlContext });
+  const { context, control, events } = await controlled;
   const { createAdminApp } = await import('./http/admin-server.ts');
   const { createDataApp, createMetricsApp } = await import('./http/open-apps.ts');
   const randomU32 = createRandomU32();
+  const random = (): number => randomU32() / 2 ** 32;
+  const { watched, background } = await beginTicking(settings, ground, { context, events, random });
   let draining = false;
   const readiness = () => readinessOf({ draining, loading, registry });
-  const common = { newId: randomUUID, random: () => randomU32() / 2 ** 32, log, readiness };
+  const common = { newId: randomUUID, random, log, readiness };
   const data = createData(settings, ground, {
     loading,
     predictionIds,
@@ -177,6 +215,7 @@ export const createApp = async (settings: Settings): Promise<App> => {
   metrics.observePendingRequests(data.pending);
   const scrape = () => {
     showRollouts({ registry, control, metrics });
+    showSignals(watched, metrics);
     return metrics.text();
   };
   const explain = (model: string, key: string) => explainRouting(registry.get(model)?.traffic, { model, key });
@@ -187,6 +226,8 @@ export const createApp = async (settings: Settings): Promise<App> => {
       ...common,
       keys,
       rollouts: control,
+      ...watched,
+      events,
       ledger: store.ledger,
       explain,
       models: {
@@ -200,15 +241,14 @@ export const createApp = async (settings: Settings): Promise<App> => {
     loaded,
     beginDrain: () => {
       draining = true;
+      events.end();
     },
-    close: async () => {
-      await engine.stop();
-      await close(ground, store);
-    },
+    close: () => close(ground, store, background),
   };
 };
 
-const close = async ({ registry, tracing }: Ground, store: Kept['store']): Promise<void> => {
+const close = async ({ registry, tracing }: Ground, store: Kept['store'], background: readonly Repeating[]): Promise<void> => {
+  await Promise.all(background.map(({ stop }) => stop()));
   await Promise.all(registry.list().flatMap((model) => [...model.versions.values()].map((serving) => serving.close())));
   await tracing.shutdown(flushMs);
   await store.close();

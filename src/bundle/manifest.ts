@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { durationText } from './duration.ts';
 
 /** A lower-case SHA-256 in hexadecimal, 64 characters. */
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hexadecimal characters');
@@ -79,7 +80,23 @@ const migration = z
   })
   .refine(({ field, from }) => from !== field, { path: ['from'], error: 'expected another name than the field has' });
 
-const duration = z.string().regex(/^\d+(ms|s|m|h|d)$/, 'expected a duration like 30s, 10m or 24h');
+const duration = durationText('expected a duration like 30s, 10m or 24h');
+
+/** A number that is pushed from outside and says whether the version may have traffic. */
+const signal = z
+  .strictObject({
+    name: modelName,
+    unit: z.string().min(1),
+    holdAbove: z.number(),
+    clearBelow: z.number(),
+    pageAfter: duration,
+    staleAfter: duration,
+    whenMissing: z.enum(['hold', 'ignore']),
+    meaning: z.string().min(1),
+  })
+  .refine(({ holdAbove, clearBelow }) => clearBelow <= holdAbove, { path: ['clearBelow'], error: 'expected at most holdAbove' });
+
+const namesDiffer = (signals: readonly z.infer<typeof signal>[]): boolean => new Set(signals.map(({ name }) => name)).size === signals.length;
 
 /** The manifest `handoff.yaml`: what is in the bundle, who answers for it, how its model is fed and read. */
 export const manifestSchema = z.strictObject({
@@ -107,20 +124,7 @@ export const manifestSchema = z.strictObject({
     maxQueueDelayMs: z.number().min(0).max(1_000).default(0),
     memoryMiB: z.int().min(64).max(65_536),
   }),
-  signals: z
-    .array(
-      z.strictObject({
-        name: modelName,
-        unit: z.string().min(1),
-        holdAbove: z.number(),
-        clearBelow: z.number(),
-        pageAfter: duration,
-        staleAfter: duration,
-        whenMissing: z.enum(['hold', 'ignore']),
-        meaning: z.string().min(1),
-      }),
-    )
-    .default([]),
+  signals: z.array(signal).refine(namesDiffer, 'expected a name for each signal').default([]),
   monitoring: z.strictObject({
     drift: z
       .array(

@@ -13,6 +13,7 @@ import { ledgerSecretIn } from './ledger-secret.ts';
 import type { RolloutRecord } from './rollout-store.ts';
 import { createLedgerTable, type LedgerTable } from './sqlite-ledger.ts';
 import type { NumberedRequest, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
+import { createOutboxTables } from './sqlite-outbox.ts';
 import { createProgressTables } from './sqlite-progress.ts';
 import { migrate, transaction } from './sqlite-schema.ts';
 import { createServedBundlesTable } from './sqlite-served-bundles.ts';
@@ -114,6 +115,7 @@ const answerer = (store: OpenStore) => {
   const ledger = createLedgerTable(store.database, store.key);
   const save = createSave(store, { statements, ledger });
   const progress = createProgressTables(store.database);
+  const outbox = createOutboxTables(store.database, ledger.entry);
   const served = createServedBundlesTable(store.database);
   return (request: SqliteRequest): Extract<SqliteReply, { done: true }>['answer'] => {
     switch (request.call) {
@@ -137,6 +139,8 @@ const answerer = (store: OpenStore) => {
         return progress.ended(request.model);
       case 'beginLife':
         return progress.beginLife();
+      case 'outbox':
+        return outbox(request.request);
       case 'recordServed':
         served.record(request.bundle);
         return null;
