@@ -51,20 +51,23 @@ export const proveBundle = async (place: BundlePlace): Promise<BundleProof> => {
   return { place, bundle, faults: opened.faults, golden: opened.golden };
 };
 
+/** A bundle that was looked at; null when it cannot be read. */
+type Looked = Pick<BundleProof, 'place' | 'bundle'>;
+
 /** What the plan asks of its candidate and the candidate does not hold, as far as the bundles can be read. */
-const candidateFaults = (file: string, plan: Plan, proofs: readonly BundleProof[]): readonly Fault[] => {
-  const bundles = new Map(proofs.flatMap(({ place, bundle }) => (place.model === plan.model && bundle !== null ? [[place.version, bundle]] : [])));
+const candidateFaults = (file: string, plan: Plan, found: readonly Looked[]): readonly Fault[] => {
+  const bundles = new Map(found.flatMap(({ place, bundle }) => (place.model === plan.model && bundle !== null ? [[place.version, bundle]] : [])));
   const acceptance = bundles.get(plan.candidate)?.acceptance;
   return [...(acceptance === undefined ? [] : checkPlan(file, plan, acceptance)), ...checkEligibility(file, plan, bundles)];
 };
 
 /** What is wrong with the plans: their own text, and versions that are not there. */
-export const planFaults = async (folders: BundleFolders, proofs: readonly BundleProof[]): Promise<readonly Fault[]> => {
+export const planFaults = async (folders: BundleFolders, found: readonly Looked[]): Promise<readonly Fault[]> => {
   const { plans, faults } = await readPlans(folders.rolloutDir);
   const missing = plans.flatMap(({ file, plan }) =>
     (['baseline', 'candidate'] as const)
-      .filter((field) => !proofs.some(({ place }) => place.model === plan.model && place.version === plan[field]))
+      .filter((field) => !found.some(({ place }) => place.model === plan.model && place.version === plan[field]))
       .map((field) => ({ file, field, got: plan[field], expected: `a version in ${join(folders.modelsDir, plan.model)}` })),
   );
-  return [...faults, ...missing, ...plans.flatMap(({ file, plan }) => candidateFaults(file, plan, proofs))];
+  return [...faults, ...missing, ...plans.flatMap(({ file, plan }) => candidateFaults(file, plan, found))];
 };

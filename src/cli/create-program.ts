@@ -1,0 +1,32 @@
+import { Command } from 'commander';
+import { checkCommand } from './check.ts';
+import { diffCommand } from './diff.ts';
+import { explainCommand } from './explain.ts';
+import type { CliIo } from './io.ts';
+import { ledgerCommand } from './ledger.ts';
+import { reproduceCommand } from './reproduce.ts';
+import { rolloutCommand } from './rollout.ts';
+import { serveCommand } from './serve.ts';
+import { signCommand } from './sign.ts';
+import { smokeCommand } from './smoke.ts';
+import { verifyCommand } from './verify.ts';
+
+const commands = [
+  serveCommand,
+  checkCommand,
+  smokeCommand,
+  diffCommand,
+  reproduceCommand,
+  signCommand,
+  verifyCommand,
+  rolloutCommand,
+  ledgerCommand,
+  explainCommand,
+];
+
+/** The command line with all its commands, not run yet. */
+export const createProgram = (io: CliIo): Command => {
+  const program = new Command('handoff').description('serve ONNX models from handoff bundles and roll new versions out safely').exitOverride();
+  for (const make of commands) program.addCommand(make(io).exitOverride());
+  return program;
+};
