@@ -4,6 +4,7 @@ import { diffCommand } from './diff.ts';
 import { explainCommand } from './explain.ts';
 import type { CliIo } from './io.ts';
 import { ledgerCommand } from './ledger.ts';
+import { reportCommand } from './report.ts';
 import { reproduceCommand } from './reproduce.ts';
 import { rolloutCommand } from './rollout.ts';
 import { serveCommand } from './serve.ts';
@@ -22,6 +23,7 @@ const commands = [
   rolloutCommand,
   ledgerCommand,
   explainCommand,
+  reportCommand,
 ];
 
 /** The command line with all its commands, not run yet. */

@@ -1,5 +1,5 @@
 /** A gateway that requires signatures, as operators and deployments meet it. */
-import { appendFile, cp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { deliver, goldenRows, makeTeamFolders, plan, type TeamFolders } from '../support/bundles.ts';
@@ -197,4 +197,21 @@ describe('which artifact decided', () => {
     const { adminUrl } = await start();
     expect(await explain('Af4Oforged', adminUrl)).toMatchObject({ code: 1, stdout: expect.stringContaining('No prediction of this gateway has this id.') });
   });
+});
+
+test('handoff report keeps what a rollout taught beside the versions, and breaks no signature', async () => {
+  await deliver(folders, { from: candidate });
+  await plan(folders, { model: 'card-fraud', baseline: '1.4.0', candidate: '2.0.0' });
+  expect(await sign('card-fraud')).toMatchObject({ code: 0 });
+  const { admin } = await start();
+  const { body } = await admin('POST', '/rollouts/card-fraud/start', { reason: 'a try' });
+  await admin('POST', '/rollouts/card-fraud/rollback', { reason: 'enough' });
+  const report = await runCli(['report', String(body.rollout), '--data-dir', folders.dataDir, ...bundleFlags(), '--json']);
+  expect(report).toMatchObject({ code: 0 });
+  const found = JSON.parse(report.stdout);
+  expect(found).toMatchObject({ model: 'card-fraud', outcome: 'rolled-back', caught: { by: 'anonymous', sentence: 'enough' } });
+  expect(found.criteria.find(({ criterion }: { criterion: string }) => criterion === 'recall-at-precision')).toMatchObject({ offline: { verdict: 'met' } });
+  expect(await readFile(join(folders.modelsDir, 'card-fraud', 'reports', `${body.rollout}.md`), 'utf8')).toContain('## Offline against live');
+  expect(await runCli(['verify', 'card-fraud', '--key', keys.publicFile, ...bundleFlags()])).toMatchObject({ code: 0 });
+  expect((await admin('POST', '/models/rescan')).body).toMatchObject({ refused: [] });
 });
