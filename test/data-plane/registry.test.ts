@@ -7,14 +7,23 @@ import type { TrafficAssignment } from '../../src/store/rollout-store.ts';
 import { realBundle } from '../support/real-bundles.ts';
 
 /** What the registry reads of a version: no process is needed for that. */
-const versionOf = (bundle: Bundle): ServingVersion =>
-  ({ bundle, contract: compileContract(bundle.contract, bundle.manifest.interface.inputs) }) as ServingVersion;
+const versionOf = (bundle: Bundle): ServingVersion => ({ bundle, contract: compileContract(bundle.contract, bundle.manifest) }) as ServingVersion;
 
 const split = (epoch: number, weightHundredths = 1_000): TrafficAssignment => ({
   model: 'card-fraud',
   epoch,
   baseline: '1.4.0',
-  rollout: { id: '01J', candidate: '2.0.0', weightHundredths, eligibility: 'full', routingKey: null, match: [], watchedOutputs: [] },
+  rollout: {
+    id: '01J',
+    candidate: '2.0.0',
+    weightHundredths,
+    eligibility: 'full',
+    routingKey: null,
+    match: [],
+    watchedOutputs: [],
+    compare: null,
+    latencyBounds: [],
+  },
 });
 
 let baseline: ServingVersion;

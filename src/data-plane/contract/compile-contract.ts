@@ -9,6 +9,11 @@ import { allocate } from './tensor.ts';
 /** A request row as it was parsed: fields by name, nothing known about the values yet. */
 export type Row = Readonly<Record<string, unknown>>;
 
+/** What the manifest says of a version's inputs. */
+export interface InputRules extends Pick<Manifest, 'migration'> {
+  readonly interface: Pick<Manifest['interface'], 'inputs'>;
+}
+
 /** A field of a version's requests, with where clients of older versions put its value. */
 export interface RequestField extends CompiledField {
   /** Null for a field without a declared migration: its value is under its name. */
@@ -38,7 +43,7 @@ export interface CompiledContract {
 }
 
 /** Compiles a contract together with the manifest's input steps (text categories) and migrations. */
-export const compileContract = (contract: ModelContract, inputs: Manifest['interface']['inputs'], migration: Manifest['migration'] = []): CompiledContract => {
+export const compileContract = (contract: ModelContract, { interface: { inputs }, migration }: InputRules): CompiledContract => {
   const migrations = new Map(migration.map((entry) => [entry.field, compileMigration(entry)]));
   const requestField = (field: CompiledField): RequestField => ({ ...field, migrated: migrations.get(field.name) ?? null });
   const categories = new Map(inputs.flatMap(({ steps }) => steps.flatMap((step) => ('encode' in step ? Object.entries(step.encode) : []))));

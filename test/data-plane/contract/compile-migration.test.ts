@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Migration } from '../../../src/bundle/manifest.ts';
 import { checkInputs } from '../../../src/data-plane/contract/check-inputs.ts';
 import { compileContract, type Row } from '../../../src/data-plane/contract/compile-contract.ts';
-import { contractWith, fieldWith, tensorOf } from '../../support/contract-fields.ts';
+import { contractWith, fieldWith, inputRules, tensorOf } from '../../support/contract-fields.ts';
 
 const cents = fieldWith({ name: 'amount_cent', unit: 'cent', acceptedUnits: { EUR: 100 }, maximum: 50_000 });
 const channel = fieldWith({ name: 'channel', kind: 'integer' });
@@ -11,8 +11,8 @@ const migration: readonly Migration[] = [
   { field: 'channel', default: 3 },
 ];
 
-const older = compileContract(contractWith({ inputs: [tensorOf([fieldWith({ name: 'amount', unit: 'EUR' })])] }), []);
-const newer = compileContract(contractWith({ inputs: [tensorOf([cents, channel], 'FP64')] }), [], [...migration]);
+const older = compileContract(contractWith({ inputs: [tensorOf([fieldWith({ name: 'amount', unit: 'EUR' })])] }), inputRules());
+const newer = compileContract(contractWith({ inputs: [tensorOf([cents, channel], 'FP64')] }), inputRules([], [...migration]));
 const known = new Set([...older.names, ...newer.names]);
 
 const read = (row: Row): unknown[] => [...(newer.encode([row]).features?.data ?? [])];
