@@ -8,7 +8,7 @@ import { faultText } from './bundle/fault.ts';
 import { KeyError, readTrustedKeys } from './bundle/signing/keys.ts';
 import { createTrust, type Trust } from './bundle/signing/trust.ts';
 import { systemClock } from './clock.ts';
-import { createControlContext } from './control-plane/change-rollout.ts';
+import { type ControlContext, createControlContext } from './control-plane/change-rollout.ts';
 import { createRolloutControl, type RolloutControl } from './control-plane/rollout-control.ts';
 import { createBundleLibrary } from './data-plane/bundle-library.ts';
 import { type Comparison, createComparison } from './data-plane/comparison/comparison.ts';
@@ -20,18 +20,21 @@ import { createEvidence } from './data-plane/observe/evidence.ts';
 import { createObserver } from './data-plane/observe/observer.ts';
 import { createPredictionIds } from './data-plane/observe/prediction-id.ts';
 import { predictionKey } from './data-plane/observe/prediction-key.ts';
+import { createPostOutcomes } from './data-plane/outcomes/post-outcomes.ts';
 import { createModelRegistry } from './data-plane/registry.ts';
 import { explainRouting } from './data-plane/routing/explain-routing.ts';
 import { createVerifyAgain } from './data-plane/verify-again.ts';
 import { createVersionHooks } from './data-plane/version-hooks.ts';
+import { declareOutcomes } from './declare-outcomes.ts';
 import { describeModels } from './describe-models.ts';
 import { everySecond, type Repeating } from './every-second.ts';
 import { createExplainPrediction } from './explain-prediction.ts';
 import { admitted, checkScope } from './http/access.ts';
 import { createDataServer, type DataServerDeps } from './http/data-server.ts';
 import { createEventFeed } from './http/event-feed.ts';
-import { type Key, parseKeys } from './http/keys-file.ts';
+import { type Key, parseKeys, type Scope } from './http/keys-file.ts';
 import { createModelLoading, type RescanReport } from './load-models.ts';
+import { pruneOutcomes } from './prune-outcomes.ts';
 import { runEngine } from './run-engine.ts';
 import { openSignals, showSignals } from './run-signals.ts';
 import { runWebhook } from './run-webhook.ts';
@@ -41,7 +44,7 @@ import { showRollouts } from './show-rollouts.ts';
 import type { TrafficAssignment } from './store/rollout-store.ts';
 import { createSqliteRolloutStore } from './store/sqlite-rollout-store.ts';
 import { createLog, type Log } from './telemetry/log.ts';
-import { createMetrics } from './telemetry/metrics.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createTracing } from './telemetry/tracing.ts';
 
 /** The gateway, put together but listening nowhere. */
@@ -178,6 +181,7 @@ const beginTicking = async (
     runEngine({ ...ground, ...watched, context }),
     runWebhook({ ...ground, settings, outbox: context.store.outbox, clock: systemClock, random }),
     everySecond(async () => events.tick()),
+    pruneOutcomes({ outcomes: context.store.outcomes, wallMs: systemClock.wallMs, log: ground.log }),
   ];
   return { watched, background };
 };
@@ -188,19 +192,32 @@ const createData = (
   { registry, evidence, metrics, log, keys, tracing, randomU32 }: Ground,
   {
     loading,
-    predictionIds,
+    kept,
+    standings,
     comparison,
     shared,
-  }: Pick<Kept, 'predictionIds'> & Pick<Serving, 'loading'> & { readonly comparison: Comparison; readonly shared: Shared },
+  }: {
+    readonly loading: Serving['loading'];
+    readonly kept: Kept;
+    readonly standings: ControlContext['standings'];
+    readonly comparison: Comparison;
+    readonly shared: Shared;
+  },
 ) => {
   const { monotonicMs, wallMs } = systemClock;
+  const { predictionIds, store } = kept;
   const observer = createObserver({ metrics, log, monotonicMs, hashKey: predictionIds.hashKey });
   const isExpected = (model: string): boolean => loading.expected().has(model);
   const infer = createInfer({ registry, evidence, isExpected, predictionIds, observer, comparison, randomU32, monotonicMs, wallMs });
-  const authorize = (request: IncomingMessage): void =>
-    void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, 'infer')));
+  const declaredOf = declareOutcomes({ standings, registry, isComplete: loading.isComplete });
+  const postOutcomes = createPostOutcomes({ predictionIds, declaredOf, epochs: store.epochs, record: store.outcomes.record, metrics, wallMs });
+  const needs =
+    (scope: Scope) =>
+    (request: IncomingMessage): void =>
+      void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, scope)));
   const { maxBodyBytes, maxPendingRequests } = settings;
-  return createDataServer({ ...shared, infer, tracing, metrics, monotonicMs, maxBodyBytes, maxPendingRequests, authorize });
+  const guards = { authorize: needs('infer'), authorizeOutcome: needs('outcome') };
+  return createDataServer({ ...shared, infer, postOutcomes, tracing, metrics, monotonicMs, maxBodyBytes, maxPendingRequests, ...guards });
 };
 
 /** The bundles that are there, and those that gave an answer once. */
@@ -222,7 +239,8 @@ export const createApp = async (settings: Settings): Promise<App> => {
   const loaded = loading.rescan();
   // Whoever waits for them hears of a failure; until then it must not end the process.
   for (const begun of [controlled, loaded]) begun.catch(() => undefined);
-  const { store, predictionIds } = await opening;
+  const kept = await opening;
+  const { store, predictionIds } = kept;
   const { context, control, events, comparison } = await controlled;
   const { createAdminApp } = await import('./http/admin-server.ts');
   const { createDataApp, createMetricsApp } = await import('./http/open-apps.ts');
@@ -233,16 +251,13 @@ export const createApp = async (settings: Settings): Promise<App> => {
   const common = { newId: randomUUID, random, log, readiness };
   const data = createData(settings, ground, {
     loading,
-    predictionIds,
+    kept,
+    standings: context.standings,
     comparison,
     shared: { ...common, isDraining: () => draining, others: createDataApp(common) },
   });
   metrics.observePendingRequests(data.pending);
-  const scrape = () => {
-    showRollouts({ registry, control, metrics });
-    showSignals(watched, metrics);
-    return metrics.text();
-  };
+  const scrape = createScrape(ground, control, watched);
   const explain = (model: string, key: string) => explainRouting(registry.get(model)?.traffic, { model, key });
   return {
     log,
@@ -272,6 +287,15 @@ export const createApp = async (settings: Settings): Promise<App> => {
     },
   };
 };
+
+/** What is shown of rollouts and signals is looked up at each scrape. */
+const createScrape =
+  ({ registry, metrics }: Ground, control: RolloutControl, watched: Awaited<ReturnType<typeof beginTicking>>['watched']): (() => ReturnType<Metrics['text']>) =>
+  () => {
+    showRollouts({ registry, control, metrics });
+    showSignals(watched, metrics);
+    return metrics.text();
+  };
 
 const close = async ({ registry, tracing }: Ground, store: Kept['store'], background: readonly Repeating[]): Promise<void> => {
   await Promise.all(background.map(({ stop }) => stop()));
