@@ -101,6 +101,12 @@ const createServing = (settings: Settings, { log, metrics, tracing, registry }: 
 
 type Serving = ReturnType<typeof createServing>;
 
+/** Lets in whoever may infer. */
+const inferAuthorizer =
+  (keys: readonly Key[] | null) =>
+  (request: IncomingMessage): void =>
+    void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, 'infer')));
+
 /** The request path behind the data port. */
 const createData = (
   settings: Settings,
@@ -111,10 +117,9 @@ const createData = (
   const observer = createObserver({ metrics, log, monotonicMs, hashKey: predictionIds.hashKey });
   const isExpected = (model: string): boolean => loading.expected().has(model);
   const infer = createInfer({ registry, evidence, isExpected, predictionIds, observer, randomU32: shared.randomU32, monotonicMs, wallMs });
-  const authorize = (request: IncomingMessage): void =>
-    void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, 'infer')));
+  const authorize = inferAuthorizer(keys);
   const { maxBodyBytes, maxPendingRequests } = settings;
-  return createDataServer({ ...shared, infer, tracing, metrics, monotonicMs, maxBodyBytes, maxPendingRequests, authorize });
+  return createDataServer({ ...shared, registry, infer, tracing, metrics, monotonicMs, maxBodyBytes, maxPendingRequests, authorize });
 };
 
 interface Shared extends Pick<DataServerDeps, 'newId' | 'random' | 'log' | 'isDraining' | 'others'> {
@@ -145,7 +150,12 @@ export const createApp = async (settings: Settings): Promise<App> => {
   const data = createData(settings, ground, {
     loading,
     predictionIds,
-    shared: { ...common, randomU32, isDraining: () => draining, others: createDataApp(common) },
+    shared: {
+      ...common,
+      randomU32,
+      isDraining: () => draining,
+      others: createDataApp({ ...common, registry, version, isExpected: (model) => loading.expected().has(model), authorize: inferAuthorizer(keys) }),
+    },
   });
   metrics.observePendingRequests(data.pending);
   const scrape = () => {

@@ -45,7 +45,7 @@ export interface Bundle {
   /** The agreed criteria; none when the bundle has no such file. */
   readonly acceptance: Acceptance;
   readonly golden: readonly NamedGoldenCase[];
-  /** The verified bytes of the graph. */
+  /** The verified bytes of the graph; none for a remote placement. */
   readonly modelBytes: Uint8Array;
   /** Class names, by the path that an output step names. */
   readonly labels: ReadonlyMap<string, readonly string[]>;
@@ -209,6 +209,22 @@ const labelFaults = (manifest: Manifest, contract: ModelContract, labels: Readon
     });
   });
 
+/** A graph of its own or a server that runs it: never neither, and never both. */
+const placementFaults = (manifest: Manifest | null, hasGraph: boolean): readonly Fault[] => {
+  const isRemote = manifest?.placement === 'remote';
+  const faults: Fault[] = [];
+  if (!isRemote && !hasGraph) faults.push({ file: modelFile, field: '(whole file)', got: 'no such file', expected: 'the graph' });
+  if (isRemote && hasGraph) faults.push({ file: modelFile, field: '(whole file)', got: 'a graph', expected: 'no such file, since the placement is remote' });
+  if (manifest !== null && isRemote !== (manifest.remote !== undefined))
+    faults.push({
+      file: manifestFile,
+      field: 'remote',
+      got: isRemote ? 'nothing' : 'a server',
+      expected: isRemote ? 'the server that runs the model' : 'nothing, since the placement is local',
+    });
+  return faults;
+};
+
 /** The root digest of the model signing specification: SHA-256 of the concatenated raw digests in the order of the names. */
 const digestOf = (files: Files): string => {
   const hash = createHash('sha256');
@@ -225,18 +241,29 @@ export const readBundle = async (place: BundlePlace): Promise<BundleReading> => 
   const reading = document === undefined ? { faults: [] } : readContract(contractFile, document);
   faults.push(...reading.faults);
   const modelBytes = files.get(modelFile);
-  if (modelBytes === undefined) faults.push({ file: modelFile, field: '(whole file)', got: 'no such file', expected: 'the graph' });
   const manifest = parseManifest(place, files, faults);
+  faults.push(...placementFaults(manifest, modelBytes !== undefined));
   if (manifest === null) return { bundle: null, contract: reading.contract ?? null, faults };
   faults.push(...checkArtifacts(manifest, files));
   const golden = await readGolden(manifest, place, faults);
   const acceptance = parseAcceptance(files, faults);
   const labels = readLabels(manifest, files, faults);
   if (reading.contract !== undefined) faults.push(...labelFaults(manifest, reading.contract, labels));
-  if (faults.length > 0 || modelBytes === undefined || reading.contract === undefined) return { bundle: null, contract: reading.contract ?? null, faults };
+  if (faults.length > 0 || reading.contract === undefined) return { bundle: null, contract: reading.contract ?? null, faults };
   const { model, version } = place;
   return {
-    bundle: { model, version, digest: digestOf(files), manifest, contract: reading.contract, acceptance, golden, modelBytes, labels, place },
+    bundle: {
+      model,
+      version,
+      digest: digestOf(files),
+      manifest,
+      contract: reading.contract,
+      acceptance,
+      golden,
+      modelBytes: modelBytes ?? new Uint8Array(0),
+      labels,
+      place,
+    },
     contract: reading.contract,
     faults: [],
   };

@@ -1,5 +1,6 @@
 import type { ModelContract, TensorSpec } from '../../bundle/contract.ts';
 import type { Manifest } from '../../bundle/manifest.ts';
+import { compileArray, writeArray } from './compile-array.ts';
 import type { CompiledField } from './compile-field.ts';
 import { compileField } from './compile-field.ts';
 import type { Tensor, TensorData, Tensors } from './tensor.ts';
@@ -8,7 +9,8 @@ import { allocate } from './tensor.ts';
 /** A request row as it was parsed: fields by name, nothing known about the values yet. */
 export type Row = Readonly<Record<string, unknown>>;
 
-interface CompiledTensor {
+/** A tensor of the graph with the fields that are its columns; a single array field is a whole row. */
+export interface CompiledTensor {
   readonly spec: TensorSpec;
   readonly columns: readonly CompiledField[];
 }
@@ -17,6 +19,8 @@ interface CompiledTensor {
 export interface CompiledContract {
   readonly fields: readonly CompiledField[];
   readonly names: ReadonlySet<string>;
+  /** The graph's inputs. */
+  readonly tensors: readonly CompiledTensor[];
   /** True when every declared field of the row holds. Says nothing about undeclared ones. */
   readonly holds: (row: Row) => boolean;
   /**
@@ -26,16 +30,22 @@ export interface CompiledContract {
   readonly encode: (rows: readonly Row[]) => Tensors;
 }
 
+/** Values in one row of a tensor. */
+export const widthOf = (spec: TensorSpec): number => spec.shape.slice(1).reduce((product, size) => product * size, 1);
+
 /** Compiles a contract together with the manifest's input steps (text categories). */
 export const compileContract = (contract: ModelContract, inputs: Manifest['interface']['inputs']): CompiledContract => {
   const categories = new Map(inputs.flatMap(({ steps }) => steps.flatMap((step) => ('encode' in step ? Object.entries(step.encode) : []))));
   const tensors = contract.inputs.map((spec) => ({
     spec,
-    columns: spec.fields.map((field) => compileField(field, spec.datatype, categories.get(field.name))),
+    columns: spec.fields.map((field) =>
+      field.kind === 'array' ? compileArray(field, spec.datatype, widthOf(spec)) : compileField(field, spec.datatype, categories.get(field.name)),
+    ),
   }));
   const fields = [...tensors.flatMap((tensor) => tensor.columns), ...contract.passThrough.map((field) => compileField(field, 'BYTES'))];
   return {
     fields,
+    tensors,
     names: new Set(fields.map((field) => field.name)),
     holds: (row) => fields.every((field) => field.holds(row[field.name])),
     encode: (rows) => Object.fromEntries(tensors.map((tensor) => [tensor.spec.name, encodeTensor(tensor, rows)])),
@@ -45,8 +55,9 @@ export const compileContract = (contract: ModelContract, inputs: Manifest['inter
 const encodeTensor = ({ spec, columns }: CompiledTensor, rows: readonly Row[]): Tensor => {
   const [first] = columns;
   if (first?.field.kind === 'image') return { datatype: 'BYTES', shape: [rows.length], data: rows.map((row) => String(row[first.name])) };
-  const width = columns.length;
-  const data = allocate(spec.datatype, rows.length * width);
+  const shape = [rows.length, ...spec.shape.slice(1)];
+  if (first?.field.kind === 'array') return { datatype: spec.datatype, shape, data: arrayData(spec, rows, first.name) };
+  const data = allocate(spec.datatype, rows.length * columns.length);
   const write = writer(data);
   let index = 0;
   for (const row of rows) {
@@ -55,8 +66,14 @@ const encodeTensor = ({ spec, columns }: CompiledTensor, rows: readonly Row[]): 
       index += 1;
     }
   }
-  const shape = spec.shape.length === 1 ? [rows.length] : [rows.length, ...spec.shape.slice(1)];
   return { datatype: spec.datatype, shape, data };
+};
+
+const arrayData = (spec: TensorSpec, rows: readonly Row[], name: string): TensorData => {
+  const width = widthOf(spec);
+  const data = allocate(spec.datatype, rows.length * width);
+  for (const [index, row] of rows.entries()) writeArray(data, index * width, row[name]);
+  return data;
 };
 
 type Write = (index: number, column: CompiledField, value: unknown) => void;
@@ -67,7 +84,7 @@ const writer = (data: TensorData): Write => {
       data[index] = typeof value === 'string' ? value : '';
     };
   }
-  if (data instanceof BigInt64Array) {
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
     return (index, column, value) => {
       data[index] = BigInt(column.read(value));
     };

@@ -28,6 +28,8 @@ export interface ServingVersion {
   readonly guard: GuardOutputs;
   readonly costs: readonly RunCost[];
   readonly maxBatchRows: number;
+  /** What runs the graph, in the Open Inference Protocol's words. */
+  readonly platform: string;
   /** @throws InferenceFailure of any reason */
   readonly predict: (request: PredictRequest) => Promise<Prediction>;
   readonly queuedRows: () => number;
@@ -78,6 +80,7 @@ export const createServingVersion = (deps: ServingVersionDeps): ServingVersion =
     guard: deps.guard,
     costs: deps.costs,
     maxBatchRows: batch.maxBatchRows,
+    platform: deps.worker.signature.platform ?? 'onnx_onnxv1',
     predict: batcher.submit,
     queuedRows: batcher.queuedRows,
     p99Ms: latency.value,
