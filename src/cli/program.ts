@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { processEnvironment } from '../settings.ts';
 import { checkCommand } from './check.ts';
 import type { CliIo } from './io.ts';
+import { initCommand } from './init.ts';
 import { ledgerCommand } from './ledger.ts';
 import { rolloutCommand } from './rollout.ts';
 import { serveCommand } from './serve.ts';
@@ -21,7 +22,7 @@ const program = new Command('handoff')
   .exitOverride()
   .configureOutput({ writeOut: (text) => process.stdout.write(text), writeErr: (text) => process.stderr.write(text) });
 
-for (const make of [serveCommand, checkCommand, smokeCommand, rolloutCommand, ledgerCommand]) program.addCommand(make(io).exitOverride());
+for (const make of [serveCommand, initCommand, checkCommand, smokeCommand, rolloutCommand, ledgerCommand]) program.addCommand(make(io).exitOverride());
 
 process.once('SIGINT', () => process.exit(130));
 

@@ -2,6 +2,7 @@
 import { checkGraph } from '../../bundle/check-graph.ts';
 import { checkInterface } from '../../bundle/check-interface.ts';
 import type { Fault } from '../../bundle/fault.ts';
+import type { RemotePlacement } from '../../bundle/manifest.ts';
 import type { Bundle } from '../../bundle/read-bundle.ts';
 import { compileContract } from '../contract/compile-contract.ts';
 import { compileOutputs } from '../guards/compile-outputs.ts';
@@ -16,6 +17,7 @@ import type { GoldenDeps, GoldenResult } from './run-golden.ts';
 import { runGolden } from './run-golden.ts';
 import type { ServingVersion, VersionHooks } from './serving-version.ts';
 import { createServingVersion } from './serving-version.ts';
+import { createRemotePlacement } from './remote-placement.ts';
 import { createWorkerPlacement } from './worker-placement.ts';
 
 export interface OpenVersionDeps {
@@ -29,6 +31,8 @@ export type OpenedVersion =
 
 /** Loading a graph of 30 MB takes a tenth of a second; one that takes this long never ends. */
 const maxLoadMs = 30_000;
+/** A server that starts together with the gateway is there by then; one that is down must not hold the other models up. */
+const maxRemoteWaitMs = 10_000;
 /** The first runs are slow, and more so while a busy machine starts: they say whether the answers are right, not how fast they come. */
 const maxProofRunMs = 5_000;
 
@@ -53,12 +57,13 @@ export const openVersion = async (bundle: Bundle, deps: OpenVersionDeps): Promis
   const { deadlineMs, memoryMiB: maxMemoryMiB } = bundle.manifest.budgets;
   let maxRunMs = Math.max(deadlineMs, maxProofRunMs);
   const workerDeps = { ...deps, model: bundle.modelBytes, image, maxRunMs: () => maxRunMs, maxLoadMs, maxMemoryMiB, onRestart: deps.hooks.onWorkerRestart };
-  const startWorker = (): Promise<Placement> => createWorkerPlacement(workerDeps);
+  const { remote } = bundle.manifest;
+  const startWorker = (): Promise<Placement> => (remote === undefined ? createWorkerPlacement(workerDeps) : startRemote(bundle, remote, workerDeps));
   let worker: Placement;
   try {
     worker = await startWorker();
   } catch (error) {
-    return refusal([{ file: 'model.onnx', field: '(whole file)', got: InferenceFailure.from(error).message, expected: 'a graph that ONNX Runtime loads' }]);
+    return refusal([loadFault(remote, InferenceFailure.from(error).message)]);
   }
   const { contract, guard, golden, costs, faults } = await prove(bundle, worker);
   if (faults.length > 0) {
@@ -71,6 +76,25 @@ export const openVersion = async (bundle: Bundle, deps: OpenVersionDeps): Promis
   return { version, golden, faults: [] };
 };
 
+const startRemote = (
+  { manifest, contract }: Bundle,
+  remote: RemotePlacement,
+  { maxRunMs, monotonicMs }: { readonly maxRunMs: () => number; readonly monotonicMs: () => number },
+): Promise<Placement> =>
+  createRemotePlacement({
+    remote,
+    contract,
+    maxRunMs,
+    monotonicMs,
+    maxLoadMs: maxRemoteWaitMs,
+    maxResponseBytes: manifest.budgets.memoryMiB * 2 ** 20,
+  });
+
+const loadFault = (remote: RemotePlacement | undefined, got: string): Fault =>
+  remote === undefined
+    ? { file: 'model.onnx', field: '(whole file)', got, expected: 'a graph that ONNX Runtime loads' }
+    : { file: 'handoff.yaml', field: 'remote', got, expected: `a server at ${remote.url} that serves ${remote.model}` };
+
 interface Proof extends GoldenDeps {
   readonly golden: readonly GoldenResult[];
   readonly costs: readonly RunCost[];
@@ -81,7 +105,7 @@ const prove = async (bundle: Bundle, placement: Placement): Promise<Proof> => {
   const contract = compileContract(bundle.contract, bundle.manifest.interface.inputs);
   const guard = compileOutputs(bundle.contract, bundle.manifest, bundle.labels);
   const proof = { contract, guard, placement, golden: [], costs: [] };
-  const graphFaults = checkGraph(bundle.contract, placement.signature);
+  const graphFaults = checkGraph(bundle.contract, placement.signature, bundle.manifest.remote === undefined ? 'model.onnx' : 'remote server');
   if (graphFaults.length > 0) return { ...proof, faults: graphFaults };
   const golden = await runGolden(bundle, proof);
   const faults = goldenFaults(golden);
