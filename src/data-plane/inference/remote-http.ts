@@ -50,8 +50,9 @@ const readBounded = (response: IncomingMessage, maxBytes: number): Promise<Buffe
       else chunks.push(chunk);
     });
     response.on('end', () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
-    response.on('error', reject);
-    response.on('close', () => reject(new InferenceFailure('lost-worker', 'the remote server ended its answer early')));
+    const early = new InferenceFailure('lost-worker', 'the remote server ended its answer early');
+    response.on('error', (error) => reject(error instanceof InferenceFailure ? error : early));
+    response.on('close', () => reject(early));
   });
 
 const headerOf = (response: IncomingMessage) => (name: string) => {
