@@ -65,26 +65,23 @@ const serve = async (exchange: Exchange, asked: Asked, { registry, maxBodyBytes 
   }
 };
 
-/** Booleans and texts: a parameter of the protocol is never null, so a pinned request just has no arm. */
-const parametersOf = ({ predictionId, arm, rescued }: InferAnswer) => ({ prediction_id: predictionId, ...(arm === null ? {} : { arm }), rescued });
+/** A parameter of the protocol is never null, so a pinned request just has no arm. Prediction ids and arms need no escaping. */
+const parametersOf = ({ predictionId, arm, rescued }: InferAnswer): string =>
+  `{"prediction_id":"${predictionId}",${arm === null ? '' : `"arm":"${arm}",`}"rescued":${rescued}}`;
 
 const messageOf = (answer: InferAnswer, { asked, inference }: { readonly asked: Asked; readonly inference: InferenceRequest }): WrittenMessage => {
   const { json, binary } = writeTensors(answerTensors(answer, inference));
-  const head = JSON.stringify({
-    model_name: asked.model,
-    model_version: answer.version,
-    ...(inference.id === null ? {} : { id: inference.id }),
-    parameters: parametersOf(answer),
-  });
-  return joinMessage(`${head.slice(0, -1)},"outputs":${json}}`, binary);
+  const id = inference.id === null ? '' : `"id":${JSON.stringify(inference.id)},`;
+  const head = `{"model_name":${JSON.stringify(asked.model)},"model_version":${JSON.stringify(answer.version)},${id}`;
+  return joinMessage(`${head}"parameters":${parametersOf(answer)},"outputs":${json}}`, binary);
 };
 
-const send = (exchange: Exchange, answer: InferAnswer, { body, jsonLength }: WrittenMessage): void => {
+const send = (exchange: Exchange, answer: InferAnswer, { body, bodyBytes, jsonLength }: WrittenMessage): void => {
   exchange.response.writeHead(200, [
     'content-type',
     jsonLength === null ? 'application/json' : 'application/octet-stream',
     'content-length',
-    String(body.length),
+    String(bodyBytes),
     ...(jsonLength === null ? [] : [lengthHeader, String(jsonLength)]),
     ...answerHeaders(answer, exchange),
   ]);

@@ -34,8 +34,10 @@ const decimal = (field: CompiledField['field'], holds: CompiledField['holds'], d
   const precision = digits[datatype];
   if (precision === undefined || !isExacting(field)) return null;
   const round = datatype === 'FP32' ? Math.fround : Math.f16round;
+  const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY, exclusiveMinimum, exclusiveMaximum, multipleOf, validValues } = field;
+  const isRange = [exclusiveMinimum, exclusiveMaximum, multipleOf, validValues].every((limit) => limit === undefined);
   return (value) => {
-    if (Number.isInteger(value) || holds(value)) return value;
+    if (Number.isInteger(value) || (isRange ? value >= minimum && value <= maximum : holds(value))) return value;
     const short = Number(value.toPrecision(precision));
     return round(short) === round(value) && holds(short) ? short : value;
   };

@@ -1,6 +1,6 @@
 /** Tensor data as JSON: flat or nested lists, row-major. */
 import { type Datatype, datatypeLimits, isWhole } from '../bundle/contract.ts';
-import { allocate, type NumericData, type Tensor, type TensorData } from '../data-plane/contract/tensor.ts';
+import { allocate, type Tensor, type TensorData } from '../data-plane/contract/tensor.ts';
 import { ProblemError } from '../problem.ts';
 import { malformed } from './malformed.ts';
 import type { Place } from './tensor-bytes.ts';
@@ -12,8 +12,6 @@ interface Shaped extends Place {
   readonly count: number;
 }
 
-type Put = (index: number, item: unknown) => boolean;
-
 const wordsOf = (datatype: Datatype): string => {
   if (datatype === 'BYTES') return 'text';
   if (datatype === 'BOOL') return 'true or false';
@@ -23,43 +21,36 @@ const wordsOf = (datatype: Datatype): string => {
   return `a whole number from ${lowest} to ${highest}${beyond}`;
 };
 
-/** Writes one item into the tensor; false when the datatype has no such value. */
-const putInto = (data: TensorData, datatype: Datatype): Put => {
-  if (Array.isArray(data)) {
-    return (index, item) => {
-      if (typeof item === 'string') data[index] = item;
-      return typeof item === 'string';
-    };
-  }
-  const read = numberReader(datatype);
-  const write = writerOf(data);
-  return (index, item) => {
-    const number = read(item);
-    if (!Number.isNaN(number)) write(index, number);
-    return !Number.isNaN(number);
-  };
-};
-
-const writerOf = (data: NumericData): ((index: number, number: number) => void) => {
-  if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
-    return (index, number) => {
-      data[index] = BigInt(number);
-    };
-  }
-  return (index, number) => {
-    data[index] = number;
-  };
-};
-
-/** An item as a number of the datatype; NaN when it is none. */
-const numberReader = (datatype: Datatype): ((item: unknown) => number) => {
+/** Writes all items into the tensor. @returns the place of the first that the datatype does not have, or -1 */
+const putAll = (data: TensorData, items: readonly unknown[], datatype: Datatype): number => {
+  if (Array.isArray(data)) return putTexts(data, items);
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) return putWide(data, items, datatype);
   const [lowest, highest] = datatypeLimits[datatype];
-  const whole = isWhole(datatype);
-  const read = (item: unknown): number => {
-    if (typeof item !== 'number' || !(item >= lowest && item <= highest)) return Number.NaN;
-    return whole && !Number.isInteger(item) ? Number.NaN : item;
-  };
-  return datatype === 'BOOL' ? (item) => read(typeof item === 'boolean' ? Number(item) : item) : read;
+  const isOdd = isWhole(datatype) ? (item: number) => !Number.isInteger(item) : null;
+  const takesBooleans = datatype === 'BOOL';
+  for (let index = 0; index < items.length; index += 1) {
+    const item = takesBooleans && typeof items[index] === 'boolean' ? Number(items[index]) : items[index];
+    if (typeof item !== 'number' || !(item >= lowest && item <= highest) || isOdd?.(item) === true) return index;
+    data[index] = item;
+  }
+  return -1;
+};
+
+const putTexts = (data: string[], items: readonly unknown[]): number => {
+  for (const [index, item] of items.entries()) {
+    if (typeof item !== 'string') return index;
+    data[index] = item;
+  }
+  return -1;
+};
+
+const putWide = (data: BigInt64Array | BigUint64Array, items: readonly unknown[], datatype: Datatype): number => {
+  const [lowest, highest] = datatypeLimits[datatype];
+  for (const [index, item] of items.entries()) {
+    if (!Number.isInteger(item) || !((item as number) >= lowest && (item as number) <= highest)) return index;
+    data[index] = BigInt(item as number);
+  }
+  return -1;
 };
 
 const shown = (item: unknown): string => {
@@ -91,10 +82,8 @@ export const readJsonData = (list: unknown, { datatype, shape, count, pointer }:
   const items = Array.isArray(list[0]) ? flatten(list, shape, at) : (list as readonly unknown[]);
   if (items.length !== count) throw malformed(at, { got: `${items.length} values`, expected: `${count}, as the shape says` });
   const data = allocate(datatype, count);
-  const put = putInto(data, datatype);
-  for (let index = 0; index < count; index += 1) {
-    if (!put(index, items[index])) throw malformed(`${at}/${index}`, { got: shown(items[index]), expected: wordsOf(datatype) });
-  }
+  const odd = putAll(data, items, datatype);
+  if (odd !== -1) throw malformed(`${at}/${odd}`, { got: shown(items[odd]), expected: wordsOf(datatype) });
   return data;
 };
 

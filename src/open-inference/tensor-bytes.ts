@@ -26,7 +26,7 @@ export interface Place {
 export const readNumbers = (datatype: Exclude<Datatype, 'BYTES'>, bytes: Uint8Array, { pointer }: Place): NumericData => {
   const NumericArray = numericArrays[datatype];
   const size = NumericArray.BYTES_PER_ELEMENT;
-  const aligned = bytes.byteOffset % size === 0 ? bytes : Uint8Array.from(bytes);
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   const data = new NumericArray(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.length / size);
   if (datatype === 'BOOL') {
     const odd = (data as Uint8Array).findIndex((value) => value > 1);

@@ -3,7 +3,7 @@
  * single field by its name: so an unchanged client of the model is understood, and one that has more to say can say it.
  */
 import type { ContractPair } from '../data-plane/contract/check-inputs.ts';
-import { type CompiledTensor, type Row, widthOf } from '../data-plane/contract/compile-contract.ts';
+import { type CompiledContract, type CompiledTensor, type Row, widthOf } from '../data-plane/contract/compile-contract.ts';
 import type { CompiledField } from '../data-plane/contract/compile-field.ts';
 import type { NumericData } from '../data-plane/contract/tensor.ts';
 import { maxViolations, ProblemError, pointerToken, type Violation } from '../problem.ts';
@@ -24,16 +24,16 @@ export interface TensorRows {
 
 type MutableRow = Record<string, unknown>;
 
-/** Where the values of a field came from. */
+/** Where the values of some fields came from: an input, whose rows have `width` values. */
 interface Source {
   readonly input: number;
   readonly width: number;
-  readonly column: number;
+  readonly names: readonly string[];
 }
 
 interface Reading {
   readonly rows: readonly MutableRow[];
-  readonly sources: Map<string, Source>;
+  readonly sources: Source[];
 }
 
 const shapeText = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
@@ -45,7 +45,7 @@ const mismatch = (pointer: string, got: string, expected: string): ProblemError 
 
 /** The rows of a request's tensors. */
 export const tensorRows = (inputs: InferenceRequest['inputs']): TensorRows => {
-  const sources = new Map<string, Source>();
+  const sources: Source[] = [];
   const locate = (problem: ProblemError): ProblemError => located(problem, sources);
   if ('raw' in inputs) return { length: 1, read: (contracts) => readAll([rawTensor(inputs.raw, contracts)], contracts, sources), locate };
   const length = inputs[0]?.shape[0] ?? 0;
@@ -56,19 +56,32 @@ export const tensorRows = (inputs: InferenceRequest['inputs']): TensorRows => {
   return { length, read: (contracts) => readAll(inputs, contracts, sources), locate };
 };
 
-const readAll = (inputs: readonly WireTensor[], contracts: ContractPair, sources: Map<string, Source>): readonly Row[] => {
-  const rows: MutableRow[] = Array.from({ length: inputs[0]?.shape[0] ?? 0 }, () => ({}));
+/** Whether all tensors of the graph are there, so that every field of a row will be filled. */
+const namesGraph = (inputs: readonly WireTensor[], { baseline }: ContractPair): boolean =>
+  baseline.tensors.every(({ spec }) => inputs.some(({ name }) => name === spec.name));
+
+const readAll = (inputs: readonly WireTensor[], contracts: ContractPair, sources: Source[]): readonly Row[] => {
+  const isWhole = namesGraph(inputs, contracts);
+  const template = isWhole ? templateOf(contracts.baseline) : {};
+  const rows: MutableRow[] = [];
+  for (let count = inputs[0]?.shape[0] ?? 0; count > 0; count -= 1) rows.push({ ...template });
   const reading = { rows, sources };
   for (const [index, input] of inputs.entries()) {
     const tensor = contracts.baseline.tensors.find(({ spec }) => spec.name === input.name);
     if (tensor !== undefined) readGraphTensor(tensor, { input, index }, reading);
     else readField({ input, index }, contracts, reading);
   }
-  for (const { spec, columns } of contracts.baseline.tensors) {
-    if (!columns.some(({ name }) => sources.has(name)))
+  if (!isWhole) rejectMissing(contracts, sources);
+  return rows;
+};
+
+/** A tensor of which not even one field was named was forgotten as a whole. */
+const rejectMissing = ({ baseline }: ContractPair, sources: readonly Source[]): void => {
+  const named = new Set(sources.flatMap(({ names }) => names));
+  for (const { spec, columns } of baseline.tensors) {
+    if (!columns.some(({ name }) => named.has(name)))
       throw mismatch('#/inputs', `no input ${spec.name}`, `${spec.name}, ${spec.datatype} ${shapeText(spec.shape)}`);
   }
-  return rows;
 };
 
 interface Indexed {
@@ -89,29 +102,60 @@ const readGraphTensor = (tensor: CompiledTensor, { input, index }: Indexed, { ro
   const inner = spec.shape.slice(1);
   if (input.shape.length !== spec.shape.length || inner.some((size, position) => size !== input.shape[position + 1]))
     throw mismatch(`${pointer}/shape`, shapeText(input.shape), `${shapeText(spec.shape)}, -1 being the rows`);
-  const width = widthOf(spec);
-  columns.forEach(({ name }, column) => {
-    sources.set(name, { input: index, width, column });
-  });
+  const { names, width } = planOf(tensor);
+  sources.push({ input: index, width, names });
   const values = valuesOf(input, pointer);
   if (first.field.kind === 'array') {
     for (const [position, row] of rows.entries()) row[first.name] = sliceOf(values, position * width, width);
     return;
   }
-  const readers = readersOf(tensor);
-  columns.forEach((column, position) => {
-    fillColumn(column, values, { start: position, stride: width, read: readers[position] ?? null, rows });
-  });
+  fillRows(tensor, values, rows);
 };
 
-const readersByTensor = new WeakMap<CompiledTensor, readonly ColumnRead[]>();
+/** Row by row: the fields of a row are stored one after the other, and each is a place that the row already has. */
+const fillRows = (tensor: CompiledTensor, values: Values, rows: readonly MutableRow[]): void => {
+  const { names, readers } = planOf(tensor);
+  let index = 0;
+  for (const row of rows) {
+    for (let column = 0; column < names.length; column += 1) {
+      row[names[column] as string] = valueOf(values[index], readers[column] ?? null);
+      index += 1;
+    }
+  }
+};
 
-/** Made once for each tensor of a version. */
-const readersOf = (tensor: CompiledTensor): readonly ColumnRead[] => {
-  const kept = readersByTensor.get(tensor);
+const valueOf = (value: unknown, read: ColumnRead): unknown => {
+  if (typeof value === 'number') return read === null ? value : read(value);
+  return typeof value === 'bigint' ? readWide(value, read) : value;
+};
+
+/** What reading a tensor needs, made once for each tensor of a version. */
+interface Plan {
+  readonly names: readonly string[];
+  /** Values in a row. */
+  readonly width: number;
+  readonly readers: readonly ColumnRead[];
+}
+
+const plans = new WeakMap<CompiledTensor, Plan>();
+
+const planOf = (tensor: CompiledTensor): Plan => {
+  const kept = plans.get(tensor);
   if (kept !== undefined) return kept;
-  const made = tensor.columns.map((column) => columnReader(column, tensor.spec.datatype));
-  readersByTensor.set(tensor, made);
+  const { columns, spec } = tensor;
+  const made = { names: columns.map(({ name }) => name), width: widthOf(spec), readers: columns.map((column) => columnReader(column, spec.datatype)) };
+  plans.set(tensor, made);
+  return made;
+};
+
+const templates = new WeakMap<CompiledContract, MutableRow>();
+
+/** A row that has all fields of the graph's tensors already: a copy of it is cheaper than the same fields added one by one. */
+const templateOf = (contract: CompiledContract): MutableRow => {
+  const kept = templates.get(contract);
+  if (kept !== undefined) return kept;
+  const made = Object.fromEntries(contract.tensors.flatMap(({ columns }) => columns.map(({ name }) => [name, undefined])));
+  templates.set(contract, made);
   return made;
 };
 
@@ -136,7 +180,7 @@ const fillColumn = ({ name }: CompiledField, values: Values, { start, stride, re
   let index = start;
   for (const row of rows) {
     const value = values[index];
-    row[name] = typeof value === 'number' && read !== null ? read(value) : typeof value === 'bigint' ? readWide(value, read) : value;
+    row[name] = valueOf(value, read);
     index += stride;
   }
 };
@@ -161,7 +205,7 @@ const readField = ({ input, index }: Indexed, contracts: ContractPair, { rows, s
     readImages(field, { input, index }, { rows, sources });
     return;
   }
-  sources.set(input.name, { input: index, width: 1, column: 0 });
+  sources.push({ input: index, width: 1, names: [input.name] });
   const values = valuesOf(input, pointer);
   if (field !== undefined) fillColumn(field, values, { start: 0, stride: 1, read: columnReader(field, input.datatype), rows });
   else
@@ -178,7 +222,7 @@ const readImages = ({ name }: CompiledField, { input, index }: Indexed, { rows, 
   const pointer = `#/inputs/${index}`;
   if (input.datatype !== 'BYTES') throw mismatch(`${pointer}/datatype`, input.datatype, 'BYTES: one encoded image file a row');
   if (input.shape.slice(1).some((size) => size !== 1)) throw mismatch(`${pointer}/shape`, shapeText(input.shape), '[-1] or [-1, 1]: one image a row');
-  sources.set(name, { input: index, width: 1, column: 0 });
+  sources.push({ input: index, width: 1, names: [name] });
   rows.forEach((row, position) => {
     const element = input.data[position];
     row[name] = element instanceof Uint8Array ? asBase64(element) : element;
@@ -205,19 +249,25 @@ const rawTensor = (raw: Buffer, { baseline }: ContractPair): WireTensor => {
 
 const rowPointer = /^#\/inputs\/(\d+)\/([^/]+)/;
 
-const relocate = (violation: Violation, byToken: ReadonlyMap<string, Source>): Violation => {
+/** The place of a field's value of a row in the tensor that it came from. */
+const placeIn = (sources: readonly Source[], row: number, token: string): string | null => {
+  for (const { input, width, names } of sources) {
+    const column = names.findIndex((name) => pointerToken(name) === token);
+    if (column !== -1) return `#/inputs/${input}/data/${row * width + column}`;
+  }
+  return null;
+};
+
+const relocate = (violation: Violation, sources: readonly Source[]): Violation => {
   const [, row, token = ''] = rowPointer.exec(violation.pointer) ?? [];
-  const source = byToken.get(token);
-  if (row === undefined || source === undefined) return violation;
-  const { input, width, column } = source;
-  return { ...violation, pointer: `#/inputs/${input}/data/${Number(row) * width + column}`, detail: `${decodeURIComponent(token)} ${violation.detail}` };
+  const pointer = row === undefined ? null : placeIn(sources, Number(row), token);
+  return pointer === null ? violation : { ...violation, pointer, detail: `${decodeURIComponent(token)} ${violation.detail}` };
 };
 
 /** Clients of the protocol show one sentence, so it says where the first fault is. */
-const located = (problem: ProblemError, sources: ReadonlyMap<string, Source>): ProblemError => {
+const located = (problem: ProblemError, sources: readonly Source[]): ProblemError => {
   if (problem.type !== 'contract-violation' || problem.errors.length === 0) return problem;
-  const byToken = new Map([...sources].map(([name, source]) => [pointerToken(name), source]));
-  const errors = problem.errors.slice(0, maxViolations).map((violation) => relocate(violation, byToken));
+  const errors = problem.errors.slice(0, maxViolations).map((violation) => relocate(violation, sources));
   const [first] = errors;
   const moved = first !== undefined && first !== problem.errors[0];
   const where = moved ? ` First: ${inWords(first.pointer)} ${first.detail}: got ${first.got}, expected ${first.expected}.` : '';

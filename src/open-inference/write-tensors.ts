@@ -28,14 +28,22 @@ export const writeTensors = (tensors: readonly OutgoingTensor[]): WrittenTensors
   return { json: `[${texts.join(',')}]`, binary };
 };
 
-/** A whole message: its bytes, and the value of the length header when binary data follows the JSON. */
-export interface WrittenMessage {
-  readonly body: Buffer;
-  readonly jsonLength: number | null;
-}
+/** A whole message: its bytes, or its text when no binary data follows, and the value of the length header when it does. */
+export type WrittenMessage =
+  | { readonly body: string; readonly bodyBytes: number; readonly jsonLength: null }
+  | { readonly body: Buffer; readonly bodyBytes: number; readonly jsonLength: number };
 
 /** Joins the JSON of a message with the bytes that follow it. */
 export const joinMessage = (json: string, binary: readonly Uint8Array[]): WrittenMessage => {
-  const text = Buffer.from(json);
-  return binary.length === 0 ? { body: text, jsonLength: null } : { body: Buffer.concat([text, ...binary]), jsonLength: text.length };
+  const jsonLength = Buffer.byteLength(json);
+  if (binary.length === 0) return { body: json, bodyBytes: jsonLength, jsonLength: null };
+  const bodyBytes = binary.reduce((sum, bytes) => sum + bytes.length, jsonLength);
+  const body = Buffer.allocUnsafe(bodyBytes);
+  body.write(json);
+  let offset = jsonLength;
+  for (const bytes of binary) {
+    body.set(bytes, offset);
+    offset += bytes.length;
+  }
+  return { body, bodyBytes, jsonLength };
 };

@@ -8,7 +8,7 @@ export interface RemoteCall {
   /** Below the server's base URL. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Buffer;
+  readonly body?: Buffer | string;
   /** The call is given up then; milliseconds from now. */
   readonly timeoutMs: number;
 }
@@ -71,7 +71,7 @@ export const createRemoteHttp = ({ url, maxConnections, maxResponseBytes }: Remo
 
   const once = ({ method, path, headers, body, timeoutMs }: RemoteCall, mayRepeat: boolean): Promise<RemoteAnswer> =>
     new Promise((resolve, reject) => {
-      const length = body === undefined ? {} : { 'content-length': String(body.length) };
+      const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
       const options = { ...target, method, path: `${prefix}${path}`, headers: { host, ...length, ...headers } };
       const request = isSecure ? httpsRequest(options) : httpRequest(options);
       const timer = setTimeout(() => request.destroy(new InferenceFailure('timeout', 'the remote server did not answer in time')), Math.max(0, timeoutMs));
