@@ -38,13 +38,17 @@ const prepare = async (rows: number, features: readonly string[]): Promise<Reado
   const data = Array.from({ length: rows }, () => features.map((name) => Number(row[name]))).flat();
   const tensor = { name: 'features', datatype: 'FP32', shape: [rows, features.length] };
   const path = `/v2/models/${model}/infer`;
-  const head = Buffer.from(JSON.stringify({ parameters: { binary_data_output: true }, inputs: [{ ...tensor, parameters: { binary_data_size: 4 * data.length } }] }));
+  const head = Buffer.from(
+    JSON.stringify({ parameters: { binary_data_output: true }, inputs: [{ ...tensor, parameters: { binary_data_size: 4 * data.length } }] }),
+  );
   const bytes = Buffer.concat([head, Buffer.from(Float32Array.from(data).buffer)]);
   const jsonBody = Buffer.from(JSON.stringify({ inputs: [{ ...tensor, data }] }));
   return {
     '/infer': {
       bytes: postInfer({ model, inputs: Array.from({ length: rows }, () => row) }, 'k'),
-      judge: judge((body) => (JSON.parse(body) as { readonly outputs: readonly { readonly fraud_probability: number }[] }).outputs.map((one) => one.fraud_probability)),
+      judge: judge((body) =>
+        (JSON.parse(body) as { readonly outputs: readonly { readonly fraud_probability: number }[] }).outputs.map((one) => one.fraud_probability),
+      ),
     },
     '/v2 JSON': {
       bytes: post(path, jsonBody, { 'content-type': 'application/json' }),
@@ -90,10 +94,22 @@ const compareForms = async (gateway: GatewayProcess, rows: number, { rounds, sec
     ...forms.map((form) => [
       form,
       String(rows),
-      spread(all[form].map((round) => round.perSecond), 0),
-      spread(ratio(form, (round) => round.perSecond), 2),
-      spread(all[form].map((round) => round.cpuUs), 1),
-      spread(ratio(form, (round) => round.cpuUs), 2),
+      spread(
+        all[form].map((round) => round.perSecond),
+        0,
+      ),
+      spread(
+        ratio(form, (round) => round.perSecond),
+        2,
+      ),
+      spread(
+        all[form].map((round) => round.cpuUs),
+        1,
+      ),
+      spread(
+        ratio(form, (round) => round.cpuUs),
+        2,
+      ),
       String(all[form].reduce((sum, round) => sum + round.wrong, 0)),
     ]),
   ]);
@@ -125,12 +141,30 @@ const compareDirect = async (server: GatewayProcess, before: GatewayProcess, opt
   const through: typeof direct = [];
   for (const gateway of [server, before]) await latencies(gateway, request, { ...options, seconds: warmUpSeconds });
   for (let round = 0; round < options.rounds; round += 1) {
-    const turns = [async () => void direct.push(await latencies(server, request, options)), async () => void through.push(await latencies(before, request, options))];
+    const turns = [
+      async () => void direct.push(await latencies(server, request, options)),
+      async () => void through.push(await latencies(before, request, options)),
+    ];
     for (const turn of rotated(turns, round)) await turn();
   }
   const added = (q: 'p50' | 'p99') => through.map((round, index) => round[q] - (direct[index]?.[q] ?? Number.NaN));
-  const row = (name: string, rounds: typeof direct) => [name, spread(rounds.map(({ p50 }) => p50), 2), spread(rounds.map(({ p99 }) => p99), 2)];
-  const table = columns([['asked', 'p50 ms', 'p99 ms'], row('directly', direct), row('through the gateway', through), ['added', spread(added('p50'), 2), spread(added('p99'), 2)]]);
+  const row = (name: string, rounds: typeof direct) => [
+    name,
+    spread(
+      rounds.map(({ p50 }) => p50),
+      2,
+    ),
+    spread(
+      rounds.map(({ p99 }) => p99),
+      2,
+    ),
+  ];
+  const table = columns([
+    ['asked', 'p50 ms', 'p99 ms'],
+    row('directly', direct),
+    row('through the gateway', through),
+    ['added', spread(added('p50'), 2), spread(added('p99'), 2)],
+  ]);
   return `${table}added p99, median of the rounds: ${median(added('p99')).toFixed(2)} ms (at most 1 is the aim)\n`;
 };
 
@@ -154,7 +188,12 @@ try {
   const before = await serve({ url: server.url, model, version: baseline });
   const { body } = await server.admin('GET', `/models/${model}/${baseline}`);
   const { inputs } = body.contract as { readonly inputs: readonly { readonly fields: readonly { readonly name: string }[] }[] };
-  const options = { rounds: Number(values.rounds), seconds: Number(values.seconds), rate: Number(values.rate), features: (inputs[0]?.fields ?? []).map(({ name }) => name) };
+  const options = {
+    rounds: Number(values.rounds),
+    seconds: Number(values.seconds),
+    rate: Number(values.rate),
+    features: (inputs[0]?.fields ?? []).map(({ name }) => name),
+  };
   print(`Node ${process.version}, ${cpus().length} cores, ${connections} connections, ${options.rounds} rounds of ${options.seconds} s: median (min-max)\n\n`);
   for (const rows of rowCounts) print(`${await compareForms(server, rows, options)}\n`);
   print(`Open loop, ${options.rate} req/s, one row as bytes:\n\n${await compareDirect(server, before, options)}`);

@@ -6,29 +6,40 @@ import { ulid } from 'ulid';
 import { createLedgerAnnouncer } from './announce-ledger.ts';
 import { faultText } from './bundle/fault.ts';
 import { systemClock } from './clock.ts';
-import { createControlContext } from './control-plane/change-rollout.ts';
+import { type ControlContext, createControlContext } from './control-plane/change-rollout.ts';
 import { createRolloutControl, type RolloutControl } from './control-plane/rollout-control.ts';
 import { createBundleLibrary } from './data-plane/bundle-library.ts';
+import { type Comparison, createComparison } from './data-plane/comparison/comparison.ts';
+import { startComparisonProcess } from './data-plane/comparison/comparison-process.ts';
+import { createComparisonHooks } from './data-plane/comparison-hooks.ts';
 import { createInfer } from './data-plane/infer.ts';
 import { openVersion } from './data-plane/inference/open-version.ts';
 import { createEvidence } from './data-plane/observe/evidence.ts';
 import { createObserver } from './data-plane/observe/observer.ts';
 import { createPredictionIds } from './data-plane/observe/prediction-id.ts';
 import { predictionKey } from './data-plane/observe/prediction-key.ts';
+import { createPostOutcomes } from './data-plane/outcomes/post-outcomes.ts';
 import { createModelRegistry } from './data-plane/registry.ts';
 import { explainRouting } from './data-plane/routing/explain-routing.ts';
 import { createVersionHooks } from './data-plane/version-hooks.ts';
+import { declareOutcomes } from './declare-outcomes.ts';
 import { describeModels } from './describe-models.ts';
+import { everySecond, type Repeating } from './every-second.ts';
 import { admitted, checkScope } from './http/access.ts';
 import { createDataServer, type DataServerDeps } from './http/data-server.ts';
-import { type Key, parseKeys } from './http/keys-file.ts';
+import { createEventFeed } from './http/event-feed.ts';
+import { type Key, parseKeys, type Scope } from './http/keys-file.ts';
 import { createModelLoading, type RescanReport } from './load-models.ts';
+import { pruneOutcomes } from './prune-outcomes.ts';
 import { runEngine } from './run-engine.ts';
+import { openSignals, showSignals } from './run-signals.ts';
+import { runWebhook } from './run-webhook.ts';
 import { processEnvironment, type Settings, SettingsError } from './settings.ts';
 import { showRollouts } from './show-rollouts.ts';
+import type { TrafficAssignment } from './store/rollout-store.ts';
 import { createSqliteRolloutStore } from './store/sqlite-rollout-store.ts';
 import { createLog, type Log } from './telemetry/log.ts';
-import { createMetrics } from './telemetry/metrics.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createTracing } from './telemetry/tracing.ts';
 
 /** The gateway, put together but listening nowhere. */
@@ -67,7 +78,7 @@ const openGround = async (settings: Settings) => {
   const tracing = await createTracing({ environment: processEnvironment(), version, clock: systemClock, randomBytes, log, onDropped: metrics.spansDropped });
   const incarnation = randomUUID();
   const evidence = createEvidence({ monotonicMs: systemClock.monotonicMs, incarnation });
-  return { log, keys, metrics, tracing, incarnation, evidence, registry: createModelRegistry() };
+  return { log, keys, metrics, tracing, incarnation, evidence, registry: createModelRegistry(), randomU32: createRandomU32() };
 };
 
 type Ground = Awaited<ReturnType<typeof openGround>>;
@@ -81,14 +92,29 @@ const openData = async (settings: Settings, { log, metrics }: Ground) => {
     ...(settings.ledgerKey === undefined ? {} : { ledgerSecret: Buffer.from(settings.ledgerKey, 'hex') }),
   });
   await announcer.opened(store.ledger);
+  // Before the first decision: those of a gateway without a webhook are not queued.
+  await store.outbox.setWebhook(settings.webhookUrl !== undefined);
   const key = await predictionKey({ given: settings.predictionKey, dataDir: settings.dataDir });
   return { store, predictionIds: createPredictionIds({ key, incarnation: randomBytes(4) }) };
 };
 
 type Kept = Awaited<ReturnType<typeof openData>>;
 
+/** What runs a sample of the requests on both versions of a rollout, in processes of their own. */
+const createComparing = (ground: Ground, { hashKey }: Kept['predictionIds']): Comparison =>
+  createComparison({
+    ...ground,
+    hashKey,
+    monotonicMs: systemClock.monotonicMs,
+    startProcess: startComparisonProcess,
+    hooksFor: createComparisonHooks(ground),
+  });
+
 /** The bundles, and what brings them and the rollouts in line with the folders. */
-const createServing = (settings: Settings, { log, metrics, tracing, registry }: Ground, control: Promise<RolloutControl>) => {
+const createServing = (settings: Settings, { log, metrics, tracing, registry }: Ground, controlled: Promise<{ readonly control: RolloutControl }>) => {
+  const control = controlled.then((parts) => parts.control);
+  // Whoever waits for it hears of a failure; until then it must not end the process.
+  control.catch(() => undefined);
   const library = createBundleLibrary({
     modelsDir: settings.modelsDir,
     goldenDir: settings.goldenDir,
@@ -101,67 +127,107 @@ const createServing = (settings: Settings, { log, metrics, tracing, registry }: 
 
 type Serving = ReturnType<typeof createServing>;
 
-/** Lets in whoever may infer. */
-const inferAuthorizer =
-  (keys: readonly Key[] | null) =>
+/** Lets in whoever has the scope. */
+const createAuthorizer =
+  (keys: readonly Key[] | null, scope: Scope) =>
   (request: IncomingMessage): void =>
-    void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, 'infer')));
+    void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, scope)));
+
+/** The rollouts, the stream that tells of their changes, and the comparison that follows them. */
+const createControl = (ground: Ground, { store, predictionIds }: Kept) => {
+  const { registry, metrics, incarnation } = ground;
+  const comparison = createComparing(ground, predictionIds);
+  let states: RolloutControl['list'] = () => [];
+  const events = createEventFeed({ states: () => states(), incarnation, onClients: metrics.setEventClients });
+  const publish = (assignment: TrafficAssignment): void => {
+    registry.assign(assignment);
+    comparison.follow(assignment.model);
+    events.changed();
+  };
+  const context = createControlContext({ store, clock: systemClock, newId: () => ulid(), publish });
+  const control = createRolloutControl(context);
+  states = control.list;
+  return { context, control, events, comparison };
+};
+
+/** What goes on beside the requests: the engine with its signals, the webhook, the stream of events. */
+const beginTicking = async (
+  settings: Settings,
+  ground: Ground,
+  { context, events, random }: Pick<Awaited<ReturnType<typeof createControl>>, 'context' | 'events'> & { readonly random: () => number },
+) => {
+  const watched = await openSignals({ ...ground, ...context });
+  const background: readonly Repeating[] = [
+    runEngine({ ...ground, ...watched, context }),
+    runWebhook({ ...ground, settings, outbox: context.store.outbox, clock: systemClock, random }),
+    everySecond(async () => events.tick()),
+    pruneOutcomes({ outcomes: context.store.outcomes, wallMs: systemClock.wallMs, log: ground.log }),
+  ];
+  return { watched, background };
+};
 
 /** The request path behind the data port. */
 const createData = (
   settings: Settings,
-  { registry, evidence, metrics, log, keys, tracing }: Ground,
-  { loading, predictionIds, shared }: { readonly loading: Serving['loading']; readonly predictionIds: Kept['predictionIds']; readonly shared: Shared },
+  { registry, evidence, metrics, log, keys, tracing, randomU32 }: Ground,
+  {
+    loading,
+    kept,
+    standings,
+    comparison,
+    shared,
+  }: {
+    readonly loading: Serving['loading'];
+    readonly kept: Kept;
+    readonly standings: ControlContext['standings'];
+    readonly comparison: Comparison;
+    readonly shared: Shared;
+  },
 ) => {
   const { monotonicMs, wallMs } = systemClock;
+  const { predictionIds, store } = kept;
   const observer = createObserver({ metrics, log, monotonicMs, hashKey: predictionIds.hashKey });
   const isExpected = (model: string): boolean => loading.expected().has(model);
-  const infer = createInfer({ registry, evidence, isExpected, predictionIds, observer, randomU32: shared.randomU32, monotonicMs, wallMs });
-  const authorize = inferAuthorizer(keys);
+  const infer = createInfer({ registry, evidence, isExpected, predictionIds, observer, comparison, randomU32, monotonicMs, wallMs });
+  const declaredOf = declareOutcomes({ standings, registry, isComplete: loading.isComplete });
+  const postOutcomes = createPostOutcomes({ predictionIds, declaredOf, epochs: store.epochs, record: store.outcomes.record, metrics, wallMs });
   const { maxBodyBytes, maxPendingRequests } = settings;
-  return createDataServer({ ...shared, registry, infer, tracing, metrics, monotonicMs, maxBodyBytes, maxPendingRequests, authorize });
+  const guards = { authorize: createAuthorizer(keys, 'infer'), authorizeOutcome: createAuthorizer(keys, 'outcome') };
+  return createDataServer({ ...shared, registry, infer, postOutcomes, tracing, metrics, monotonicMs, maxBodyBytes, maxPendingRequests, ...guards });
 };
 
-interface Shared extends Pick<DataServerDeps, 'newId' | 'random' | 'log' | 'isDraining' | 'others'> {
-  readonly randomU32: () => number;
-}
+type Shared = Pick<DataServerDeps, 'newId' | 'random' | 'log' | 'isDraining' | 'others'>;
 
 /** @throws SettingsError for a keys file that does not hold, DataDirectoryInUseError for a second gateway on the data directory */
 export const createApp = async (settings: Settings): Promise<App> => {
   const ground = await openGround(settings);
-  const { log, keys, metrics, registry } = ground;
+  const { log, keys, metrics, registry, randomU32 } = ground;
   const opening = openData(settings, ground);
-  const controlContext = opening.then(({ store }) => createControlContext({ store, clock: systemClock, newId: () => ulid(), publish: registry.assign }));
-  const controlled = controlContext.then(createRolloutControl);
+  const controlled = opening.then((kept) => createControl(ground, kept));
   const { library, loading } = createServing(settings, ground, controlled);
   // Worker processes come up while the store is opened and the rest is loaded: express alone takes longer than a worker.
   const loaded = loading.rescan();
   // Whoever waits for them hears of a failure; until then it must not end the process.
   for (const begun of [controlled, loaded]) begun.catch(() => undefined);
-  const { store, predictionIds } = await opening;
-  const control = await controlled;
-  const engine = runEngine({ ...ground, context: await controlContext });
+  const kept = await opening;
+  const { store } = kept;
+  const { context, control, events, comparison } = await controlled;
   const { createAdminApp } = await import('./http/admin-server.ts');
   const { createDataApp, createMetricsApp } = await import('./http/open-apps.ts');
-  const randomU32 = createRandomU32();
+  const random = (): number => randomU32() / 2 ** 32;
+  const { watched, background } = await beginTicking(settings, ground, { context, events, random });
   let draining = false;
   const readiness = () => readinessOf({ draining, loading, registry });
-  const common = { newId: randomUUID, random: () => randomU32() / 2 ** 32, log, readiness };
+  const common = { newId: randomUUID, random, log, readiness };
   const data = createData(settings, ground, {
     loading,
-    predictionIds,
-    shared: {
-      ...common,
-      randomU32,
-      isDraining: () => draining,
-      others: createDataApp({ ...common, registry, version, isExpected: (model) => loading.expected().has(model), authorize: inferAuthorizer(keys) }),
-    },
+    kept,
+    standings: context.standings,
+    comparison,
+    shared: { ...common, isDraining: () => draining, others: createDataApp({ ...common, ...openInferenceDeps(ground, loading) }) },
   });
   metrics.observePendingRequests(data.pending);
-  const scrape = () => {
-    showRollouts({ registry, control, metrics });
-    return metrics.text();
-  };
+  const scrape = createScrape(ground, control, watched);
   const explain = (model: string, key: string) => explainRouting(registry.get(model)?.traffic, { model, key });
   return {
     log,
@@ -170,6 +236,8 @@ export const createApp = async (settings: Settings): Promise<App> => {
       ...common,
       keys,
       rollouts: control,
+      ...watched,
+      events,
       ledger: store.ledger,
       explain,
       models: describeModels({ library, registry }),
@@ -180,15 +248,35 @@ export const createApp = async (settings: Settings): Promise<App> => {
     loaded,
     beginDrain: () => {
       draining = true;
+      comparison.drain();
+      events.end();
     },
     close: async () => {
-      await engine.stop();
-      await close(ground, store);
+      await comparison.close();
+      await close(ground, store, background);
     },
   };
 };
 
-const close = async ({ registry, tracing }: Ground, store: Kept['store']): Promise<void> => {
+/** What the Open Inference Protocol tells beside predictions. */
+const openInferenceDeps = ({ registry, keys }: Ground, loading: Serving['loading']) => ({
+  registry,
+  version,
+  isExpected: (model: string) => loading.expected().has(model),
+  authorize: createAuthorizer(keys, 'infer'),
+});
+
+/** What is shown of rollouts and signals is looked up at each scrape. */
+const createScrape =
+  ({ registry, metrics }: Ground, control: RolloutControl, watched: Awaited<ReturnType<typeof beginTicking>>['watched']): (() => ReturnType<Metrics['text']>) =>
+  () => {
+    showRollouts({ registry, control, metrics });
+    showSignals(watched, metrics);
+    return metrics.text();
+  };
+
+const close = async ({ registry, tracing }: Ground, store: Kept['store'], background: readonly Repeating[]): Promise<void> => {
+  await Promise.all(background.map(({ stop }) => stop()));
   await Promise.all(registry.list().flatMap((model) => [...model.versions.values()].map((serving) => serving.close())));
   await tracing.shutdown(flushMs);
   await store.close();

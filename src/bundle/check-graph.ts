@@ -40,8 +40,7 @@ const compare = (side: 'inputs' | 'outputs', specs: readonly TensorSpec[], tenso
 
 const compareTensor = (field: string, spec: TensorSpec, tensor: SignatureTensor): readonly SignatureFault[] => {
   const faults: SignatureFault[] = [];
-  if (tensor.datatype !== spec.datatype)
-    faults.push({ field: `${field}.datatype`, got: tensor.datatype, expected: `${spec.datatype}, as in the contract` });
+  if (tensor.datatype !== spec.datatype) faults.push({ field: `${field}.datatype`, got: tensor.datatype, expected: `${spec.datatype}, as in the contract` });
   if (tensor.shape.length !== spec.shape.length || tensor.shape.some((size, index) => size !== spec.shape[index])) {
     faults.push({ field: `${field}.shape`, got: `[${tensor.shape.join(', ')}]`, expected: `[${spec.shape.join(', ')}], as in the contract` });
   }

@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import { type ModelContract, readContract } from '../bundle/contract.ts';
 import { type BundleDraft, type DraftTensor, draftBundle, undraftable } from '../bundle/draft-bundle.ts';
 import type { GoldenCase } from '../bundle/golden-case.ts';
-import { manifestSchema, modelName, type RemotePlacement, semver } from '../bundle/manifest.ts';
+import { manifestSchema, modelName, type RemotePlacement, remotePlacement, semver } from '../bundle/manifest.ts';
 import { systemClock } from '../clock.ts';
 import { type CompiledContract, compileContract, type Row } from '../data-plane/contract/compile-contract.ts';
 import { compileOutputs } from '../data-plane/guards/compile-outputs.ts';
@@ -89,7 +89,8 @@ const tensorsOf = async (metadata: ModelMetadata, sample: Sample, { http, remote
   const inputs = metadata.inputs.length > 0 ? metadata.inputs : sample === null || 'raw' in sample ? [] : sample.map(named);
   if (inputs.length === 0) throw new Refusal(`${remote.url} lists no tensors of ${remote.model}: give --sample FILE with a request that it answers`);
   if (metadata.outputs.length > 0) return { inputs, outputs: metadata.outputs };
-  if (sample === null || 'raw' in sample) throw new Refusal(`${remote.url} lists no outputs of ${remote.model}: give --sample FILE with a request that it answers`);
+  if (sample === null || 'raw' in sample)
+    throw new Refusal(`${remote.url} lists no outputs of ${remote.model}: give --sample FILE with a request that it answers`);
   return { inputs, outputs: await askForOutputs(http, remote, sample) };
 };
 
@@ -129,7 +130,14 @@ const openTrial = async (draft: BundleDraft, remote: RemotePlacement): Promise<T
   const contract = compileContract(modelContract, manifest.interface.inputs);
   const guard = compileOutputs(modelContract, manifest, new Map());
   const { monotonicMs } = systemClock;
-  const placement = await createRemotePlacement({ remote, contract: modelContract, maxRunMs: () => callTimeoutMs, maxLoadMs: 0, maxResponseBytes, monotonicMs });
+  const placement = await createRemotePlacement({
+    remote,
+    contract: modelContract,
+    maxRunMs: () => callTimeoutMs,
+    maxLoadMs: 0,
+    maxResponseBytes,
+    monotonicMs,
+  });
   const golden = async (rows: readonly Row[]): Promise<GoldenCase> => {
     const odd = rows.find((row) => !contract.holds(row));
     if (odd !== undefined) throw new Refusal('the sample does not fit the tensors that the server lists');
@@ -153,7 +161,9 @@ const asJson = (value: unknown): unknown =>
   ArrayBuffer.isView(value) ? Array.from(value as unknown as ArrayLike<number | bigint>, (item) => (typeof item === 'bigint' ? Number(item) : item)) : value;
 
 const largestOf = (rows: readonly Readonly<Record<string, unknown>>[]): number =>
-  rows.flatMap((row) => Object.values(row).flat()).reduce<number>((largest, value) => (typeof value === 'number' ? Math.max(largest, Math.abs(value)) : largest), 0);
+  rows
+    .flatMap((row) => Object.values(row).flat())
+    .reduce<number>((largest, value) => (typeof value === 'number' ? Math.max(largest, Math.abs(value)) : largest), 0);
 
 /** Golden cases of the sample, or of values that are made up; a server need not like all of those. */
 const recordGolden = async ({ golden, contract }: Trial, draft: BundleDraft, sample: Sample): Promise<readonly GoldenCase[]> => {
@@ -239,20 +249,22 @@ const writeAll = async (steps: Steps): Promise<InitResult> => {
   };
 };
 
+const failed = (error: unknown, { remote }: RemoteInitOptions): InitResult => {
+  if (error instanceof Refusal || error instanceof ProblemError) return { ok: false, reason: 'refused', detail: error.message };
+  if (!(error instanceof InferenceFailure)) throw error;
+  const isSilent = error.reason === 'lost-worker' || error.reason === 'timeout';
+  return { ok: false, reason: isSilent ? 'unknown' : 'refused', detail: `${remote}: ${error.message}` };
+};
+
 /** Never rejects for what a server or a sample can contain. */
 export const initRemote = async (options: RemoteInitOptions): Promise<InitResult> => {
-  let http: RemoteHttp;
-  try {
-    http = createRemoteHttp({ url: options.remote, maxConnections: 1, maxResponseBytes });
-  } catch {
-    return { ok: false, reason: 'refused', detail: `--remote: got ${options.remote}, expected an http or https URL` };
-  }
+  if (!remotePlacement.shape.url.safeParse(options.remote).success)
+    return { ok: false, reason: 'refused', detail: `--remote: got ${options.remote}, expected an http or https URL without user, password or query` };
+  const http = createRemoteHttp({ url: options.remote, maxConnections: 1, maxResponseBytes });
   try {
     return await writeAll({ http, options, sample: await readSample(options.sample) });
   } catch (error) {
-    if (error instanceof Refusal || error instanceof ProblemError) return { ok: false, reason: 'refused', detail: error.message };
-    if (error instanceof InferenceFailure) return { ok: false, reason: error.reason === 'lost-worker' || error.reason === 'timeout' ? 'unknown' : 'refused', detail: `${options.remote}: ${error.message}` };
-    throw error;
+    return failed(error, options);
   } finally {
     http.close();
   }

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { initRemote, type RemoteInitOptions } from './init-remote.ts';
+import { type InitResult, initRemote, type RemoteInitOptions } from './init-remote.ts';
 import type { CliIo } from './io.ts';
 
 interface InitOptions extends Partial<RemoteInitOptions> {
@@ -15,16 +15,18 @@ const usage = (io: CliIo, text: string): void => {
 const init = async ({ remote, model, json, ...others }: InitOptions, io: CliIo): Promise<void> => {
   if (remote === undefined) return usage(io, 'init: got no --remote, expected the URL of a server');
   if (model === undefined) return usage(io, 'init: got no --model, expected the name of the model on the server');
-  const result = await initRemote({ ...others, remote, model, out: others.out ?? '.' });
+  report(await initRemote({ ...others, remote, model, out: others.out ?? '.' }), json === true, io);
+};
+
+const report = (result: InitResult, json: boolean, io: CliIo): void => {
   if (!result.ok) {
     io.stderr(`${result.detail}\n`);
-    return io.setExitCode(result.reason === 'unknown' ? 3 : 1);
+    io.setExitCode(result.reason === 'unknown' ? 3 : 1);
+    return;
   }
-  if (json === true) io.stdout(`${JSON.stringify({ ok: true, bundles: result.bundles, plan: result.plan, files: result.files }, null, 2)}\n`);
-  else {
-    for (const file of result.files) io.stdout(`wrote ${file}\n`);
-    for (const line of result.next) io.stderr(`${line}\n`);
-  }
+  const { next, ...written } = result;
+  io.stdout(json ? `${JSON.stringify(written, null, 2)}\n` : written.files.map((file) => `wrote ${file}\n`).join(''));
+  io.stderr(next.map((line) => `${line}\n`).join(''));
   io.setExitCode(0);
 };
 

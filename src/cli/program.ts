@@ -1,12 +1,7 @@
-import { Command, CommanderError } from 'commander';
+import { CommanderError } from 'commander';
 import { processEnvironment } from '../settings.ts';
-import { checkCommand } from './check.ts';
+import { createProgram } from './create-program.ts';
 import type { CliIo } from './io.ts';
-import { initCommand } from './init.ts';
-import { ledgerCommand } from './ledger.ts';
-import { rolloutCommand } from './rollout.ts';
-import { serveCommand } from './serve.ts';
-import { smokeCommand } from './smoke.ts';
 
 const io: CliIo = {
   stdout: (text) => void process.stdout.write(text),
@@ -17,12 +12,7 @@ const io: CliIo = {
   },
 };
 
-const program = new Command('handoff')
-  .description('serve ONNX models from handoff bundles and roll new versions out safely')
-  .exitOverride()
-  .configureOutput({ writeOut: (text) => process.stdout.write(text), writeErr: (text) => process.stderr.write(text) });
-
-for (const make of [serveCommand, initCommand, checkCommand, smokeCommand, rolloutCommand, ledgerCommand]) program.addCommand(make(io).exitOverride());
+const program = createProgram(io).configureOutput({ writeOut: io.stdout, writeErr: io.stderr });
 
 process.once('SIGINT', () => process.exit(130));
 

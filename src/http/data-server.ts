@@ -4,33 +4,27 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Infer } from '../data-plane/infer.ts';
 import type { ModelRegistry } from '../data-plane/registry.ts';
 import { ProblemError, type ProblemType, problems } from '../problem.ts';
-import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { RequestSpan, Tracing } from '../telemetry/request-span.ts';
+import type { RequestSpan } from '../telemetry/request-span.ts';
 import { inferEdge } from './infer-edge.ts';
 import type { Exchange, InferEdge } from './infer-exchange.ts';
+import { logFailure } from './log-failure.ts';
 import { createOpenInferenceEdge } from './open-inference-edge.ts';
+import { createOutcomesEndpoint, isOutcomes, type OutcomesEndpointDeps } from './outcomes-endpoint.ts';
 import { readBody } from './read-body.ts';
 import { readTimeoutMs } from './read-timeout.ts';
 import { requestIdOf } from './request-id.ts';
 import { sendProblem } from './send-problem.ts';
 
-export interface DataServerDeps {
+export interface DataServerDeps extends OutcomesEndpointDeps {
   readonly infer: Infer;
-  readonly tracing: Tracing;
+  readonly registry: Pick<ModelRegistry, 'get'>;
   readonly metrics: Metrics;
-  readonly log: Log;
-  readonly monotonicMs: () => number;
-  readonly random: () => number;
-  readonly newId: () => string;
-  readonly maxBodyBytes: number;
-  readonly maxPendingRequests: number;
   /** While it drains, connections are closed after their answer. */
   readonly isDraining: () => boolean;
-  readonly registry: Pick<ModelRegistry, 'get'>;
   /** @throws ProblemError unauthenticated, forbidden */
   readonly authorize: (request: IncomingMessage) => void;
-  /** Everything but inference. */
+  /** Everything but inference and outcomes. */
   readonly others: RequestListener;
 }
 
@@ -50,9 +44,19 @@ const beforeTheModel: ReadonlySet<ProblemType> = new Set([
   'unsupported-media-type',
 ]);
 
+interface Failed {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  readonly span: RequestSpan;
+  readonly arrivedMs: number;
+  readonly route: string;
+}
+
 export const createDataServer = (deps: DataServerDeps): DataServer => {
-  let pending = 0;
+  const outcomes = createOutcomesEndpoint(deps);
   const edgeOf = createEdges(deps);
+  let pending = 0;
 
   const serve = async (request: IncomingMessage, response: ServerResponse, edge: InferEdge): Promise<void> => {
     const arrivedMs = deps.monotonicMs();
@@ -91,15 +95,6 @@ export const createDataServer = (deps: DataServerDeps): DataServer => {
     if (deps.isDraining() && !response.headersSent) response.setHeader('connection', 'close');
   };
 
-  interface Failed {
-    readonly request: IncomingMessage;
-    readonly response: ServerResponse;
-    readonly requestId: string;
-    readonly span: RequestSpan;
-    readonly arrivedMs: number;
-    readonly route: string;
-  }
-
   const fail = (error: unknown, { request, response, requestId, span, arrivedMs, route }: Failed): void => {
     endConnection(response);
     const type = sendProblem(response, error, { requestId, traceId: span.traceId, path: route, random: deps.random });
@@ -114,8 +109,9 @@ export const createDataServer = (deps: DataServerDeps): DataServer => {
   return {
     listener: (request, response) => {
       const edge = request.method === 'POST' ? edgeOf(request.url ?? '') : null;
-      if (edge === null) deps.others(request, response);
-      else void serve(request, response, edge);
+      if (edge !== null) void serve(request, response, edge);
+      else if (request.method === 'POST' && isOutcomes(request.url)) outcomes(request, response);
+      else deps.others(request, response);
     },
     pending: () => pending,
   };
@@ -151,19 +147,4 @@ const earlier = (one: number | null, other: number | null): number | null => (on
 const shed = ({ metrics, maxPendingRequests }: DataServerDeps): ProblemError => {
   metrics.unrouted.request('shed', 0);
   return new ProblemError('overloaded', `${maxPendingRequests} requests are under way already.`);
-};
-
-const logFailure = (
-  log: Log,
-  error: unknown,
-  { type, requestId, traceId }: { readonly type: string; readonly requestId: string; readonly traceId: string },
-): void => {
-  const fields = {
-    trace_id: traceId,
-    request_id: requestId,
-    problem: type,
-    err: error instanceof ProblemError && error.cause !== undefined ? error.cause : error,
-  };
-  if (type === 'internal') log.error(fields, 'a request met a fault of the gateway itself');
-  else log.warn(fields, 'a request got no answer');
 };

@@ -1,6 +1,6 @@
 /** Tensor data as JSON: flat or nested lists, row-major. */
 import { type Datatype, datatypeLimits, isWhole } from '../bundle/contract.ts';
-import { allocate, type Tensor, type TensorData } from '../data-plane/contract/tensor.ts';
+import { allocate, type NumericData, type Tensor, type TensorData } from '../data-plane/contract/tensor.ts';
 import { ProblemError } from '../problem.ts';
 import { malformed } from './malformed.ts';
 import type { Place } from './tensor-bytes.ts';
@@ -25,13 +25,24 @@ const wordsOf = (datatype: Datatype): string => {
 const putAll = (data: TensorData, items: readonly unknown[], datatype: Datatype): number => {
   if (Array.isArray(data)) return putTexts(data, items);
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) return putWide(data, items, datatype);
+  return datatype === 'BOOL' ? putBooleans(data, items) : putNumbers(data, items, datatype);
+};
+
+const putNumbers = (data: Exclude<NumericData, BigInt64Array | BigUint64Array>, items: readonly unknown[], datatype: Datatype): number => {
   const [lowest, highest] = datatypeLimits[datatype];
-  const isOdd = isWhole(datatype) ? (item: number) => !Number.isInteger(item) : null;
-  const takesBooleans = datatype === 'BOOL';
+  const whole = isWhole(datatype);
   for (let index = 0; index < items.length; index += 1) {
-    const item = takesBooleans && typeof items[index] === 'boolean' ? Number(items[index]) : items[index];
-    if (typeof item !== 'number' || !(item >= lowest && item <= highest) || isOdd?.(item) === true) return index;
+    const item = items[index];
+    if (typeof item !== 'number' || !(item >= lowest && item <= highest) || (whole && !Number.isInteger(item))) return index;
     data[index] = item;
+  }
+  return -1;
+};
+
+const putBooleans = (data: Exclude<NumericData, BigInt64Array | BigUint64Array>, items: readonly unknown[]): number => {
+  for (const [index, item] of items.entries()) {
+    if (typeof item !== 'boolean' && item !== 0 && item !== 1) return index;
+    data[index] = Number(item);
   }
   return -1;
 };

@@ -118,13 +118,13 @@ const fillRows = (tensor: CompiledTensor, values: Values, rows: readonly Mutable
   let index = 0;
   for (const row of rows) {
     for (let column = 0; column < names.length; column += 1) {
-      row[names[column] as string] = valueOf(values[index], readers[column] ?? null);
+      row[names[column] as string] = readValue(values[index], readers[column] ?? null);
       index += 1;
     }
   }
 };
 
-const valueOf = (value: unknown, read: ColumnRead): unknown => {
+const readValue = (value: unknown, read: ColumnRead): unknown => {
   if (typeof value === 'number') return read === null ? value : read(value);
   return typeof value === 'bigint' ? readWide(value, read) : value;
 };
@@ -180,7 +180,7 @@ const fillColumn = ({ name }: CompiledField, values: Values, { start, stride, re
   let index = start;
   for (const row of rows) {
     const value = values[index];
-    row[name] = valueOf(value, read);
+    row[name] = readValue(value, read);
     index += stride;
   }
 };

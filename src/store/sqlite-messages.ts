@@ -1,5 +1,7 @@
 import type { LedgerEntry, LedgerHead } from '../ledger/ledger-entry.ts';
+import type { KeptEpoch, OutcomeCounts, OutcomeStore } from './outcome-store.ts';
 import type { Decision, DecisionLedger, EndedRollout, KeptProgress, RolloutRecord, RolloutStore } from './rollout-store.ts';
+import type { OutboxAnswer, OutboxRequest } from './sqlite-outbox.ts';
 
 /** What the driver asks its worker thread to do. Requests are served one after the other, in the order of sending. */
 export type SqliteRequest =
@@ -10,9 +12,14 @@ export type SqliteRequest =
   | { readonly call: 'loadProgress'; readonly query: Parameters<RolloutStore['loadProgress']>[0] }
   | { readonly call: 'ended'; readonly model: string }
   | { readonly call: 'beginLife' }
+  | { readonly call: 'epochs'; readonly model: string }
+  | { readonly call: 'recordOutcomes'; readonly outcomes: Parameters<OutcomeStore['record']>[0] }
+  | { readonly call: 'outcomeCounts'; readonly range: Parameters<OutcomeStore['counts']>[0] }
+  | { readonly call: 'pruneOutcomes'; readonly query: Parameters<OutcomeStore['prune']>[0] }
   | { readonly call: 'page'; readonly query: Parameters<DecisionLedger['page']>[0] }
   | { readonly call: 'following'; readonly query: Parameters<DecisionLedger['following']>[0] }
   | { readonly call: 'head' }
+  | { readonly call: 'outbox'; readonly request: OutboxRequest }
   | { readonly call: 'close' };
 
 /** What each call answers with. */
@@ -25,9 +32,14 @@ export interface SqliteAnswers {
   readonly loadProgress: KeptProgress | null;
   readonly ended: readonly EndedRollout[];
   readonly beginLife: { readonly previousEndedUncleanly: boolean };
+  readonly epochs: readonly KeptEpoch[];
+  readonly recordOutcomes: readonly boolean[];
+  readonly outcomeCounts: OutcomeCounts;
+  readonly pruneOutcomes: boolean;
   readonly page: readonly LedgerEntry[];
   readonly following: readonly LedgerEntry[];
   readonly head: LedgerHead | null;
+  readonly outbox: OutboxAnswer;
   readonly close: null;
 }
 

@@ -5,8 +5,11 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { LedgerEntry } from '../ledger/ledger-entry.ts';
+import { createGroupCommit } from './group-commit.ts';
+import type { Outbox } from './outbox.ts';
 import { DataDirectoryInUseError, type RolloutStore } from './rollout-store.ts';
 import type { NumberedRequest, SqliteAnswers, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
+import type { OutboxAnswer, OutboxRequest } from './sqlite-outbox.ts';
 
 interface Waiter {
   readonly resolve: (answer: SqliteAnswers[keyof SqliteAnswers]) => void;
@@ -46,6 +49,24 @@ const createMailbox = (worker: Worker) => {
     worker.postMessage({ ...request, id: lastId } satisfies NumberedRequest);
     // The worker answers each call with its own kind: `SqliteAnswers` is the contract of both ends.
     return promise as Promise<SqliteAnswers[Call]>;
+  };
+};
+
+/** The port's methods, each answered by the thread with its own kind. */
+const outboxOver = (ask: (request: OutboxRequest) => Promise<OutboxAnswer>): Outbox => {
+  const method =
+    <Method extends keyof Outbox>(name: Method) =>
+    (...args: Parameters<Outbox[Method]>) =>
+      ask({ method: name, args } as OutboxRequest) as ReturnType<Outbox[Method]>;
+  return {
+    setWebhook: method('setWebhook'),
+    heads: method('heads'),
+    read: method('read'),
+    remove: method('remove'),
+    backlog: method('backlog'),
+    holds: method('holds'),
+    keepHold: method('keepHold'),
+    dropHold: method('dropHold'),
   };
 };
 
@@ -97,12 +118,19 @@ export const createSqliteRolloutStore = async ({ dataDir, ledgerSecret, onEntry 
     loadProgress: (query) => ask({ call: 'loadProgress', query }),
     ended: (model) => ask({ call: 'ended', model }),
     beginLife: () => ask({ call: 'beginLife' }),
+    epochs: (model) => ask({ call: 'epochs', model }),
+    outcomes: {
+      record: createGroupCommit((outcomes) => ask({ call: 'recordOutcomes', outcomes })),
+      counts: (range) => ask({ call: 'outcomeCounts', range }),
+      prune: (query) => ask({ call: 'pruneOutcomes', query }),
+    },
     ledger: {
       keyId: opening.keyId,
       page: (query) => ask({ call: 'page', query }),
       following: (query) => ask({ call: 'following', query }),
       head: () => ask({ call: 'head' }),
     },
+    outbox: outboxOver((request) => ask({ call: 'outbox', request })),
     close: () => {
       closing ??= close();
       return closing;

@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pythonEnvironment } from './python-environment.ts';
@@ -47,7 +47,10 @@ const startupMs = 60_000;
 const untilReady = async (url: string, child: ChildProcess): Promise<void> => {
   const limit = Date.now() + startupMs;
   for (;;) {
-    const ready = await fetch(`${url}/v2/health/ready`).then(({ ok }) => ok, () => false);
+    const ready = await fetch(`${url}/v2/health/ready`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
     if (ready) return;
     if (child.exitCode !== null) throw new Error(`MLServer ended with ${child.exitCode}`);
     if (Date.now() > limit) throw new Error('MLServer is not ready');

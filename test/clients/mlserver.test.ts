@@ -25,14 +25,28 @@ interface Answered {
   readonly data: readonly number[];
 }
 
-const ask = async (url: string, model: string, rows: readonly (readonly number[])[], key = ''): Promise<Answered> => {
+const ask = async (
+  url: string,
+  model: string,
+  { rows, key = '' }: { readonly rows: readonly (readonly number[])[]; readonly key?: string },
+): Promise<Answered> => {
   const response = await fetch(`${url}/v2/models/${model}/infer`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...(key === '' ? {} : { 'x-routing-key': key }) },
     body: JSON.stringify(body(rows)),
   });
-  const answer = (await response.json()) as { model_version?: string; parameters?: Record<string, unknown>; outputs?: readonly { readonly data: readonly number[] }[] };
-  return { status: response.status, version: answer.model_version, arm: answer.parameters?.arm, rescued: answer.parameters?.rescued, data: answer.outputs?.[0]?.data ?? [] };
+  const answer = (await response.json()) as {
+    model_version?: string;
+    parameters?: Record<string, unknown>;
+    outputs?: readonly { readonly data: readonly number[] }[];
+  };
+  return {
+    status: response.status,
+    version: answer.model_version,
+    arm: answer.parameters?.arm,
+    rescued: answer.parameters?.rescued,
+    data: answer.outputs?.[0]?.data ?? [],
+  };
 };
 
 const init = (...args: readonly string[]) => runCli(['init', ...args, '--out', folders.root]);
@@ -69,11 +83,11 @@ describe('MLServer behind the gateway', { shuffle: false }, () => {
   });
 
   test('gives the same answers through the gateway as by itself', async () => {
-    const together = await ask(gateway.url, 'fraud', inputs);
-    const direct = await ask(baseline.url, 'fraud', inputs);
+    const together = await ask(gateway.url, 'fraud', { rows: inputs });
+    const direct = await ask(baseline.url, 'fraud', { rows: inputs });
     expect(direct.data).toHaveLength(inputs.length);
     for (const [index, value] of together.data.entries()) expect(Math.abs(value - Number(direct.data[index]))).toBeLessThan(1e-6);
-    const alone = await Promise.all(inputs.map((row) => ask(gateway.url, 'fraud', [row])));
+    const alone = await Promise.all(inputs.map((row) => ask(gateway.url, 'fraud', { rows: [row] })));
     for (const [index, { data }] of alone.entries()) expect(Math.abs(Number(data[0]) - Number(direct.data[index]))).toBeLessThan(1e-6);
   });
 
@@ -86,7 +100,11 @@ describe('MLServer behind the gateway', { shuffle: false }, () => {
     let round = 0;
     const phase = async () => {
       round += 1;
-      seen.push(...(await Promise.all(Array.from({ length: 20 }, (_, index) => ask(gateway.url, model, [inputs[index % inputs.length] ?? []], `${round}-${index}`)))));
+      seen.push(
+        ...(await Promise.all(
+          Array.from({ length: 20 }, (_, index) => ask(gateway.url, model, { rows: [inputs[index % inputs.length] ?? []], key: `${round}-${index}` })),
+        )),
+      );
       return (await gateway.admin('GET', `/rollouts/${model}`)).body.phase;
     };
     await expect.poll(phase, { timeout: 55_000, interval: 100 }).toBe('rolled-back');
@@ -99,7 +117,10 @@ describe('MLServer behind the gateway', { shuffle: false }, () => {
   test('cannot be asked for a model that it does not have, or where nobody is', async () => {
     expect(await init('--remote', baseline.url, '--model', 'nobody')).toMatchObject({ code: 1, stderr: expect.stringContaining('404') });
     expect(await init('--remote', 'http://127.0.0.1:9', '--model', 'fraud')).toMatchObject({ code: 3 });
-    expect(await init('--remote', baseline.url, '--model', 'fraud', '--version', '1.0.0')).toMatchObject({ code: 1, stderr: expect.stringContaining('is there already') });
+    expect(await init('--remote', baseline.url, '--model', 'fraud', '--version', '1.0.0')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('is there already'),
+    });
     expect(await init('--model', 'fraud')).toMatchObject({ code: 2 });
   });
 

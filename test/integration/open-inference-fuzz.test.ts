@@ -27,7 +27,15 @@ const message = (head: unknown, binary: Uint8Array): { readonly header: string; 
 };
 
 const valid = message({ inputs: [{ ...features, parameters: { binary_data_size: 68 } }] }, bytesOf(cardRow));
-const junk = fc.oneof(fc.integer(), fc.double(), fc.string(), fc.boolean(), fc.constant(null), fc.array(fc.integer(), { maxLength: 4 }), fc.object({ maxDepth: 1 }));
+const junk = fc.oneof(
+  fc.integer(),
+  fc.double(),
+  fc.string(),
+  fc.boolean(),
+  fc.constant(null),
+  fc.array(fc.integer(), { maxLength: 4 }),
+  fc.object({ maxDepth: 1 }),
+);
 const size = fc.oneof(fc.constantFrom(0, 1, 67, 69, 2 ** 31, 2 ** 32, 2 ** 53, 1e300, -1, 68.5), fc.integer(), junk).filter((value) => value !== 68);
 const dimension = fc.oneof(fc.constantFrom(0, 2, 16, 18, 2 ** 31, 2 ** 53, -1, 1.5), fc.integer({ min: -3, max: 2 ** 40 }));
 const shape = fc.oneof(fc.array(dimension, { maxLength: 6 }), junk).filter((value) => JSON.stringify(value) !== '[1,17]');
@@ -36,10 +44,18 @@ const card = (head: unknown, binary: Uint8Array = bytesOf(cardRow)): Hostile => 
 
 /** Each breaks a message that would be right, in one place or everywhere. */
 const hostile: fc.Arbitrary<Hostile> = fc.oneof(
-  fc.integer({ min: 1, max: valid.body.length }).map((cut): Hostile => ({ model: 'card-fraud', header: valid.header, body: valid.body.subarray(0, valid.body.length - cut) })),
-  fc.uint8Array({ minLength: 1, maxLength: 100 }).map((more): Hostile => ({ model: 'card-fraud', header: valid.header, body: Buffer.concat([valid.body, more]) })),
   fc
-    .oneof(fc.integer({ min: -5, max: 400 }).map(String), fc.stringMatching(/^[ -~]{0,20}$/), fc.constantFrom('0', '1e2', '0x10', '99999999999999999999', '-1', '+68', '65536'))
+    .integer({ min: 1, max: valid.body.length })
+    .map((cut): Hostile => ({ model: 'card-fraud', header: valid.header, body: valid.body.subarray(0, valid.body.length - cut) })),
+  fc
+    .uint8Array({ minLength: 1, maxLength: 100 })
+    .map((more): Hostile => ({ model: 'card-fraud', header: valid.header, body: Buffer.concat([valid.body, more]) })),
+  fc
+    .oneof(
+      fc.integer({ min: -5, max: 400 }).map(String),
+      fc.stringMatching(/^[ -~]{0,20}$/),
+      fc.constantFrom('0', '1e2', '0x10', '99999999999999999999', '-1', '+68', '65536'),
+    )
     .filter((header) => header.trim() !== valid.header)
     .map((header): Hostile => ({ model: 'card-fraud', header, body: valid.body })),
   fc.constant<Hostile>({ model: 'card-fraud', header: null, body: valid.body }),
@@ -49,15 +65,20 @@ const hostile: fc.Arbitrary<Hostile> = fc.oneof(
   junk.map((data) => card({ inputs: [{ ...features, data }] }, new Uint8Array(0))),
   junk.map((inputs) => card({ inputs })),
   junk.map((parameters) => card({ parameters, inputs: [{ ...features, parameters: { binary_data_size: 68 }, data: [] }] })),
-  fc.array(fc.record({ name: fc.string(), shape, datatype, parameters: fc.record({ binary_data_size: size }) }), { maxLength: 5 }).map((inputs) => card({ inputs })),
-  fc.tuple(fc.uint8Array({ maxLength: 200 }), fc.integer({ min: 1, max: 100 })).map(
-    ([body, header]): Hostile => ({ model: 'card-fraud', header: String(header), body }),
-  ),
+  fc
+    .array(fc.record({ name: fc.string(), shape, datatype, parameters: fc.record({ binary_data_size: size }) }), { maxLength: 5 })
+    .map((inputs) => card({ inputs })),
+  fc
+    .tuple(fc.uint8Array({ maxLength: 200 }), fc.integer({ min: 1, max: 100 }))
+    .map(([body, header]): Hostile => ({ model: 'card-fraud', header: String(header), body })),
   // Elements of text: their lengths are inside of the bytes.
   fc.tuple(fc.uint8Array({ minLength: 4, maxLength: 64 }), fc.integer({ min: 1, max: 20 })).map(([bytes, count]): Hostile => {
     const binary = Buffer.concat([bytesOf(new Float32Array(18)), bytes]);
     const ids = { name: 'query_id', datatype: 'BYTES', shape: [count], parameters: { binary_data_size: bytes.length } };
-    return { model: 'search-ranker', ...message({ inputs: [{ name: 'features', datatype: 'FP32', shape: [1, 18], parameters: { binary_data_size: 72 } }, ids] }, binary) };
+    return {
+      model: 'search-ranker',
+      ...message({ inputs: [{ name: 'features', datatype: 'FP32', shape: [1, 18], parameters: { binary_data_size: 72 } }, ids] }, binary),
+    };
   }),
   fc.integer({ min: 2, max: 2 ** 32 - 1 }).map((length): Hostile => {
     const text = elements('q');
@@ -65,7 +86,9 @@ const hostile: fc.Arbitrary<Hostile> = fc.oneof(
     const ids = { name: 'query_id', datatype: 'BYTES', shape: [1], parameters: { binary_data_size: text.length } };
     return { model: 'search-ranker', ...message({ inputs: [ids] }, text) };
   }),
-  fc.integer({ min: maxBodyBytes + 1, max: maxBodyBytes * 2 }).map((length): Hostile => ({ model: 'card-fraud', header: valid.header, body: Buffer.alloc(length, 0x20) })),
+  fc
+    .integer({ min: maxBodyBytes + 1, max: maxBodyBytes * 2 })
+    .map((length): Hostile => ({ model: 'card-fraud', header: valid.header, body: Buffer.alloc(length, 0x20) })),
 );
 
 let folders: TeamFolders;
@@ -104,7 +127,9 @@ test(`${cases} wrong bodies are each answered 4xx with error, and take no memory
   await attack(samples.slice(0, 1_000));
   const before = await peakMiB();
   await attack(samples.slice(1_000));
-  const shown = wrong.slice(0, 3).map(({ hostile: { header, body }, ...rest }) => ({ ...rest, header, body: Buffer.from(body).toString('latin1').slice(0, 300) }));
+  const shown = wrong
+    .slice(0, 3)
+    .map(({ hostile: { header, body }, ...rest }) => ({ ...rest, header, body: Buffer.from(body).toString('latin1').slice(0, 300) }));
   expect({ wrong: wrong.length, shown }).toEqual({ wrong: 0, shown: [] });
   expect(await right()).toBe(200);
   // Sixteen bodies at once, and what the collector had not yet taken away.

@@ -10,7 +10,10 @@ const ordinary = '01-ordinary-purchase.json';
 const breakingAmount = 5_000;
 const breakages = ['throws', 'nan', 'out-of-range', 'endless', 'allocates'] as const;
 /** The bundles' own deadline is 250 ms. This one leaves a busy test machine the time to rescue, and says nothing about speed. A batch is a request to the other server, which takes 64 rows. */
-const patient = { file: 'handoff.yaml', change: (text: string): string => text.replace(/deadlineMs: \d+/, 'deadlineMs: 4000').replace(/maxBatchRows: \d+/, 'maxBatchRows: 64') };
+const patient = {
+  file: 'handoff.yaml',
+  change: (text: string): string => text.replace(/deadlineMs: \d+/, 'deadlineMs: 4000').replace(/maxBatchRows: \d+/, 'maxBatchRows: 64'),
+};
 
 let upstream: { folders: TeamFolders; gateway: GatewayProcess };
 /** Serves one candidate, and is killed. */
@@ -35,7 +38,10 @@ const askAll = async (model: string, asked: readonly string[], changes: Record<s
 const setWeight = (model: string, weight: number) => gateway.admin('PUT', `/rollouts/${model}/weight`, { weight, reason: 'the story' });
 
 /** A model of which both versions, or only the candidate, are on another server. */
-const arrive = async (model: string, { url, of, local = false, steps }: { readonly url: string; readonly of: string; readonly local?: boolean; readonly steps?: string }) => {
+const arrive = async (
+  model: string,
+  { url, of, local = false, steps }: { readonly url: string; readonly of: string; readonly local?: boolean; readonly steps?: string },
+) => {
   await deliver(folders, {
     from: baseline,
     as: { model, version: '1.4.0' },
@@ -152,18 +158,30 @@ describe('a handoff on other servers', { shuffle: false }, () => {
 
   test('a bundle whose server does not serve what the contract says is refused, with both sides', async () => {
     const as = { model: 'card-fraud-odd', version: '2.0.0' };
-    await deliver(folders, { from: { model: 'search-ranker', version: '1.2.0' }, as, remote: { url: upstream.gateway.url, model: 'card-fraud', version: '2.0.0' } });
+    await deliver(folders, {
+      from: { model: 'search-ranker', version: '1.2.0' },
+      as,
+      remote: { url: upstream.gateway.url, model: 'card-fraud', version: '2.0.0' },
+    });
     const { body } = await gateway.admin('POST', '/models/rescan');
     expect(body.refused).toEqual(
-      expect.arrayContaining([expect.objectContaining({ file: 'card-fraud-odd/2.0.0/remote server', field: 'inputs.features.shape', expected: '[-1, 18], as in the contract' })]),
+      expect.arrayContaining([
+        expect.objectContaining({ file: 'card-fraud-odd/2.0.0/remote server', field: 'inputs.features.shape', expected: '[-1, 18], as in the contract' }),
+      ]),
     );
   });
 
   test('a bundle whose server has no such model is refused', async () => {
-    await deliver(folders, { from: baseline, as: { model: 'card-fraud-none', version: '1.0.0' }, remote: { url: upstream.gateway.url, model: 'nobody', version: '1.0.0' } });
+    await deliver(folders, {
+      from: baseline,
+      as: { model: 'card-fraud-none', version: '1.0.0' },
+      remote: { url: upstream.gateway.url, model: 'nobody', version: '1.0.0' },
+    });
     const { body } = await gateway.admin('POST', '/models/rescan');
     expect(body.refused).toEqual(
-      expect.arrayContaining([expect.objectContaining({ field: 'remote', got: expect.stringContaining('the remote server answered 404: No model "nobody" is served.') })]),
+      expect.arrayContaining([
+        expect.objectContaining({ field: 'remote', got: expect.stringContaining('the remote server answered 404: No model "nobody" is served.') }),
+      ]),
     );
   });
 });

@@ -10,6 +10,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DataDirectoryInUseError } from '../../src/store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
 import { decisionFor, recordWith } from '../support/rollout-record.ts';
+import { outboxContract } from './outbox.contract.ts';
+import { outcomeStoreContract } from './outcome-store.contract.ts';
 import { rolloutStoreContract } from './rollout-store.contract.ts';
 
 let directory = '';
@@ -40,6 +42,15 @@ const otherProcess = async (): Promise<ChildProcess> => {
   expect(String(line)).toBe('saved\n');
   return child;
 };
+
+outcomeStoreContract('SQLite', () => createSqliteRolloutStore({ dataDir: directory }));
+outboxContract('SQLite', {
+  open: () => createSqliteRolloutStore({ dataDir: directory }),
+  reopen: async (store) => {
+    await store.close();
+    return createSqliteRolloutStore({ dataDir: directory });
+  },
+});
 
 rolloutStoreContract('SQLite', () => createSqliteRolloutStore({ dataDir: join(directory, 'not', 'there', 'yet') }));
 

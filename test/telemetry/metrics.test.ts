@@ -26,9 +26,25 @@ const makeFilled = (): Metrics => {
   model.ineligible();
   model.violated({ feature: 'amount', rule: 'value' });
   model.setRollout({ phase: 'progressing', weights: { '1.4.0': 0.9, '2.0.0': 0.1 } });
+  const comparison = metrics.forComparison({ model: 'card-fraud' });
+  comparison.drawn('versions');
+  comparison.usedCpu(0.2);
+  comparison.setUp(true);
+  comparison.restarted('timeout');
+  metrics.setBoundBroken({ model: 'card-fraud', arm: 'candidate', quantile: 0.95, broken: true });
   metrics.setModelInfo({ ...candidate, digest: 'sha256:ab', contractVersion: '1.0.0' });
+  metrics.outcome({ model: 'card-fraud', arm: 'candidate', result: 'accepted' });
+  metrics.outcome({ model: 'card-fraud', arm: 'baseline', result: 'duplicate' });
+  metrics.outcome({ model: 'none', arm: 'none', result: 'too_late' });
   metrics.observePendingRequests(() => 4);
   metrics.spansDropped(2);
+  metrics.setSignals({
+    values: [{ signal: 'feature-lag', value: 12.5, ageMs: 1_500 }],
+    watches: [{ ...candidate, signal: 'feature-lag', holds: true, isPaged: false }],
+  });
+  metrics.webhookTried('error');
+  metrics.setWebhookBacklog({ events: 3, oldestAgeMs: 4_000 });
+  metrics.setEventClients(2);
   return metrics;
 };
 
@@ -38,10 +54,13 @@ describe('the scrape', () => {
     version: /^(\d+\.\d+\.\d+|none)$/,
     arm: /^(baseline|candidate|none)$/,
     result: /^(ok|client_error|error|timeout|shed|breach)$/,
-    reason: /^(error|timeout|circuit_open|queue_full|lost_worker|breach|exit|memory)$/,
+    reason: /^(error|timeout|circuit_open|queue_full|lost_worker|breach|exit|memory|forged|too_late|unknown_outcome|out_of_range)$/,
+    signal: /^feature-lag$/,
     feature: /^(amount|hour|other)$/,
     rule: /^(unknown|missing|value|row)$/,
     phase: /^[a-z-]+$/,
+    kind: /^(versions|self|busy|down|drain)$/,
+    objective: /^0\.\d+$/,
     digest: /^sha256:/,
     contract_version: /^\d+\.\d+\.\d+$/,
     le: /^(\d+(\.\d+)?(e-\d+)?|\+Inf)$/,
@@ -72,7 +91,12 @@ describe('the scrape', () => {
     const own = (await scrape(makeFilled())).filter(({ name }) => name.startsWith('gateway_'));
     expect(own.map(({ name }) => name).sort()).toEqual([
       'gateway_breaker_open',
+      'gateway_comparison_cpu_seconds_total',
+      'gateway_comparison_requests_total',
+      'gateway_comparison_restarts_total',
+      'gateway_comparison_up',
       'gateway_contract_violations_total',
+      'gateway_event_clients',
       'gateway_ineligible_requests_total',
       'gateway_inference_batch_size',
       'gateway_inference_compute_duration_seconds',
@@ -81,11 +105,22 @@ describe('the scrape', () => {
       'gateway_inference_request_duration_seconds',
       'gateway_inference_requests_total',
       'gateway_inference_rescues_total',
+      'gateway_latency_bound_broken',
       'gateway_ledger_sequence',
       'gateway_model_info',
+      'gateway_outcomes_duplicate_total',
+      'gateway_outcomes_refused_total',
+      'gateway_outcomes_total',
+      'gateway_page_open',
       'gateway_rollout_phase',
       'gateway_rollout_weight_ratio',
+      'gateway_signal_age_seconds',
+      'gateway_signal_holding',
+      'gateway_signal_value',
       'gateway_spans_dropped_total',
+      'gateway_webhook_attempts_total',
+      'gateway_webhook_oldest_event_age_seconds',
+      'gateway_webhook_pending_events',
       'gateway_worker_restarts_total',
     ]);
     expect(own.filter(({ samples: found }) => found.length === 0)).toEqual([]);
@@ -100,6 +135,16 @@ describe('the scrape', () => {
     );
     expect(faults).toEqual([]);
     expect(own.length).toBeLessThan(250);
+  });
+
+  it('shows the signals of now and no earlier ones', async () => {
+    const metrics = makeFilled();
+    metrics.setSignals({ values: [{ signal: 'upstream', value: 1, ageMs: 2_000 }], watches: [] });
+    const shown = (await scrape(metrics)).filter(({ name }) => /signal|page/.test(name)).flatMap((family) => family.samples);
+    expect(shown.map(({ name, labels, value }) => [name, labels, value])).toEqual([
+      ['gateway_signal_value', { signal: 'upstream' }, 1],
+      ['gateway_signal_age_seconds', { signal: 'upstream' }, 2],
+    ]);
   });
 
   it('has no series twice', async () => {

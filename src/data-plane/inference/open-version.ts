@@ -12,12 +12,12 @@ import type { ImageInput } from './executor.ts';
 import { imagePipelineOf } from './image-pipeline.ts';
 import { InferenceFailure } from './inference-failure.ts';
 import { measureCosts } from './measure-costs.ts';
+import { openRemote } from './open-remote.ts';
 import type { Placement } from './placement.ts';
 import type { GoldenDeps, GoldenResult } from './run-golden.ts';
 import { runGolden } from './run-golden.ts';
 import type { ServingVersion, VersionHooks } from './serving-version.ts';
 import { createServingVersion } from './serving-version.ts';
-import { createRemotePlacement } from './remote-placement.ts';
 import { createWorkerPlacement } from './worker-placement.ts';
 
 export interface OpenVersionDeps {
@@ -31,12 +31,11 @@ export type OpenedVersion =
 
 /** Loading a graph of 30 MB takes a tenth of a second; one that takes this long never ends. */
 const maxLoadMs = 30_000;
-/** A server that starts together with the gateway is there by then; one that is down must not hold the other models up. */
-const maxRemoteWaitMs = 10_000;
 /** The first runs are slow, and more so while a busy machine starts: they say whether the answers are right, not how fast they come. */
 const maxProofRunMs = 5_000;
 
-const imageInputOf = (bundle: Bundle): ImageInput | null => {
+/** The image pipeline of a bundle and the tensor that it feeds; null for a tabular model. */
+export const imageInputOf = (bundle: Bundle): ImageInput | null => {
   for (const { tensor, steps } of bundle.manifest.interface.inputs) {
     const pipeline = imagePipelineOf(steps.flatMap((step) => ('decode' in step || 'crop' in step || 'resize' in step || 'normalise' in step ? [step] : [])));
     if (pipeline !== null) return { tensor, pipeline };
@@ -58,7 +57,7 @@ export const openVersion = async (bundle: Bundle, deps: OpenVersionDeps): Promis
   let maxRunMs = Math.max(deadlineMs, maxProofRunMs);
   const workerDeps = { ...deps, model: bundle.modelBytes, image, maxRunMs: () => maxRunMs, maxLoadMs, maxMemoryMiB, onRestart: deps.hooks.onWorkerRestart };
   const { remote } = bundle.manifest;
-  const startWorker = (): Promise<Placement> => (remote === undefined ? createWorkerPlacement(workerDeps) : startRemote(bundle, remote, workerDeps));
+  const startWorker = (): Promise<Placement> => (remote === undefined ? createWorkerPlacement(workerDeps) : openRemote({ ...workerDeps, ...bundle, remote }));
   let worker: Placement;
   try {
     worker = await startWorker();
@@ -75,20 +74,6 @@ export const openVersion = async (bundle: Bundle, deps: OpenVersionDeps): Promis
   const version = createServingVersion({ ...deps, bundle, contract, guard, costs, batch, hasImages: image !== null, worker, startWorker });
   return { version, golden, faults: [] };
 };
-
-const startRemote = (
-  { manifest, contract }: Bundle,
-  remote: RemotePlacement,
-  { maxRunMs, monotonicMs }: { readonly maxRunMs: () => number; readonly monotonicMs: () => number },
-): Promise<Placement> =>
-  createRemotePlacement({
-    remote,
-    contract,
-    maxRunMs,
-    monotonicMs,
-    maxLoadMs: maxRemoteWaitMs,
-    maxResponseBytes: manifest.budgets.memoryMiB * 2 ** 20,
-  });
 
 const loadFault = (remote: RemotePlacement | undefined, got: string): Fault =>
   remote === undefined

@@ -1,5 +1,5 @@
 /** Calls to another server over a pool of connections that are kept alive. Nothing is followed, and nothing is read beyond its bound. */
-import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
+import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { InferenceFailure } from './inference-failure.ts';
 
@@ -40,6 +40,9 @@ const wasStale = (request: ClientRequest, error: unknown): boolean => {
   return request.reusedSocket && (code === 'ECONNRESET' || code === 'EPIPE');
 };
 
+const unreachable = (error: Error): InferenceFailure =>
+  error instanceof InferenceFailure ? error : new InferenceFailure('lost-worker', `the remote server cannot be reached: ${error.message}`);
+
 const readBounded = (response: IncomingMessage, maxBytes: number): Promise<Buffer> =>
   new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -69,8 +72,9 @@ export const createRemoteHttp = ({ url, maxConnections, maxResponseBytes }: Remo
   const { hostname, port, host } = base;
   const target = { host: hostname.replace(/^\[|\]$/g, ''), agent, ...(port === '' ? {} : { port: Number(port) }) };
 
-  const once = ({ method, path, headers, body, timeoutMs }: RemoteCall, mayRepeat: boolean): Promise<RemoteAnswer> =>
+  const once = (call: RemoteCall, mayRepeat: boolean): Promise<RemoteAnswer> =>
     new Promise((resolve, reject) => {
+      const { method, path, headers, body, timeoutMs } = call;
       const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
       const options = { ...target, method, path: `${prefix}${path}`, headers: { host, ...length, ...headers } };
       const request = isSecure ? httpsRequest(options) : httpRequest(options);
@@ -78,8 +82,8 @@ export const createRemoteHttp = ({ url, maxConnections, maxResponseBytes }: Remo
       const settle = (): void => clearTimeout(timer);
       request.on('error', (error) => {
         settle();
-        if (mayRepeat && wasStale(request, error)) resolve(once({ method, path, timeoutMs, ...(headers && { headers }), ...(body && { body }) }, false));
-        else reject(error instanceof InferenceFailure ? error : new InferenceFailure('lost-worker', `the remote server cannot be reached: ${error.message}`));
+        if (mayRepeat && wasStale(request, error)) resolve(once(call, false));
+        else reject(unreachable(error));
       });
       request.on('response', (response) => {
         readBounded(response, maxResponseBytes)

@@ -3,7 +3,9 @@
  * end is known, for the second and the arm of its assignment, whatever happened in between. Memory is a few numbers a
  * second and weight until the engine has taken them, and filters of fixed size for the keys.
  */
-import type { FirstEventCounts, Observation, SecondCounts } from '../../store/rollout-store.ts';
+import { outcomeBucketOf } from '../../bundle/outcome-window.ts';
+import type { FirstEventCounts, Observation, PairExample, SecondCounts } from '../../store/rollout-store.ts';
+import { createPairCounters, type PairCounters, type PairRequest, type PendingPair, type PendingSelfPair } from '../comparison/pair-counters.ts';
 import { createFirstEventKeys, type FirstEventKeys } from './first-event-keys.ts';
 import type { KeyHash } from './key-hash.ts';
 import { createSeenKeys, type SeenKeys } from './seen-keys.ts';
@@ -27,6 +29,8 @@ export interface EvidenceRequest {
   readonly threshold: number;
   readonly arm: 'baseline' | 'candidate';
   readonly watchedOutputs: number;
+  /** Wall time of the assignment, milliseconds: the one that its prediction id carries. */
+  readonly assignedAtMs: number;
   /** Hash and draw of the routing key; null for an independent draw. */
   readonly keyed: { readonly key: KeyHash; readonly draw: number } | null;
 }
@@ -35,6 +39,8 @@ export interface EvidenceRequest {
 export interface PendingUnit {
   /** Is this request evidence itself (`unit`), or may only its first event be (`later`)? */
   readonly evidence: 'unit' | 'later';
+  /** The recorded probability of a unit; null for a later request of a key. */
+  readonly probability: number | null;
   readonly end: (end: UnitEnd) => void;
   /** The request said nothing about either arm after all: an image that does not decode. */
   readonly withdraw: () => void;
@@ -43,6 +49,12 @@ export interface PendingUnit {
 export interface Evidence {
   readonly begin: (request: EvidenceRequest) => PendingUnit;
   readonly eligibility: (rollout: string, eligible: boolean) => void;
+  /** A pair of both versions begins: from now on it counts. */
+  readonly beginPair: (request: RolloutPairRequest) => PendingPair;
+  readonly beginSelfPair: (request: RolloutPairRequest) => PendingSelfPair;
+  readonly keepExample: (rollout: string, example: PairExample) => void;
+  /** Says from now on why the requests of a rollout cannot be compared; before, none can. */
+  readonly compareWith: (rollout: string, lacks: () => string | null) => void;
   /** What was counted and not yet forgotten. The caller gets copies. */
   readonly observe: (rollout: string) => Observation;
   /** Drops the seconds before this one: the engine has kept them. */
@@ -51,6 +63,11 @@ export interface Evidence {
   readonly forget: (rollout: string) => void;
   /** An earlier life has seen keys of this rollout that this one does not know: no key can be called new. */
   readonly disownKeys: (rollout: string) => void;
+}
+
+/** A pair of a rollout that begins. */
+export interface RolloutPairRequest extends PairRequest {
+  readonly rollout: string;
 }
 
 const u32Range = 2 ** 32;
@@ -70,6 +87,8 @@ interface RolloutCells {
   firstEvents: FirstEventCell[];
   readonly seen: SeenKeys;
   readonly eventKeys: EventKeys;
+  readonly pairs: PairCounters;
+  lacks: () => string | null;
   knowsKeys: boolean;
   eligible: number;
   ineligible: number;
@@ -87,6 +106,18 @@ const createEventKeys = (): EventKeys => {
     },
   };
 };
+
+const createRolloutCells = (): RolloutCells => ({
+  units: [],
+  firstEvents: [],
+  seen: createSeenKeys(),
+  eventKeys: createEventKeys(),
+  pairs: createPairCounters(),
+  lacks: () => 'no comparison process runs',
+  knowsKeys: true,
+  eligible: 0,
+  ineligible: 0,
+});
 
 const noEvents = (outputs: number) => ({ errors: 0, breaches: 0, abstained: 0, flagged: new Array<number>(outputs).fill(0) });
 
@@ -110,19 +141,24 @@ interface Place {
   readonly second: number;
   readonly w: number;
   readonly arm: 'baseline' | 'candidate';
+  readonly bucket?: number;
 }
 
 /** The cell of a place, made when missing. The current second's are at the end of the list, one or two a weight. */
-const cellOf = <Cell extends Place>(cells: Cell[], place: Place, make: (place: Place) => Cell): Cell => {
+const cellOf = <At extends Place, Cell extends At>(cells: Cell[], place: At, make: (place: At) => Cell): Cell => {
   for (let index = cells.length - 1; index >= 0; index -= 1) {
     const cell = cells[index];
     if (cell === undefined || cell.second < place.second) break;
-    if (cell.arm === place.arm && cell.w === place.w) return cell;
+    if (cell.arm === place.arm && cell.w === place.w && cell.bucket === place.bucket) return cell;
   }
   const cell = make(place);
   cells.push(cell);
   return cell;
 };
+
+/** The cell in which a unit counts. */
+const unitCellOf = ({ units }: RolloutCells, { arm, assignedAtMs, watchedOutputs }: EvidenceRequest, at: Pick<Place, 'second' | 'w'>): UnitCell =>
+  cellOf(units, { ...at, arm, bucket: outcomeBucketOf(assignedAtMs) }, (place) => ({ ...place, n: 0, done: 0, ...noEvents(watchedOutputs) }));
 
 /** @param incarnation names this life of the process */
 export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotonicMs: () => number; readonly incarnation: string }): Evidence => {
@@ -132,7 +168,7 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
   const rolloutOf = (rollout: string): RolloutCells => {
     const kept = rollouts.get(rollout);
     if (kept !== undefined) return kept;
-    const made = { units: [], firstEvents: [], seen: createSeenKeys(), eventKeys: createEventKeys(), knowsKeys: true, eligible: 0, ineligible: 0 };
+    const made = createRolloutCells();
     rollouts.set(rollout, made);
     return made;
   };
@@ -142,14 +178,12 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
       const rollout = rolloutOf(request.rollout);
       const second = nowSecond();
       const unitW = probabilityOf(request, rollout);
-      const unit =
-        unitW === null
-          ? null
-          : cellOf(rollout.units, { second, w: unitW, arm: request.arm }, (place) => ({ ...place, n: 0, done: 0, ...noEvents(request.watchedOutputs) }));
+      const unit = unitW === null ? null : unitCellOf(rollout, request, { second, w: unitW });
       const first = beginFirstEvent(request, rollout, second);
       if (unit !== null) unit.n += 1;
       return {
         evidence: unit === null ? 'later' : 'unit',
+        probability: unitW,
         end: (end) => {
           if (unit !== null) {
             unit.done += 1;
@@ -163,27 +197,43 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
         },
       };
     },
+    ...pairEvidence(rolloutOf, nowSecond),
     eligibility: (rollout, eligible) => {
       const cells = rolloutOf(rollout);
       if (eligible) cells.eligible += 1;
       else cells.ineligible += 1;
     },
     observe: (rollout) => {
-      const { units, firstEvents, knowsKeys, eligible, ineligible } = rolloutOf(rollout);
-      const copies = { counts: structuredClone(units), firstEvents: structuredClone(firstEvents) };
+      const { units, firstEvents, pairs, lacks, knowsKeys, eligible, ineligible } = rolloutOf(rollout);
+      const copies = { counts: structuredClone(units), firstEvents: structuredClone(firstEvents), ...pairs.observe(), notCompared: lacks() };
       return { rollout, incarnation, nowSecond: nowSecond(), ...copies, knowsKeys, eligible, ineligible };
     },
     forgetBefore: (rollout, second) => {
       const kept = rolloutOf(rollout);
       kept.units = kept.units.filter((cell) => cell.second >= second);
       kept.firstEvents = kept.firstEvents.filter((cell) => cell.second >= second);
+      kept.pairs.forgetBefore(second);
     },
     forget: (rollout) => void rollouts.delete(rollout),
     disownKeys: (rollout) => {
-      rolloutOf(rollout).knowsKeys = false;
+      const cells = rolloutOf(rollout);
+      cells.knowsKeys = false;
+      cells.pairs.disownKeys();
     },
   };
 };
+
+const pairEvidence = (
+  rolloutOf: (rollout: string) => RolloutCells,
+  nowSecond: () => number,
+): Pick<Evidence, 'beginPair' | 'beginSelfPair' | 'keepExample' | 'compareWith'> => ({
+  beginPair: ({ rollout, ...request }) => rolloutOf(rollout).pairs.begin(request, nowSecond()),
+  beginSelfPair: ({ rollout, ...request }) => rolloutOf(rollout).pairs.beginSelf(request, nowSecond()),
+  keepExample: (rollout, example) => rolloutOf(rollout).pairs.keepExample(example),
+  compareWith: (rollout, lacks) => {
+    rolloutOf(rollout).lacks = lacks;
+  },
+});
 
 /** The exact probability with which this unit went to the candidate; null when the request is no unit. */
 const probabilityOf = ({ threshold, keyed }: EvidenceRequest, { seen, knowsKeys }: RolloutCells): number | null => {

@@ -19,7 +19,13 @@ interface Seen {
 const spec = (name: string): TensorSpec => ({ name, datatype: 'FP32', shape: [-1, 2], fields: [] });
 const contract = { inputs: [spec('x')], outputs: [spec('y')] };
 const feeds = { x: { datatype: 'FP32', shape: [1, 2], data: Float32Array.of(1, 2) } } as const;
-const metadata = { name: 'm', versions: ['1'], platform: 'test', inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 2] }], outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 2] }] };
+const metadata = {
+  name: 'm',
+  versions: ['1'],
+  platform: 'test',
+  inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 2] }],
+  outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 2] }],
+};
 const answer = { model_name: 'm', outputs: [{ name: 'y', datatype: 'FP32', shape: [1, 2], data: [3, 4] }] };
 
 const json = (response: ServerResponse, body: unknown, status = 200): void => {
@@ -74,17 +80,23 @@ describe('a remote placement', () => {
     const { outputs, luma } = await (await open({ url, model: 'my model', version: '1' })).run(feeds);
     expect({ outputs, luma }).toEqual({ outputs: { y: { datatype: 'FP32', shape: [1, 2], data: Float32Array.of(3, 4) } }, luma: null });
     expect(seen).toMatchObject({ url: '/v2/models/my%20model/versions/1/infer', headers: { 'content-type': 'application/json' } });
-    expect(JSON.parse(String(seen?.['body' as never]))).toMatchObject({ inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 2], data: [1, 2] }], outputs: [{ name: 'y' }] });
+    expect(JSON.parse(String(seen?.['body' as never]))).toMatchObject({
+      inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 2], data: [1, 2] }],
+      outputs: [{ name: 'y' }],
+    });
   });
 
   it('asks in bytes where the server takes them, and reads bytes', async () => {
     const lengths: number[] = [];
-    const url = await serve(({ headers, body }, response) => {
-      lengths.push(body.length - Number(headers['inference-header-content-length']));
-      const head = JSON.stringify({ outputs: [{ name: 'y', datatype: 'FP32', shape: [1, 2], parameters: { binary_data_size: 8 } }] });
-      response.writeHead(200, { 'inference-header-content-length': String(head.length) });
-      response.end(Buffer.concat([Buffer.from(head), Buffer.from(Float32Array.of(5, 6).buffer)]));
-    }, ['binary_tensor_data']);
+    const url = await serve(
+      ({ headers, body }, response) => {
+        lengths.push(body.length - Number(headers['inference-header-content-length']));
+        const head = JSON.stringify({ outputs: [{ name: 'y', datatype: 'FP32', shape: [1, 2], parameters: { binary_data_size: 8 } }] });
+        response.writeHead(200, { 'inference-header-content-length': String(head.length) });
+        response.end(Buffer.concat([Buffer.from(head), Buffer.from(Float32Array.of(5, 6).buffer)]));
+      },
+      ['binary_tensor_data'],
+    );
     const { outputs } = await (await open({ url, model: 'm' })).run(feeds);
     expect(outputs.y?.data).toEqual(Float32Array.of(5, 6));
     expect(lengths).toEqual([8]);
@@ -123,8 +135,13 @@ describe('a remote placement', () => {
     ['other sizes than it says', (response) => json(response, { outputs: [{ ...answer.outputs[0], data: [1] }] }), 'error', /got 1 values/],
     ['another datatype', (response) => json(response, { outputs: [{ ...answer.outputs[0], datatype: 'INT32' }] }), 'breach', /INT32/],
     ['nothing, and hangs up', (response) => void response.destroy(), 'lost-worker', /cannot be reached/],
-    ['half an answer', (response) => void response.writeHead(200, { 'content-length': '1000' }).write('{', () => response.destroy()), 'lost-worker', /early|reached|aborted/],
-  ])('fails when the server answers %s', async (_, respond, reason, message) => {
+    [
+      'half an answer',
+      (response) => void response.writeHead(200, { 'content-length': '1000' }).write('{', () => response.destroy()),
+      'lost-worker',
+      /early|reached|aborted/,
+    ],
+  ])('fails when the server answers %s', async (...[, respond, reason, message]) => {
     const url = await serve((_seen, response) => respond(response));
     const failure = await failureOf((await open({ url, model: 'm' })).run(feeds));
     expect({ reason: failure.reason, message: failure.message }).toEqual({ reason, message: expect.stringMatching(message) });

@@ -1,0 +1,18 @@
+import { Command } from 'commander';
+import { checkCommand } from './check.ts';
+import { initCommand } from './init.ts';
+import type { CliIo } from './io.ts';
+import { ledgerCommand } from './ledger.ts';
+import { reproduceCommand } from './reproduce.ts';
+import { rolloutCommand } from './rollout.ts';
+import { serveCommand } from './serve.ts';
+import { smokeCommand } from './smoke.ts';
+
+const commands = [serveCommand, initCommand, checkCommand, smokeCommand, reproduceCommand, rolloutCommand, ledgerCommand];
+
+/** The command line with all its commands, not run yet. */
+export const createProgram = (io: CliIo): Command => {
+  const program = new Command('handoff').description('serve ONNX models from handoff bundles and roll new versions out safely').exitOverride();
+  for (const make of commands) program.addCommand(make(io).exitOverride());
+  return program;
+};
