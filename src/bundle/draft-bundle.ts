@@ -111,12 +111,19 @@ const manifestOf = ({ model, version, inputs, outputs, remote, maxRows, golden }
   runbook: { file: 'RUNBOOK.md', onCall: placeholder, escalation: [placeholder] },
 });
 
-/** What can be promised of any model: the candidate fails no more often than the baseline, and breaks its contract no more often. */
+/** What can be promised of any model: the candidate fails and breaks its contract no more often than the baseline, and is not much slower. */
 const acceptance = {
   apiVersion: 'handoff/v1',
   kind: 'Acceptance',
   criteria: [
     { name: 'errors', metric: { kind: 'errorRate' }, compareTo: 'baseline', margin: { absolute: 0.002 }, appliesTo: ['live'] },
+    {
+      name: 'latency',
+      metric: { kind: 'latency', quantiles: [0.5, 0.95] },
+      compareTo: 'baseline',
+      margin: { relative: 0.25, atLeastMs: 5 },
+      appliesTo: ['live'],
+    },
     { name: 'bad-outputs', metric: { kind: 'breachRate' }, compareTo: 'baseline', margin: { absolute: 0.001 }, appliesTo: ['live'] },
   ],
 };
@@ -126,10 +133,10 @@ const readmeOf = ({ model, version }: BundleDraft): string => `# ${model} ${vers
 A first bundle, written from the model's own signature. It serves; these are still to be filled in:
 
 * \`contract.odcs.yaml\`: meaning, unit and range of each value. Until then only shapes and types are checked.
-* \`acceptance.yaml\`: what else a candidate must hold. Until then errors and rejected outputs are watched.
+* \`acceptance.yaml\`: what else a candidate must hold. Until then errors, latency and rejected outputs are watched.
 * \`handoff.yaml\`: purpose, licence, owners, budgets.
 
-After every change: \`npm exec -- handoff check ${model}/${version} --write-digests\`, and a new version if this one serves already.
+\`npm exec -- handoff check ${model}/${version}\` lists what a complete handoff still lacks; with \`--write-digests\` it takes changed files in. A version that serves already needs a new name for them.
 `;
 
 const runbookOf = ({ model }: BundleDraft): string => `# Runbook of ${model}
@@ -147,7 +154,7 @@ export const draftBundle = (draft: BundleDraft): DraftFiles => {
     'acceptance.yaml': stringify(acceptance),
     'contract.odcs.yaml': stringify(contractOf(draft)),
   };
-  const manifest = stringify(manifestOf(draft, Object.keys(files)), { lineWidth: 0 });
+  const manifest = stringify(manifestOf(draft, Object.keys(files)), { lineWidth: 0, aliasDuplicateObjects: false });
   return {
     bundle: { ...files, 'handoff.yaml': manifest },
     golden: Object.fromEntries(draft.golden.map((golden, index) => [goldenName(index), `${JSON.stringify(golden, null, 2)}\n`])),

@@ -1,5 +1,5 @@
 /** MLServer behind the gateway: bundles by `handoff init --remote`, the same answers, and a candidate there that breaks. */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { goldenRows, makeTeamFolders, type TeamFolders } from '../support/bundles.ts';
@@ -49,6 +49,8 @@ const ask = async (
   };
 };
 
+const patient = async (file: string): Promise<void> => writeFile(file, (await readFile(file, 'utf8')).replace('deadlineMs: 2000', 'deadlineMs: 5000'));
+
 const init = (...args: readonly string[]) => runCli(['init', ...args, '--out', folders.root]);
 
 beforeAll(async () => {
@@ -60,7 +62,8 @@ beforeAll(async () => {
     const second = await init('--remote', candidate.url, '--model', name, '--version', '2.0.0');
     expect([first.code, second.code, first.stderr.includes('canary')]).toEqual([0, 0, true]);
   }
-  // The default of two seconds is a slow candidate's time to be slow in: here it is the time of the test.
+  // Two seconds, of which a fifth of one is left for a rescue, are little on a busy test machine.
+  for (const name of names) for (const version of ['1.0.0', '2.0.0']) await patient(join(folders.modelsDir, name, version, 'handoff.yaml'));
   gateway = await startGateway(folders);
   const files = ['01-ordinary-purchase.json', '02-high-amount.json', '03-night.json', '04-compromised-terminal.json', '05-compromised-customer.json'];
   const rows = (await Promise.all(files.map((file) => goldenRows('card-fraud', ['1.4.0'], file)))).flat();
@@ -77,9 +80,9 @@ afterAll(async () => {
 });
 
 describe('MLServer behind the gateway', { shuffle: false }, () => {
-  test('is checked by the command as the gateway does it', async () => {
-    const checked = await runCli(['check', '--models-dir', folders.modelsDir, '--golden-dir', folders.goldenDir, '--rollout-dir', folders.rolloutDir]);
-    expect({ code: checked.code, out: checked.stdout.match(/holds/g)?.length }).toEqual({ code: 0, out: 2 * names.length });
+  test('has its recorded answers run by the command as the gateway does it', async () => {
+    const smoked = await runCli(['smoke', '--models-dir', folders.modelsDir, '--golden-dir', folders.goldenDir, '--rollout-dir', folders.rolloutDir]);
+    expect({ code: smoked.code, ok: smoked.stdout.match(/ ok$/gm)?.length }).toEqual({ code: 0, ok: 2 * 3 * names.length });
   });
 
   test('gives the same answers through the gateway as by itself', async () => {

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -38,12 +38,12 @@ let placement: Placement | null = null;
 
 /** A server of the protocol that answers inference as it is told. */
 const serve = async (infer: (seen: Seen, response: ServerResponse) => void, extensions: readonly string[] = []): Promise<string> => {
-  const listener: RequestListener = async (request, response) => {
-    if (request.url === '/v2') return json(response, { name: 'test', version: '1', extensions });
-    if (!request.url?.endsWith('/infer')) return json(response, metadata);
-    infer({ headers: request.headers, url: request.url, body: await buffer(request) }, response);
+  const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (request.url === '/v2') json(response, { name: 'test', version: '1', extensions });
+    else if (request.url?.endsWith('/infer') !== true) json(response, metadata);
+    else infer({ headers: request.headers, url: request.url, body: await buffer(request) }, response);
   };
-  running = createServer((request, response) => void listener(request, response));
+  running = createServer((request, response) => void respond(request, response));
   await new Promise<void>((resolve) => running?.listen(0, '127.0.0.1', resolve));
   return `http://127.0.0.1:${(running.address() as AddressInfo).port}`;
 };
