@@ -115,6 +115,9 @@ describe('a handoff on other servers', { shuffle: false }, () => {
     expect(toCandidate.length).toBeGreaterThan(10);
     expect(toCandidate.length).toBeLessThan(91);
     expect(toCandidate.every(({ body }) => body.version === '2.0.0')).toBe(true);
+    // The comparison process asks the other servers too.
+    const pairs = () => gateway.metric(/^gateway_comparison_requests_total\{model="card-fraud-remote",.*kind="versions"/);
+    await expect.poll(pairs, { timeout: 20_000 }).toBeGreaterThan(0);
   });
 
   test.each(breakages)('a remote candidate that breaks (%s) costs no user anything, and is rolled back', async (way) => {
