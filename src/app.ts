@@ -154,6 +154,12 @@ const createServing = (
 
 type Serving = ReturnType<typeof createServing>;
 
+/** Lets in whoever has the scope. */
+const createAuthorizer =
+  (keys: readonly Key[] | null, scope: Scope) =>
+  (request: IncomingMessage): void =>
+    void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, scope)));
+
 /** The rollouts, the stream that tells of their changes, and the comparison that follows them. */
 const createControl = (ground: Ground, { store, predictionIds, restoreKeys }: Kept) => {
   const { registry, metrics, incarnation, trust } = ground;
@@ -219,13 +225,9 @@ const createData = (
   const infer = createInfer({ registry, evidence, isExpected, predictionIds, observer, comparison, randomU32, monotonicMs, wallMs });
   const declaredOf = declareOutcomes({ standings, registry, isComplete: loading.isComplete });
   const postOutcomes = createPostOutcomes({ predictionIds, declaredOf, epochs: store.epochs, record: store.outcomes.record, metrics, wallMs });
-  const needs =
-    (scope: Scope) =>
-    (request: IncomingMessage): void =>
-      void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, scope)));
   const { maxBodyBytes, maxPendingRequests } = settings;
-  const guards = { authorize: needs('infer'), authorizeOutcome: needs('outcome') };
-  return createDataServer({ ...shared, infer, postOutcomes, tracing, metrics, monotonicMs, maxBodyBytes, maxPendingRequests, ...guards });
+  const guards = { authorize: createAuthorizer(keys, 'infer'), authorizeOutcome: createAuthorizer(keys, 'outcome') };
+  return createDataServer({ ...shared, registry, infer, postOutcomes, tracing, metrics, monotonicMs, maxBodyBytes, maxPendingRequests, ...guards });
 };
 
 /** The bundles that are there, and those that gave an answer once. */
@@ -262,7 +264,7 @@ export const createApp = async (settings: Settings): Promise<App> => {
     kept,
     standings: context.standings,
     comparison,
-    shared: { ...common, isDraining: () => draining, others: createDataApp(common) },
+    shared: { ...common, isDraining: () => draining, others: createDataApp({ ...common, ...openInferenceDeps(ground, loading) }) },
   });
   metrics.observePendingRequests(data.pending);
   const scrape = createScrape(ground, control, watched);
@@ -295,6 +297,14 @@ export const createApp = async (settings: Settings): Promise<App> => {
     },
   };
 };
+
+/** What the Open Inference Protocol tells beside predictions. */
+const openInferenceDeps = ({ registry, keys }: Ground, loading: Serving['loading']) => ({
+  registry,
+  version,
+  isExpected: (model: string) => loading.expected().has(model),
+  authorize: createAuthorizer(keys, 'infer'),
+});
 
 /** What is shown of rollouts and signals is looked up at each scrape. */
 const createScrape =
