@@ -4,6 +4,8 @@ import { diffCommand } from './diff.ts';
 import { explainCommand } from './explain.ts';
 import type { CliIo } from './io.ts';
 import { ledgerCommand } from './ledger.ts';
+import { planCommand } from './plan.ts';
+import { rehearseCommand } from './rehearse.ts';
 import { reportCommand } from './report.ts';
 import { reproduceCommand } from './reproduce.ts';
 import { rolloutCommand } from './rollout.ts';
@@ -20,6 +22,8 @@ const commands = [
   reproduceCommand,
   signCommand,
   verifyCommand,
+  planCommand,
+  rehearseCommand,
   rolloutCommand,
   ledgerCommand,
   explainCommand,

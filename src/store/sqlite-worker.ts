@@ -12,6 +12,7 @@ import { decisionEntry, decisionOf } from './decision-entry.ts';
 import { ledgerSecretIn } from './ledger-secret.ts';
 import type { RolloutRecord } from './rollout-store.ts';
 import { createEpochTable } from './sqlite-epochs.ts';
+import { createFilterTables } from './sqlite-filters.ts';
 import { createLedgerTable, type LedgerTable } from './sqlite-ledger.ts';
 import type { NumberedRequest, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
 import { createOutboxTables } from './sqlite-outbox.ts';
@@ -120,16 +121,28 @@ const createSave =
       return ledger.append(decisionEntry(decision, record));
     });
 
-/** The rows need no parsing: STRICT tables and checks hold the types, and this thread alone writes them. */
-const answerer = (store: OpenStore) => {
+/** The tables of the store, each with its statements prepared. */
+const openTables = (store: OpenStore) => {
   const statements = prepared(store.database);
   const ledger = createLedgerTable(store.database, store.key);
   const epochs = createEpochTable(store.database);
-  const save = createSave(store, { statements, ledger, epochs });
-  const progress = createProgressTables(store.database);
-  const outcomes = createOutcomeTables(store.database);
-  const outbox = createOutboxTables(store.database, ledger.entry);
-  const served = createServedBundlesTable(store.database);
+  const filters = createFilterTables(store.database);
+  return {
+    statements,
+    ledger,
+    epochs,
+    filters,
+    save: createSave(store, { statements, ledger, epochs }),
+    progress: createProgressTables(store.database, { ledger, filters }),
+    outcomes: createOutcomeTables(store.database),
+    outbox: createOutboxTables(store.database, ledger.decision),
+    served: createServedBundlesTable(store.database),
+  };
+};
+
+/** The rows need no parsing: STRICT tables and checks hold the types, and this thread alone writes them. */
+const answerer = (store: OpenStore) => {
+  const { statements, ledger, epochs, filters, save, progress, outcomes, outbox, served } = openTables(store);
   return (request: SqliteRequest): Extract<SqliteReply, { done: true }>['answer'] => {
     switch (request.call) {
       case 'load':
@@ -148,6 +161,8 @@ const answerer = (store: OpenStore) => {
         return progress.save(request.change);
       case 'loadProgress':
         return progress.load(request.query);
+      case 'loadFilters':
+        return filters.load(request.query.rollout);
       case 'ended':
         return progress.ended(request.model);
       case 'beginLife':

@@ -8,6 +8,7 @@ import { createEngine } from '../../src/control-plane/tick.ts';
 import type { RolloutStore } from '../../src/store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
 import { assessmentWith } from '../support/assessment.ts';
+import { noEvidence } from '../support/no-evidence.ts';
 import { found, planFile } from '../support/rollout-files.ts';
 
 let nowMs = 0;
@@ -49,7 +50,7 @@ const begun = async () => {
   const engine = createEngine({
     context,
     assess: () => assessmentWith({ candidateUnits: nowMs }),
-    evidence: { restore: () => undefined, textOf: () => null },
+    evidence: noEvidence,
     onFault: (_model, error) => {
       throw error;
     },

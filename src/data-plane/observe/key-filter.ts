@@ -26,9 +26,11 @@ export interface KeyFilterPage {
   readonly bitsSet: number;
 }
 
-/** A chain of filters to store; the bytes are copies. */
+/** A chain of filters as it stands. */
 export interface KeyFilterState extends KeyFilterSize {
   readonly pages: readonly KeyFilterPage[];
+  /** The tags that keys were entered with, ascending. */
+  readonly tags: readonly number[];
 }
 
 /** A set of entries (key, tag). */
@@ -39,8 +41,14 @@ export interface KeyFilter {
   has(key: KeyHash, tag: number): boolean;
   /** Enters it into the open filter. Does nothing for a key that the filter does not take. */
   enter(key: KeyHash, tag: number): void;
-  /** A copy to store. */
+  /** The state itself, not a copy: read it at once. */
   state(): KeyFilterState;
+}
+
+/** Hears of each bit that is set, by the page's number and the byte's in it, before `entered`. */
+export interface KeyFilterListener {
+  readonly touched: (page: number, byte: number) => void;
+  readonly entered: (key: KeyHash, tag: number) => void;
 }
 
 /** Odd constants (golden ratio, and those of the xxHash32 primes): they keep the hashes of one key apart. */
@@ -63,23 +71,26 @@ interface OpenPage {
 
 const holds = ({ bytes }: OpenPage, indexes: Uint32Array): boolean => indexes.every((index) => ((bytes[index >>> 3] ?? 0) >>> (index & 7)) & 1);
 
-const setBits = (page: OpenPage, indexes: Uint32Array): void => {
+const setBits = (page: OpenPage, indexes: Uint32Array, touched: (byte: number) => void): void => {
   for (const index of indexes) {
     const before = page.bytes[index >>> 3] ?? 0;
     const after = before | (1 << (index & 7));
     if (after === before) continue;
     page.bytes[index >>> 3] = after;
     page.bitsSet += 1;
+    touched(index >>> 3);
   }
 };
 
-/** Makes an empty set, or the one of a stored state. */
-export const createKeyFilter = (initial: KeyFilterSize | KeyFilterState): KeyFilter => {
+/** Makes an empty set, or the one of a kept state, whose bytes are then this set's own. */
+export const createKeyFilter = (initial: KeyFilterSize | KeyFilterState, listener: KeyFilterListener | null = null): KeyFilter => {
   const { sizeLog2, bitsPerEntry } = initial;
   const size = { sizeLog2, bitsPerEntry };
   const emptyPage = (): OpenPage => ({ bytes: new Uint8Array(2 ** (sizeLog2 - 3)), bitsSet: 0 });
-  const pages: OpenPage[] = 'pages' in initial ? initial.pages.map(({ bytes, bitsSet }) => ({ bytes: bytes.slice(), bitsSet })) : [emptyPage()];
+  const pages: OpenPage[] = 'pages' in initial ? initial.pages.map((page) => ({ ...page })) : [emptyPage()];
+  const tags: number[] = 'tags' in initial ? [...initial.tags] : [];
   let open = pages.at(-1) ?? emptyPage();
+  const touched = (byte: number): void => listener?.touched(pages.length - 1, byte);
 
   const takes = (key: KeyHash): boolean => {
     const mask = 2 ** (pages.length - 1) - 1;
@@ -94,11 +105,13 @@ export const createKeyFilter = (initial: KeyFilterSize | KeyFilterState): KeyFil
     },
     enter: (key, tag) => {
       if (!takes(key)) return;
-      setBits(open, bitIndexes(key, tag, size));
+      if (!tags.includes(tag)) tags.splice(tags.filter((known) => known < tag).length, 0, tag);
+      setBits(open, bitIndexes(key, tag, size), touched);
+      listener?.entered(key, tag);
       if (open.bitsSet * 2 < 2 ** sizeLog2) return;
       open = emptyPage();
       pages.push(open);
     },
-    state: () => ({ ...size, pages: pages.map(({ bytes, bitsSet }) => ({ bytes: bytes.slice(), bitsSet })) }),
+    state: () => ({ ...size, pages, tags }),
   };
 };
