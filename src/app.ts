@@ -77,7 +77,7 @@ const readKeys = async (file: string | undefined): Promise<readonly Key[] | null
 };
 
 /** Keys that cannot be used are a fault at the start; later, whoever takes one away means it. */
-const openTrust = async (settings: Settings, log: Log): Promise<Trust> => {
+const openTrust = async (settings: Settings): Promise<Trust> => {
   const mode = trustModeOf(settings);
   const keysDir = settings.trustedKeysDir ?? null;
   if (keysDir !== null && mode !== 'off') {
@@ -85,7 +85,6 @@ const openTrust = async (settings: Settings, log: Log): Promise<Trust> => {
       throw error instanceof KeyError ? new SettingsError([`HANDOFF_TRUSTED_KEYS_DIR: ${error.message}`]) : error;
     });
   }
-  if (mode === 'warn' && keysDir === null) log.warn({ trust: mode }, 'signatures of bundles are not checked: no HANDOFF_TRUSTED_KEYS_DIR is set');
   return createTrust({ mode, keysDir });
 };
 
@@ -93,7 +92,7 @@ const openTrust = async (settings: Settings, log: Log): Promise<Trust> => {
 const openGround = async (settings: Settings) => {
   const log = createLog({ level: settings.logLevel });
   const keys = await readKeys(settings.keysFile);
-  const trust = await openTrust(settings, log);
+  const trust = await openTrust(settings);
   const metrics = createMetrics();
   const tracing = await createTracing({ environment: processEnvironment(), version, clock: systemClock, randomBytes, log, onDropped: metrics.spansDropped });
   const incarnation = randomUUID();
@@ -104,7 +103,7 @@ const openGround = async (settings: Settings) => {
 type Ground = Awaited<ReturnType<typeof openGround>>;
 
 /** What is kept in the data directory: the rollouts with their ledger, and the key of the prediction ids. */
-const openData = async (settings: Settings, { log, metrics, evidence }: Ground) => {
+const openData = async (settings: Settings, { log, metrics, evidence, trust }: Ground) => {
   const announcer = createLedgerAnnouncer({ log, metrics });
   const store = await createSqliteRolloutStore({
     dataDir: settings.dataDir,
@@ -112,6 +111,7 @@ const openData = async (settings: Settings, { log, metrics, evidence }: Ground) 
     ...(settings.ledgerKey === undefined ? {} : { ledgerSecret: Buffer.from(settings.ledgerKey, 'hex') }),
   });
   await announcer.opened(store.ledger);
+  if (!trust.checks) log.warn({ trust: trust.mode }, 'signatures of bundles are not checked: HANDOFF_TRUSTED_KEYS_DIR names the keys to trust');
   // Before the first decision: those of a gateway without a webhook are not queued.
   await store.outbox.setWebhook(settings.webhookUrl !== undefined);
   const key = await predictionKey({ given: settings.predictionKey, dataDir: settings.dataDir });
