@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 /** CPU time, user and system, since a process began; milliseconds. Linux counts in hundredths of a second. */
 export interface CpuTime {
   readonly ownMs: number;
-  /** Of its live child processes together. */
-  readonly childrenMs: number;
+  /** Of the live processes below it together: its launcher and what that has started. */
+  readonly descendantsMs: number;
 }
 
 /** USER_HZ, which is 100 on every Linux that Node runs on. */
@@ -22,14 +22,23 @@ const statOf = (pid: number): { readonly parent: number; readonly cpuMs: number 
   }
 };
 
-/** The live child processes of a process. @throws on systems without /proc */
-export const childrenOf = (pid: number): readonly number[] =>
-  readdirSync('/proc')
-    .map(Number)
-    .filter((other) => Number.isInteger(other) && statOf(other)?.parent === pid);
+/** The live processes below a process. @throws on systems without /proc */
+export const descendantsOf = (pid: number): readonly number[] => {
+  const parents = new Map(
+    readdirSync('/proc')
+      .map(Number)
+      .filter(Number.isInteger)
+      .map((other) => [other, statOf(other)?.parent ?? 0]),
+  );
+  const isBelow = (other: number): boolean => {
+    const parent = parents.get(other) ?? 0;
+    return parent === pid || (parent !== 0 && isBelow(parent));
+  };
+  return [...parents.keys()].filter(isBelow);
+};
 
 /** @throws on systems without /proc */
 export const cpuTimeOf = (pid: number): CpuTime => ({
   ownMs: statOf(pid)?.cpuMs ?? 0,
-  childrenMs: childrenOf(pid).reduce((sum, child) => sum + (statOf(child)?.cpuMs ?? 0), 0),
+  descendantsMs: descendantsOf(pid).reduce((sum, other) => sum + (statOf(other)?.cpuMs ?? 0), 0),
 });

@@ -1,5 +1,5 @@
 /**
- * How long a start takes: from the start of the process of `npm start` (`node src/cli.ts serve`, with the bundles of this
+ * How long a start takes: from the start of the process of `npm start` (`node src/cli.js serve`, with the bundles of this
  * repository and fresh data) to the first right answer of each tabular model.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -76,7 +76,7 @@ const measureStart = async (questions: readonly Question[]): Promise<readonly nu
   const dataDir = await mkdtemp(join(tmpdir(), 'handoff-start-'));
   const port = await freePort();
   const startMs = performance.now();
-  const child = spawn(process.execPath, ['src/cli.ts', 'serve', '--port', String(port), '--admin-port', '0', '--data-dir', dataDir], {
+  const child = spawn(process.execPath, ['src/cli.js', 'serve', '--port', String(port), '--admin-port', '0', '--data-dir', dataDir], {
     cwd: repository,
     stdio: ['ignore', 'ignore', 'inherit'],
   });

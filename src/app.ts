@@ -15,6 +15,7 @@ import { createEvidence } from './data-plane/observe/evidence.ts';
 import { createObserver } from './data-plane/observe/observer.ts';
 import { createPredictionIds } from './data-plane/observe/prediction-id.ts';
 import { predictionKey } from './data-plane/observe/prediction-key.ts';
+import type { Launcher } from './data-plane/processes/launcher.ts';
 import { createModelRegistry } from './data-plane/registry.ts';
 import { explainRouting } from './data-plane/routing/explain-routing.ts';
 import { createVersionHooks } from './data-plane/version-hooks.ts';
@@ -60,14 +61,14 @@ const readKeys = async (file: string | undefined): Promise<readonly Key[] | null
 };
 
 /** What everything else stands on. */
-const openGround = async (settings: Settings) => {
+const openGround = async (settings: Settings, launcher: Launcher) => {
   const log = createLog({ level: settings.logLevel });
   const keys = await readKeys(settings.keysFile);
   const metrics = createMetrics();
   const tracing = await createTracing({ environment: processEnvironment(), version, clock: systemClock, randomBytes, log, onDropped: metrics.spansDropped });
   const incarnation = randomUUID();
   const evidence = createEvidence({ monotonicMs: systemClock.monotonicMs, incarnation });
-  return { log, keys, metrics, tracing, incarnation, evidence, registry: createModelRegistry() };
+  return { launcher, log, keys, metrics, tracing, incarnation, evidence, registry: createModelRegistry() };
 };
 
 type Ground = Awaited<ReturnType<typeof openGround>>;
@@ -88,12 +89,12 @@ const openData = async (settings: Settings, { log, metrics }: Ground) => {
 type Kept = Awaited<ReturnType<typeof openData>>;
 
 /** The bundles, and what brings them and the rollouts in line with the folders. */
-const createServing = (settings: Settings, { log, metrics, tracing, registry }: Ground, control: Promise<RolloutControl>) => {
+const createServing = (settings: Settings, { launcher, log, metrics, tracing, registry }: Ground, control: Promise<RolloutControl>) => {
   const library = createBundleLibrary({
     modelsDir: settings.modelsDir,
     goldenDir: settings.goldenDir,
     registry,
-    open: (bundle) => openVersion(bundle, { monotonicMs: systemClock.monotonicMs, hooks: createVersionHooks(bundle, { metrics, tracing, log }) }),
+    open: (bundle) => openVersion(bundle, { launcher, monotonicMs: systemClock.monotonicMs, hooks: createVersionHooks(bundle, { metrics, tracing, log }) }),
   });
   const loading = createModelLoading({ library, registry, control, rolloutDir: settings.rolloutDir, metrics, log });
   return { library, loading };
@@ -122,8 +123,8 @@ interface Shared extends Pick<DataServerDeps, 'newId' | 'random' | 'log' | 'isDr
 }
 
 /** @throws SettingsError for a keys file that does not hold, DataDirectoryInUseError for a second gateway on the data directory */
-export const createApp = async (settings: Settings): Promise<App> => {
-  const ground = await openGround(settings);
+export const createApp = async (settings: Settings, launcher: Launcher): Promise<App> => {
+  const ground = await openGround(settings, launcher);
   const { log, keys, metrics, registry } = ground;
   const opening = openData(settings, ground);
   const controlContext = opening.then(({ store }) => createControlContext({ store, clock: systemClock, newId: () => ulid(), publish: registry.assign }));
@@ -178,8 +179,9 @@ export const createApp = async (settings: Settings): Promise<App> => {
   };
 };
 
-const close = async ({ registry, tracing }: Ground, store: Kept['store']): Promise<void> => {
+const close = async ({ registry, tracing, launcher }: Ground, store: Kept['store']): Promise<void> => {
   await Promise.all(registry.list().flatMap((model) => [...model.versions.values()].map((serving) => serving.close())));
+  await launcher.close();
   await tracing.shutdown(flushMs);
   await store.close();
 };

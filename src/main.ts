@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApp } from './app.ts';
+import type { Launcher } from './data-plane/processes/launcher.ts';
 import type { Settings } from './settings.ts';
 
 /** A gateway that listens. */
@@ -43,8 +44,8 @@ const closed = (server: Server, timeoutMs: number): Promise<void> =>
 const portOf = (server: Server): number => (server.address() as AddressInfo).port;
 
 /** Settings -> app -> listen. The ports answer at once and each model as soon as it is proven; `listening` is logged when the first look at the folders is over. */
-export const startGateway = async (settings: Settings): Promise<RunningGateway> => {
-  const app = await createApp(settings);
+export const startGateway = async (settings: Settings, launcher: Launcher): Promise<RunningGateway> => {
+  const app = await createApp(settings, launcher);
   const data = await listen(app.data, { host: settings.host, port: settings.port });
   const admin = await listen(app.admin, { host: settings.adminHost, port: settings.adminPort });
   const others = [admin];

@@ -7,6 +7,7 @@ import { systemClock } from '../clock.ts';
 import { readPlans } from '../control-plane/read-plans.ts';
 import { openVersion } from '../data-plane/inference/open-version.ts';
 import type { GoldenResult } from '../data-plane/inference/run-golden.ts';
+import { createLauncher } from '../data-plane/processes/launcher.ts';
 
 /** The folders that a command works on. */
 export interface BundleFolders {
@@ -39,13 +40,23 @@ export interface BundleProof {
 
 const silentHooks = { onRun: () => undefined, onWorkerRestart: () => undefined, onBreaker: () => undefined };
 
-/** Reads, loads and proves a bundle as the gateway does before it serves, then lets it go. */
-export const proveBundle = async (place: BundlePlace): Promise<BundleProof> => {
-  const { bundle, faults } = await readBundle(place);
-  if (bundle === null) return { place, bundle, faults, golden: [] };
-  const opened = await openVersion(bundle, { monotonicMs: systemClock.monotonicMs, hooks: silentHooks });
-  await opened.version?.close();
-  return { place, bundle, faults: opened.faults, golden: opened.golden };
+/** Reads, loads and proves bundles one after the other, each as the gateway does before it serves it, then lets it go. */
+export const proveBundles = async (places: readonly BundlePlace[]): Promise<readonly BundleProof[]> => {
+  const launcher = createLauncher();
+  const prove = async (place: BundlePlace): Promise<BundleProof> => {
+    const { bundle, faults } = await readBundle(place);
+    if (bundle === null) return { place, bundle, faults, golden: [] };
+    const opened = await openVersion(bundle, { launcher, monotonicMs: systemClock.monotonicMs, hooks: silentHooks });
+    await opened.version?.close();
+    return { place, bundle, faults: opened.faults, golden: opened.golden };
+  };
+  try {
+    const proofs: BundleProof[] = [];
+    for (const place of places) proofs.push(await prove(place));
+    return proofs;
+  } finally {
+    await launcher.close();
+  }
 };
 
 /** What is wrong with the plans: their own text, and versions that are not there. */

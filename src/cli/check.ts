@@ -1,8 +1,7 @@
 import { Command } from 'commander';
 import { type Fault, faultText } from '../bundle/fault.ts';
-import type { BundlePlace } from '../bundle/read-bundle.ts';
 import { writeDigests } from '../bundle/write-digests.ts';
-import { type BundleFolders, type BundleProof, planFaults, proveBundle, selectBundles, withFolders } from './bundle-folders.ts';
+import { type BundleFolders, type BundleProof, planFaults, proveBundles, selectBundles, withFolders } from './bundle-folders.ts';
 import type { CliIo } from './io.ts';
 import { textTable } from './text-table.ts';
 
@@ -45,12 +44,6 @@ const faultLines = (verdicts: readonly BundleVerdict[], ofPlans: readonly Fault[
   ...ofPlans.map(faultText),
 ];
 
-const proveAll = async (places: readonly BundlePlace[]): Promise<readonly BundleProof[]> => {
-  const proofs: BundleProof[] = [];
-  for (const place of places) proofs.push(await proveBundle(place));
-  return proofs;
-};
-
 const report = (
   verdicts: readonly BundleVerdict[],
   ofPlans: readonly Fault[],
@@ -72,7 +65,7 @@ const check = async (names: readonly string[], options: CheckOptions, io: CliIo)
     return io.setExitCode(3);
   }
   if (options.writeDigests) for (const place of places) await writeDigests(place);
-  const proofs = await proveAll(places);
+  const proofs = await proveBundles(places);
   const ofPlans = names.length === 0 ? await planFaults(options, proofs) : [];
   const ok = report(proofs.map(verdictOf), ofPlans, { json: options.json === true, stdout: io.stdout });
   io.setExitCode(ok ? 0 : 1);

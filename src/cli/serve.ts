@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { createLauncher } from '../data-plane/processes/launcher.ts';
 import { type RunningGateway, startGateway } from '../main.ts';
 import { environmentName, readSettings, type SettingName, SettingsError, secretSettings, settingsSchema } from '../settings.ts';
 import { DataDirectoryInUseError } from '../store/rollout-store.ts';
@@ -29,7 +30,7 @@ const drainOnSignal = (started: Promise<RunningGateway>): void => {
 
 const serve = async (flags: Readonly<Record<string, unknown>>, io: CliIo): Promise<void> => {
   try {
-    const started = startGateway(readSettings(flags, io.env));
+    const started = startGateway(readSettings(flags, io.env), createLauncher());
     drainOnSignal(started);
     await started;
   } catch (error) {

@@ -5,6 +5,7 @@ import type { Fault } from '../../bundle/fault.ts';
 import type { Bundle } from '../../bundle/read-bundle.ts';
 import { compileContract } from '../contract/compile-contract.ts';
 import { compileOutputs } from '../guards/compile-outputs.ts';
+import type { Launcher } from '../processes/launcher.ts';
 import type { RunCost } from './choose-batch.ts';
 import { chooseBatch } from './choose-batch.ts';
 import type { ImageInput } from './executor.ts';
@@ -19,6 +20,7 @@ import { createServingVersion } from './serving-version.ts';
 import { createWorkerPlacement } from './worker-placement.ts';
 
 export interface OpenVersionDeps {
+  readonly launcher: Launcher;
   readonly monotonicMs: () => number;
   readonly hooks: VersionHooks;
 }
