@@ -2,6 +2,7 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, RequestListener } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 import { ulid } from 'ulid';
 import { createLedgerAnnouncer } from './announce-ledger.ts';
 import { faultText } from './bundle/fault.ts';
@@ -27,6 +28,7 @@ import { createModelLoading, type RescanReport } from './load-models.ts';
 import { runEngine } from './run-engine.ts';
 import { processEnvironment, type Settings, SettingsError } from './settings.ts';
 import { showRollouts } from './show-rollouts.ts';
+import type { TrafficAssignment } from './store/rollout-store.ts';
 import { createSqliteRolloutStore } from './store/sqlite-rollout-store.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
@@ -36,8 +38,8 @@ import { createTracing } from './telemetry/tracing.ts';
 export interface App {
   readonly log: Log;
   readonly data: RequestListener;
-  readonly admin: RequestListener;
-  readonly metrics: RequestListener;
+  /** The other ports, a moment later: the data port need not wait for them. */
+  readonly others: Promise<OtherPorts>;
   /** The first look at the folders, begun already. */
   readonly loaded: Promise<RescanReport>;
   /** From now on not ready, so that no new traffic is sent here. */
@@ -46,8 +48,16 @@ export interface App {
   readonly close: () => Promise<void>;
 }
 
+/** What express serves on ports of its own. */
+export interface OtherPorts {
+  readonly admin: RequestListener;
+  readonly metrics: RequestListener;
+}
+
 /** Spans that are not sent within this time at the end are lost. */
 const flushMs = 2_000;
+/** On a machine with time to spare the first tabular model is there by then. */
+const expressAfterMs = 400;
 const version = '0.1.0';
 
 const readKeys = async (file: string | undefined): Promise<readonly Key[] | null> => {
@@ -127,18 +137,21 @@ export const createApp = async (settings: Settings, launcher: Launcher): Promise
   const ground = await openGround(settings, launcher);
   const { log, keys, metrics, registry } = ground;
   const opening = openData(settings, ground);
-  const controlContext = opening.then(({ store }) => createControlContext({ store, clock: systemClock, newId: () => ulid(), publish: registry.assign }));
+  const { promise: firstAssigned, resolve: tellAssigned } = Promise.withResolvers<void>();
+  const publish = (traffic: TrafficAssignment): void => {
+    registry.assign(traffic);
+    tellAssigned();
+  };
+  const controlContext = opening.then(({ store }) => createControlContext({ store, clock: systemClock, newId: () => ulid(), publish }));
   const controlled = controlContext.then(createRolloutControl);
   const { library, loading } = createServing(settings, ground, controlled);
-  // Worker processes come up while the store is opened and the rest is loaded: express alone takes longer than a worker.
+  // Worker processes come up while the store is opened and the rest is loaded.
   const loaded = loading.rescan();
   // Whoever waits for them hears of a failure; until then it must not end the process.
   for (const begun of [controlled, loaded]) begun.catch(() => undefined);
   const { store, predictionIds } = await opening;
   const control = await controlled;
   const engine = runEngine({ ...ground, context: await controlContext });
-  const { createAdminApp } = await import('./http/admin-server.ts');
-  const { createDataApp, createMetricsApp } = await import('./http/open-apps.ts');
   const randomU32 = createRandomU32();
   let draining = false;
   const readiness = () => readinessOf({ draining, loading, registry });
@@ -146,7 +159,7 @@ export const createApp = async (settings: Settings, launcher: Launcher): Promise
   const data = createData(settings, ground, {
     loading,
     predictionIds,
-    shared: { ...common, randomU32, isDraining: () => draining, others: createDataApp(common) },
+    shared: { ...common, randomU32, isDraining: () => draining, others: (request, response) => void expressApps.then(({ data }) => data(request, response)) },
   });
   metrics.observePendingRequests(data.pending);
   const scrape = () => {
@@ -154,20 +167,22 @@ export const createApp = async (settings: Settings, launcher: Launcher): Promise
     return metrics.text();
   };
   const explain = (model: string, key: string) => explainRouting(registry.get(model)?.traffic, { model, key });
+  const loadExpressApps = async () => {
+    // Express takes as long to load as a model to prove: the first model's answers come first, but not if it takes long.
+    await Promise.race([firstAssigned, loaded.catch(() => undefined), pause(expressAfterMs)]);
+    const [{ createAdminApp }, { createDataApp, createMetricsApp }] = await Promise.all([import('./http/admin-server.ts'), import('./http/open-apps.ts')]);
+    const models = describeModels({ library, registry });
+    return {
+      data: createDataApp(common),
+      admin: createAdminApp({ ...common, keys, rollouts: control, ledger: store.ledger, explain, models, rescan: loading.rescan, metrics: scrape }),
+      metrics: createMetricsApp({ ...common, metrics: scrape }),
+    };
+  };
+  const expressApps = loadExpressApps();
   return {
     log,
     data: data.listener,
-    admin: createAdminApp({
-      ...common,
-      keys,
-      rollouts: control,
-      ledger: store.ledger,
-      explain,
-      models: describeModels({ library, registry }),
-      rescan: loading.rescan,
-      metrics: scrape,
-    }),
-    metrics: createMetricsApp({ ...common, metrics: scrape }),
+    others: expressApps,
     loaded,
     beginDrain: () => {
       draining = true;

@@ -1,11 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { processEnvironment } from '../settings.ts';
-import { checkCommand } from './check.ts';
 import type { CliIo } from './io.ts';
-import { ledgerCommand } from './ledger.ts';
-import { rolloutCommand } from './rollout.ts';
-import { serveCommand } from './serve.ts';
-import { smokeCommand } from './smoke.ts';
 
 const io: CliIo = {
   stdout: (text) => void process.stdout.write(text),
@@ -21,7 +16,18 @@ const program = new Command('handoff')
   .exitOverride()
   .configureOutput({ writeOut: (text) => process.stdout.write(text), writeErr: (text) => process.stderr.write(text) });
 
-for (const make of [serveCommand, checkCommand, smokeCommand, rolloutCommand, ledgerCommand]) program.addCommand(make(io).exitOverride());
+/** How each command is loaded: only the one that is named, since they stand on different packages and a start should be short. */
+const commands: Readonly<Record<string, () => Promise<(io: CliIo) => Command>>> = {
+  serve: async () => (await import('./serve.ts')).serveCommand,
+  check: async () => (await import('./check.ts')).checkCommand,
+  smoke: async () => (await import('./smoke.ts')).smokeCommand,
+  rollout: async () => (await import('./rollout.ts')).rolloutCommand,
+  ledger: async () => (await import('./ledger.ts')).ledgerCommand,
+};
+
+const [named = ''] = process.argv.slice(2);
+const loads = Object.hasOwn(commands, named) ? [commands[named]] : Object.values(commands);
+for (const make of await Promise.all(loads.map((load) => load?.()))) if (make !== undefined) program.addCommand(make(io).exitOverride());
 
 process.once('SIGINT', () => process.exit(130));
 

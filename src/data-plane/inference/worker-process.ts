@@ -16,6 +16,8 @@ const pageBytes = 4_096;
 
 export interface WorkerDeps {
   readonly launcher: Launcher;
+  /** It comes after the gateway on full cores from its very start, and not only once its model is loaded. */
+  readonly yieldsAtOnce?: boolean;
   readonly model: Uint8Array;
   readonly image: ImageInput | null;
   /** A run may take this long from its own start; then the process is killed. Asked anew at every look. */
@@ -97,12 +99,14 @@ export const startWorker = (deps: WorkerDeps): Promise<WorkerProcess> =>
         const message = decode(kind, payload);
         if (message.kind !== 'loaded') return receive(deps, work, message);
         work.loading = false;
+        process.yieldToGateway();
         resolveStart({ pid: process.pid() ?? 0, signature: message.signature, run: createRun(deps, work), ended, kill: () => kill(work, 'closed') });
       } catch {
         // Bytes that are no message: a graph has written over the process's memory.
         kill(work, 'died');
       }
     });
+    if (deps.yieldsAtOnce === true) process.yieldToGateway();
     process.send(toWorker.load, ...encodeLoad(deps));
   });
 

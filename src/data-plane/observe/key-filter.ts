@@ -46,14 +46,20 @@ export interface KeyFilter {
 /** Odd constants (golden ratio, and those of the xxHash32 primes): they keep the hashes of one key apart. */
 const [tagSalt, stepSalt, takeSalt] = [0x9e3779b1, 0x85ebca77, 0xc2b2ae3d] as const;
 
-/** The bits of an entry by double hashing: a + i b modulo a power of two, b odd. @see Kirsch, Mitzenmacher, "Less hashing, same performance", 2006 */
-const bitIndexes = (key: KeyHash, tag: number, size: KeyFilterSize): Uint32Array => {
+/**
+ * The bits of an entry by double hashing: start + i step modulo a power of two, step odd. Two numbers and no list, since they are
+ * asked for with every request.
+ *
+ * @see Kirsch, Mitzenmacher, "Less hashing, same performance", 2006
+ */
+interface Entry {
+  readonly start: number;
+  readonly step: number;
+}
+
+const entryOf = (key: KeyHash, tag: number): Entry => {
   const salt = mix32(Math.imul(tag, tagSalt) ^ Math.floor(tag / 2 ** 32));
-  const start = mix32(key.low ^ salt);
-  const step = mix32(key.high ^ Math.imul(salt, stepSalt)) | 1;
-  const indexes = new Uint32Array(size.bitsPerEntry);
-  for (let i = 0; i < indexes.length; i += 1) indexes[i] = ((start + Math.imul(i, step)) >>> 0) >>> (32 - size.sizeLog2);
-  return indexes;
+  return { start: mix32(key.low ^ salt), step: mix32(key.high ^ Math.imul(salt, stepSalt)) | 1 };
 };
 
 interface OpenPage {
@@ -61,10 +67,17 @@ interface OpenPage {
   bitsSet: number;
 }
 
-const holds = ({ bytes }: OpenPage, indexes: Uint32Array): boolean => indexes.every((index) => ((bytes[index >>> 3] ?? 0) >>> (index & 7)) & 1);
+const holds = ({ bytes }: OpenPage, { start, step }: Entry, { bitsPerEntry, sizeLog2 }: KeyFilterSize): boolean => {
+  for (let i = 0; i < bitsPerEntry; i += 1) {
+    const index = ((start + Math.imul(i, step)) >>> 0) >>> (32 - sizeLog2);
+    if ((((bytes[index >>> 3] ?? 0) >>> (index & 7)) & 1) === 0) return false;
+  }
+  return true;
+};
 
-const setBits = (page: OpenPage, indexes: Uint32Array): void => {
-  for (const index of indexes) {
+const setBits = (page: OpenPage, { start, step }: Entry, { bitsPerEntry, sizeLog2 }: KeyFilterSize): void => {
+  for (let i = 0; i < bitsPerEntry; i += 1) {
+    const index = ((start + Math.imul(i, step)) >>> 0) >>> (32 - sizeLog2);
     const before = page.bytes[index >>> 3] ?? 0;
     const after = before | (1 << (index & 7));
     if (after === before) continue;
@@ -89,12 +102,13 @@ export const createKeyFilter = (initial: KeyFilterSize | KeyFilterState): KeyFil
   return {
     takes,
     has: (key, tag) => {
-      const indexes = bitIndexes(key, tag, size);
-      return pages.some((page) => holds(page, indexes));
+      const entry = entryOf(key, tag);
+      for (const page of pages) if (holds(page, entry, size)) return true;
+      return false;
     },
     enter: (key, tag) => {
       if (!takes(key)) return;
-      setBits(open, bitIndexes(key, tag, size));
+      setBits(open, entryOf(key, tag), size);
       if (open.bitsSet * 2 < 2 ** sizeLog2) return;
       open = emptyPage();
       pages.push(open);

@@ -15,12 +15,11 @@ const children = new Map<number, ChildProcess>();
 const niceBy = 10;
 const nicest = 19;
 
-/** On full cores the gateway's loop comes first: it answers for the baseline, and rescues. What is started inherits it. Not allowed in some sandboxes. */
-const yieldToGateway = (): void => {
+const yieldToGateway = (pid: number): void => {
   try {
-    setPriority(Math.min(getPriority() + niceBy, nicest));
+    setPriority(pid, Math.min(getPriority() + niceBy, nicest));
   } catch {
-    // Then they share the cores as equals.
+    // Not allowed in some sandboxes: then they share the cores as equals.
   }
 };
 
@@ -48,7 +47,6 @@ const begin = ({ id, entry, address, token }: Extract<ToLauncher, { kind: 'start
   child.stdin.end(JSON.stringify(introduction));
 };
 
-yieldToGateway();
 // Only the gateway decides when its processes end: a Ctrl-C in the terminal reaches the whole process group.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
@@ -57,6 +55,8 @@ process.on('disconnect', () => {
   process.exit(0);
 });
 process.on('message', (message: ToLauncher) => {
-  if (message.kind === 'start') begin(message);
-  else children.get(message.id)?.kill('SIGKILL');
+  if (message.kind === 'start') return begin(message);
+  const child = children.get(message.id);
+  if (message.kind === 'kill') child?.kill('SIGKILL');
+  else if (child?.pid !== undefined) yieldToGateway(child.pid);
 });

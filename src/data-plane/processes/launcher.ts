@@ -26,6 +26,8 @@ export interface LaunchedProcess {
   readonly isOver: () => boolean;
   /** Resolves when the process is gone, or when it is known that it never came. */
   readonly ended: Promise<void>;
+  /** On full cores the gateway's loop comes first from now on: it answers for the baseline, and rescues. For good. */
+  readonly yieldToGateway: () => void;
   /** Ends it at once. */
   readonly kill: () => void;
 }
@@ -92,7 +94,7 @@ export const createLauncher = (): Launcher => {
     nextId += 1;
     const { send, address } = openBase();
     const token = randomBytes(tokenBytes).toString('hex');
-    const member = createMember({ token, kill: () => send({ kind: 'kill', id }), onOver: () => void members.delete(id) });
+    const member = createMember({ token, order: (kind) => send({ kind, id }), onOver: () => void members.delete(id) });
     members.set(id, member);
     send({ kind: 'start', id, entry, address, token });
     return member;
@@ -117,11 +119,11 @@ export const createLauncher = (): Launcher => {
 
 interface MemberDeps {
   readonly token: string;
-  readonly kill: () => void;
+  readonly order: (kind: 'kill' | 'yield') => void;
   readonly onOver: () => void;
 }
 
-const createMember = ({ token, kill, onOver }: MemberDeps): Member => {
+const createMember = ({ token, order, onOver }: MemberDeps): Member => {
   const { promise: ended, resolve } = Promise.withResolvers<void>();
   let pid: number | null = null;
   let isOver = false;
@@ -132,7 +134,8 @@ const createMember = ({ token, kill, onOver }: MemberDeps): Member => {
   return {
     token,
     ended,
-    kill,
+    kill: () => order('kill'),
+    yieldToGateway: () => order('yield'),
     pid: () => pid,
     isOver: () => isOver,
     receive: (receiver) => {
