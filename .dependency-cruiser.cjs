@@ -37,15 +37,15 @@ module.exports = {
       name: 'inside-knows-no-edge',
       comment: 'Domain files know no transport, no process and no settings.',
       severity: 'error',
-      from: { path: '^src/(data-plane|control-plane|store|ledger|bundle|telemetry)' },
+      from: { path: '^src/(data-plane|control-plane|store|ledger|bundle|telemetry|notify)' },
       to: { path: '^src/(http|cli|app\\.ts|main\\.ts|cli\\.js|settings\\.ts)' },
     },
     {
       name: 'only-types-of-the-store',
       comment: 'The planes talk to the port; app.ts alone chooses a driver.',
       severity: 'error',
-      from: { path: '^src/(data-plane|control-plane|http|bundle|telemetry)' },
-      to: { path: '^src/store/', pathNot: '^src/store/rollout-store\\.ts$' },
+      from: { path: '^src/(data-plane|control-plane|http|bundle|telemetry|notify)' },
+      to: { path: '^src/store/', pathNot: '^src/store/(rollout-store|outbox)\\.ts$' },
     },
     {
       name: 'commands-read-the-ledger',
@@ -72,7 +72,7 @@ module.exports = {
         pathNot: [
           '^src/(data-plane/(contract|routing|guards)|control-plane/(analysis|decide\\.ts|plan\\.ts|command\\.ts|position\\.ts|assessment\\.ts)|problem\\.ts)',
           '^src/store/rollout-store\\.ts$',
-          '^src/bundle/(acceptance|contract|manifest|fault|odcs)\\.ts$',
+          '^src/bundle/(acceptance|contract|duration|manifest|fault|odcs)\\.ts$',
           'node_modules/zod/',
         ],
       },

@@ -21,11 +21,15 @@ import { createModelRegistry } from './data-plane/registry.ts';
 import { explainRouting } from './data-plane/routing/explain-routing.ts';
 import { createVersionHooks } from './data-plane/version-hooks.ts';
 import { describeModels } from './describe-models.ts';
+import { everySecond, type Repeating } from './every-second.ts';
 import { admitted, checkScope } from './http/access.ts';
 import { createDataServer, type DataServerDeps } from './http/data-server.ts';
+import { createEventFeed } from './http/event-feed.ts';
 import { type Key, parseKeys } from './http/keys-file.ts';
 import { createModelLoading, type RescanReport } from './load-models.ts';
 import { runEngine } from './run-engine.ts';
+import { openSignals, showSignals } from './run-signals.ts';
+import { runWebhook } from './run-webhook.ts';
 import { processEnvironment, type Settings, SettingsError } from './settings.ts';
 import { showRollouts } from './show-rollouts.ts';
 import type { TrafficAssignment } from './store/rollout-store.ts';
@@ -92,6 +96,8 @@ const openData = async (settings: Settings, { log, metrics }: Ground) => {
     ...(settings.ledgerKey === undefined ? {} : { ledgerSecret: Buffer.from(settings.ledgerKey, 'hex') }),
   });
   await announcer.opened(store.ledger);
+  // Before the first decision: those of a gateway without a webhook are not queued.
+  await store.outbox.setWebhook(settings.webhookUrl !== undefined);
   const key = await predictionKey({ given: settings.predictionKey, dataDir: settings.dataDir });
   return { store, predictionIds: createPredictionIds({ key, incarnation: randomBytes(4) }) };
 };
@@ -99,7 +105,14 @@ const openData = async (settings: Settings, { log, metrics }: Ground) => {
 type Kept = Awaited<ReturnType<typeof openData>>;
 
 /** The bundles, and what brings them and the rollouts in line with the folders. */
-const createServing = (settings: Settings, { launcher, log, metrics, tracing, registry }: Ground, control: Promise<RolloutControl>) => {
+const createServing = (
+  settings: Settings,
+  { launcher, log, metrics, tracing, registry }: Ground,
+  controlled: Promise<{ readonly control: RolloutControl }>,
+) => {
+  const control = controlled.then((parts) => parts.control);
+  // Whoever waits for it hears of a failure; until then it must not end the process.
+  control.catch(() => undefined);
   const library = createBundleLibrary({
     modelsDir: settings.modelsDir,
     goldenDir: settings.goldenDir,
@@ -111,6 +124,37 @@ const createServing = (settings: Settings, { launcher, log, metrics, tracing, re
 };
 
 type Serving = ReturnType<typeof createServing>;
+
+/** The rollouts, and the stream that tells of their changes. */
+const createControl = ({ registry, metrics, incarnation }: Ground, store: Kept['store']) => {
+  let states: RolloutControl['list'] = () => [];
+  const events = createEventFeed({ states: () => states(), incarnation, onClients: metrics.setEventClients });
+  const { promise: firstAssigned, resolve: tellAssigned } = Promise.withResolvers<void>();
+  const publish = (assignment: TrafficAssignment): void => {
+    registry.assign(assignment);
+    events.changed();
+    tellAssigned();
+  };
+  const context = createControlContext({ store, clock: systemClock, newId: () => ulid(), publish });
+  const control = createRolloutControl(context);
+  states = control.list;
+  return { context, control, events, firstAssigned };
+};
+
+/** What goes on beside the requests: the engine with its signals, the webhook, the stream of events. */
+const beginTicking = async (
+  settings: Settings,
+  ground: Ground,
+  { context, events, random }: Pick<Awaited<ReturnType<typeof createControl>>, 'context' | 'events'> & { readonly random: () => number },
+) => {
+  const watched = await openSignals({ ...ground, ...context });
+  const background: readonly Repeating[] = [
+    runEngine({ ...ground, ...watched, context }),
+    runWebhook({ ...ground, settings, outbox: context.store.outbox, clock: systemClock, random }),
+    everySecond(async () => events.tick()),
+  ];
+  return { watched, background };
+};
 
 /** The request path behind the data port. */
 const createData = (
@@ -137,33 +181,29 @@ export const createApp = async (settings: Settings, launcher: Launcher): Promise
   const ground = await openGround(settings, launcher);
   const { log, keys, metrics, registry } = ground;
   const opening = openData(settings, ground);
-  const { promise: firstAssigned, resolve: tellAssigned } = Promise.withResolvers<void>();
-  const publish = (traffic: TrafficAssignment): void => {
-    registry.assign(traffic);
-    tellAssigned();
-  };
-  const controlContext = opening.then(({ store }) => createControlContext({ store, clock: systemClock, newId: () => ulid(), publish }));
-  const controlled = controlContext.then(createRolloutControl);
+  const controlled = opening.then(({ store }) => createControl(ground, store));
   const { library, loading } = createServing(settings, ground, controlled);
   // Worker processes come up while the store is opened and the rest is loaded.
   const loaded = loading.rescan();
   // Whoever waits for them hears of a failure; until then it must not end the process.
   for (const begun of [controlled, loaded]) begun.catch(() => undefined);
   const { store, predictionIds } = await opening;
-  const control = await controlled;
-  const engine = runEngine({ ...ground, context: await controlContext });
+  const { context, control, events, firstAssigned } = await controlled;
   const randomU32 = createRandomU32();
+  const random = (): number => randomU32() / 2 ** 32;
+  const { watched, background } = await beginTicking(settings, ground, { context, events, random });
   let draining = false;
   const readiness = () => readinessOf({ draining, loading, registry });
-  const common = { newId: randomUUID, random: () => randomU32() / 2 ** 32, log, readiness };
+  const common = { newId: randomUUID, random, log, readiness };
   const data = createData(settings, ground, {
     loading,
     predictionIds,
-    shared: { ...common, randomU32, isDraining: () => draining, others: (request, response) => void expressApps.then(({ data }) => data(request, response)) },
+    shared: { ...common, randomU32, isDraining: () => draining, others: (request, response) => void expressApps.then((apps) => apps.data(request, response)) },
   });
   metrics.observePendingRequests(data.pending);
   const scrape = () => {
     showRollouts({ registry, control, metrics });
+    showSignals(watched, metrics);
     return metrics.text();
   };
   const explain = (model: string, key: string) => explainRouting(registry.get(model)?.traffic, { model, key });
@@ -172,11 +212,8 @@ export const createApp = async (settings: Settings, launcher: Launcher): Promise
     await Promise.race([firstAssigned, loaded.catch(() => undefined), pause(expressAfterMs)]);
     const [{ createAdminApp }, { createDataApp, createMetricsApp }] = await Promise.all([import('./http/admin-server.ts'), import('./http/open-apps.ts')]);
     const models = describeModels({ library, registry });
-    return {
-      data: createDataApp(common),
-      admin: createAdminApp({ ...common, keys, rollouts: control, ledger: store.ledger, explain, models, rescan: loading.rescan, metrics: scrape }),
-      metrics: createMetricsApp({ ...common, metrics: scrape }),
-    };
+    const parts = { keys, rollouts: control, ...watched, events, ledger: store.ledger, explain, models, rescan: loading.rescan, metrics: scrape };
+    return { data: createDataApp(common), admin: createAdminApp({ ...common, ...parts }), metrics: createMetricsApp({ ...common, metrics: scrape }) };
   };
   const expressApps = loadExpressApps();
   return {
@@ -186,15 +223,14 @@ export const createApp = async (settings: Settings, launcher: Launcher): Promise
     loaded,
     beginDrain: () => {
       draining = true;
+      events.end();
     },
-    close: async () => {
-      await engine.stop();
-      await close(ground, store);
-    },
+    close: () => close(ground, store, background),
   };
 };
 
-const close = async ({ registry, tracing, launcher }: Ground, store: Kept['store']): Promise<void> => {
+const close = async ({ registry, tracing, launcher }: Ground, store: Kept['store'], background: readonly Repeating[]): Promise<void> => {
+  await Promise.all(background.map(({ stop }) => stop()));
   await Promise.all(registry.list().flatMap((model) => [...model.versions.values()].map((serving) => serving.close())));
   await launcher.close();
   await tracing.shutdown(flushMs);

@@ -1,15 +1,12 @@
 import type { ControlContext } from './control-plane/change-rollout.ts';
 import { createMeasure } from './control-plane/measure.ts';
+import type { Pager } from './control-plane/signals/page-signals.ts';
+import type { Signals } from './control-plane/signals/watch-signals.ts';
 import { createEngine } from './control-plane/tick.ts';
 import type { Evidence } from './data-plane/observe/evidence.ts';
 import type { ModelRegistry } from './data-plane/registry.ts';
+import { everySecond, type Repeating } from './every-second.ts';
 import type { Log } from './telemetry/log.ts';
-
-/** The engine at work: one tick a second until it is stopped. */
-export interface RunningEngine {
-  /** No tick begins any more; resolves when the last one is over. */
-  readonly stop: () => Promise<void>;
-}
 
 export interface RunEngineDeps {
   readonly context: ControlContext;
@@ -17,29 +14,28 @@ export interface RunEngineDeps {
   /** Names this life of the process. */
   readonly incarnation: string;
   readonly registry: ModelRegistry;
+  readonly signals: Signals;
+  readonly pager: Pager;
   readonly log: Log;
 }
 
-const tickEveryMs = 1_000;
 /** For a model whose baseline is gone: no request can be waited for longer than a bundle may ask. */
 const longestDeadlineMs = 600_000;
 
-export const runEngine = ({ context, evidence, incarnation, registry, log }: RunEngineDeps): RunningEngine => {
+/** The engine at work: one tick a second until it is stopped. */
+export const runEngine = ({ context, evidence, incarnation, registry, signals, pager, log }: RunEngineDeps): Repeating => {
   const deadlineSecondsOf = (model: string): number =>
     Math.ceil((registry.get(model)?.baseline?.bundle.manifest.budgets.deadlineMs ?? longestDeadlineMs) / 1_000);
+  const measure = createMeasure({ counters: { ...evidence, incarnation }, deadlineSecondsOf });
   const engine = createEngine({
     context,
-    ...createMeasure({ counters: { ...evidence, incarnation }, deadlineSecondsOf }),
+    assess: async (model, record) => ({ ...(await measure.assess(model, record)), signal: signals.holding(record) }),
+    evidence: measure.evidence,
     onFault: (model, error) => log.error({ model, err: error }, 'a rollout could not be looked at'),
   });
-  let last: Promise<void> = Promise.resolve();
-  const timer = setInterval(() => {
-    last = engine.tick();
-  }, tickEveryMs);
-  return {
-    stop: () => {
-      clearInterval(timer);
-      return last;
-    },
-  };
+  return everySecond(async () => {
+    signals.look();
+    await engine.tick();
+    await pager.tick();
+  });
 };

@@ -1,5 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { parseWebhookSecret } from './notify/sign-webhook.ts';
+
+function isWebhookUrl(value: string): boolean {
+  const url = URL.parse(value);
+  return url !== null && ['http:', 'https:'].includes(url.protocol) && url.username === '' && url.password === '';
+}
 
 /** A number, or its decimal digits: an empty variable is a fault, not 0. */
 const whole = (least: number, most: number, expected: string) =>
@@ -8,6 +14,8 @@ const port = whole(0, 65_535, 'a port from 0 to 65535');
 const positive = whole(1, Number.MAX_SAFE_INTEGER, 'a whole number of at least 1');
 const text = z.string().min(1, 'some text');
 const secret = z.string().regex(/^[0-9a-f]{64}$/, '64 lower-case hexadecimal characters');
+const webhookSecret = z.string().refine((value) => parseWebhookSecret(value) !== null, '24 to 64 bytes in base64, with or without whsec_ before it');
+const webhookUrl = z.string().refine(isWebhookUrl, 'an http or https address without a user and password in it');
 const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')], 'true or false');
 
 /** Every setting of the gateway: flag `--models-dir`, environment `HANDOFF_MODELS_DIR`. The description is the help text: effect, unit, default. */
@@ -26,6 +34,8 @@ export const settingsSchema = z.object({
   allowAnonymous: flag.default(false).describe('lets the data port leave loopback without keys'),
   predictionKey: secret.optional().describe('secret that prediction ids are signed with; made in the data folder when absent'),
   ledgerKey: secret.optional().describe('secret that the decision ledger is sealed with; made in the data folder when absent'),
+  webhookUrl: webhookUrl.optional().describe('address that decisions and pages are posted to as CloudEvents; none: nothing is sent'),
+  webhookSecret: webhookSecret.optional().describe('secret that the posts are signed with, as Standard Webhooks has it; without it they are not signed'),
   maxBodyBytes: positive.default(16 * 2 ** 20).describe('largest request body, bytes'),
   maxPendingRequests: positive.default(2_048).describe('requests under way at once; more get 503'),
   drainTimeoutMs: positive.default(25_000).describe('how long requests under way may take after SIGTERM, milliseconds'),
@@ -36,7 +46,10 @@ export type Settings = z.infer<typeof settingsSchema>;
 export type SettingName = keyof Settings;
 
 /** Settings whose value is better kept in a file: `HANDOFF_X_FILE` beside `HANDOFF_X`, and no flag. */
-export const secretSettings: readonly SettingName[] = ['predictionKey', 'ledgerKey'];
+export const secretSettings: readonly SettingName[] = ['predictionKey', 'ledgerKey', 'webhookSecret'];
+
+/** Settings whose value is never shown, and may be read from a file: the secrets, and an address that may have one in it. */
+const hiddenSettings: readonly SettingName[] = [...secretSettings, 'webhookUrl'];
 
 /** The environment variable of a setting. */
 export const environmentName = (name: SettingName): string => `HANDOFF_${name.replaceAll(/[A-Z]/g, '_$&').toUpperCase()}`;
@@ -52,10 +65,10 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 type Given = Readonly<Record<string, unknown>>;
 
-/** The text of `HANDOFF_X_FILE`, if X is a secret and the variable is set. */
+/** The text of `HANDOFF_X_FILE`, if X is hidden and the variable is set. */
 const secretFromFile = (name: SettingName, environment: Environment, faults: string[]): string | undefined => {
   const path = environment[`${environmentName(name)}_FILE`];
-  if (!secretSettings.includes(name) || path === undefined) return undefined;
+  if (!hiddenSettings.includes(name) || path === undefined) return undefined;
   try {
     return readFileSync(path, 'utf8').trim();
   } catch {
@@ -88,7 +101,7 @@ const readable = (names: readonly SettingName[], given: Given): Partial<Settings
 
 const faultText = (issue: z.core.$ZodIssue, given: Given): string => {
   const name = String(issue.path[0]) as SettingName;
-  const got = secretSettings.includes(name) ? '[redacted]' : String(given[name]) || 'nothing';
+  const got = hiddenSettings.includes(name) ? '[redacted]' : String(given[name]) || 'nothing';
   return `${environmentName(name)}: got ${got}, expected ${issue.message}`;
 };
 

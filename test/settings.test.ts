@@ -139,9 +139,30 @@ describe('secrets', () => {
     expect(fromFile).toEqual(fromVariable);
   });
 
-  it('are the only settings that a file can hold', async () => {
-    expect(secretSettings).toEqual(['predictionKey', 'ledgerKey']);
+  it('are, with the address of the webhook, the only settings that a file can hold', async () => {
+    expect(secretSettings).toEqual(['predictionKey', 'ledgerKey', 'webhookSecret']);
+    expect(readSettings({}, { HANDOFF_WEBHOOK_URL_FILE: await fileWith('https://example.com/hook\n') }).webhookUrl).toBe('https://example.com/hook');
     expect(readSettings({}, { HANDOFF_PORT_FILE: await fileWith('9000') }).port).toBe(8_080);
+  });
+});
+
+describe('the webhook', () => {
+  it.each(['https://example.com/hook?token=sesame', 'http://127.0.0.1:9000'])('may be at %s', (webhookUrl) => {
+    expect(readSettings({ webhookUrl }, {}).webhookUrl).toBe(webhookUrl);
+  });
+
+  it.each(['sesame', 'ftp://sesame.example.com', 'https://user:sesame@example.com', ''])('may not be at %j, which is not shown', (webhookUrl) => {
+    expect(faultsOf({ webhookUrl })).toEqual(['HANDOFF_WEBHOOK_URL: got [redacted], expected an http or https address without a user and password in it']);
+  });
+
+  it.each([`whsec_${Buffer.alloc(32).toString('base64')}`, Buffer.alloc(24).toString('base64')])('is signed with %s', (given) => {
+    expect(readSettings({}, { HANDOFF_WEBHOOK_SECRET: given }).webhookSecret).toBe(given);
+  });
+
+  it('is not signed with a short secret, which is not shown', () => {
+    expect(faultsOf({}, { HANDOFF_WEBHOOK_SECRET: 'sesame' })).toEqual([
+      'HANDOFF_WEBHOOK_SECRET: got [redacted], expected 24 to 64 bytes in base64, with or without whsec_ before it',
+    ]);
   });
 });
 

@@ -23,6 +23,8 @@ const breakages = [
 let folders: TeamFolders;
 let gateway: GatewayProcess;
 let row: Record<string, unknown>;
+/** The job that knows how old the candidate's aggregates are: without it the candidate would lose its traffic after two minutes. */
+let job: NodeJS.Timeout;
 
 const isAlive = (pid: number): boolean => {
   try {
@@ -87,9 +89,12 @@ beforeAll(async () => {
   await deliver(folders, { from: baseline, edit: patient });
   [row = {}] = await goldenRows('card-fraud', ['1.4.0', '2.0.0'], ordinary);
   gateway = await startGateway(folders);
+  const push = (): unknown => gateway.admin('PUT', '/signals/feature-lag', { value: 10 }).catch(() => undefined);
+  job = setInterval(push, 10_000);
 });
 
 afterAll(async () => {
+  clearInterval(job);
   await gateway.end('SIGKILL');
   await folders.remove();
 });

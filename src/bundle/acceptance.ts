@@ -1,12 +1,7 @@
 import { z } from 'zod';
+import { durationMs } from './duration.ts';
 
-const durationUnitsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-/** A duration such as `30s`, `24h` or `7d`, read as milliseconds. */
-const durationMs = z
-  .string()
-  .regex(/^\d+(ms|s|m|h|d)$/, 'expected a duration like 30s, 24h or 7d')
-  .transform((text) => Number.parseInt(text, 10) * durationUnitsMs[text.replace(/^\d+/, '') as keyof typeof durationUnitsMs]);
+const windowMs = durationMs('expected a duration like 30s, 24h or 7d');
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected a name of [a-z0-9][a-z0-9-]*');
 const text = z.string().min(1);
@@ -32,8 +27,8 @@ const metric = z.discriminatedUnion(
     z.strictObject({ kind: z.literal('outputRate'), output: text }),
     z.strictObject({ kind: z.literal('abstainRate') }),
     z.strictObject({ kind: z.literal('disagreement'), output: text.optional() }),
-    z.strictObject({ kind: z.literal('outcomeRate'), outcome: text, harm, window: durationMs }),
-    z.strictObject({ kind: z.literal('outcomeMean'), outcome: text, harm, window: durationMs }),
+    z.strictObject({ kind: z.literal('outcomeRate'), outcome: text, harm, window: windowMs }),
+    z.strictObject({ kind: z.literal('outcomeMean'), outcome: text, harm, window: windowMs }),
   ],
   { error: (issue) => (issue.code === 'invalid_union' ? 'expected a kind of metric that exists' : undefined) },
 );

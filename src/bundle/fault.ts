@@ -8,7 +8,8 @@ export interface Fault {
   readonly expected: string;
 }
 
-const shown = (value: unknown): string => {
+/** A value as it is shown in a fault: short, and never an exception. */
+export const shown = (value: unknown): string => {
   if (value === undefined) return 'nothing';
   const text = typeof value === 'string' ? value : asJson(value);
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { durationText } from './duration.ts';
 
 /** A lower-case SHA-256 in hexadecimal, 64 characters. */
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hexadecimal characters');
@@ -56,7 +57,23 @@ const outputStep = z.union([
   }),
 ]);
 
-const duration = z.string().regex(/^\d+(ms|s|m|h|d)$/, 'expected a duration like 30s, 10m or 24h');
+const duration = durationText('expected a duration like 30s, 10m or 24h');
+
+/** A number that is pushed from outside and says whether the version may have traffic. */
+const signal = z
+  .strictObject({
+    name: modelName,
+    unit: z.string().min(1),
+    holdAbove: z.number(),
+    clearBelow: z.number(),
+    pageAfter: duration,
+    staleAfter: duration,
+    whenMissing: z.enum(['hold', 'ignore']),
+    meaning: z.string().min(1),
+  })
+  .refine(({ holdAbove, clearBelow }) => clearBelow <= holdAbove, { path: ['clearBelow'], error: 'expected at most holdAbove' });
+
+const namesDiffer = (signals: readonly z.infer<typeof signal>[]): boolean => new Set(signals.map(({ name }) => name)).size === signals.length;
 
 /** The manifest `handoff.yaml`: what is in the bundle, who answers for it, how its model is fed and read. */
 export const manifestSchema = z.strictObject({
@@ -82,21 +99,43 @@ export const manifestSchema = z.strictObject({
     maxQueueRows: z.int().min(1).max(1_000_000),
     maxQueueDelayMs: z.number().min(0).max(1_000).default(0),
     memoryMiB: z.int().min(64).max(65_536),
+    /** Rows a second that one replica must be able to score, on the declared hardware. */
+    throughputRowsPerSecond: z.number().positive().optional(),
   }),
-  signals: z
-    .array(
-      z.strictObject({
-        name: modelName,
-        unit: z.string().min(1),
-        holdAbove: z.number(),
-        clearBelow: z.number(),
-        pageAfter: duration,
-        staleAfter: duration,
-        whenMissing: z.enum(['hold', 'ignore']),
-        meaning: z.string().min(1),
-      }),
-    )
-    .default([]),
+  /** What the budgets were promised for. */
+  hardware: z
+    .strictObject({
+      cores: z.int().min(1),
+      memoryMiB: z.int().min(64),
+      /** CPU features as the kernel names them, such as avx2. */
+      cpuFlags: z.array(z.string().min(1)).default([]),
+      /** Milliseconds that the gateway's reference work took on the machine of the promise: budgets are held in proportion to it. */
+      referenceMs: z.number().positive(),
+    })
+    .optional(),
+  /** How the bundle is rebuilt from nothing. */
+  training: z
+    .strictObject({
+      /** Version of Python, such as 3.11. */
+      python: z.string().regex(/^3\.\d+$/, 'expected a version of Python like 3.11'),
+      requirements: bundlePath,
+      script: bundlePath,
+      /** Arguments of the script; `{out}` stands for the folder into which it writes. */
+      arguments: z.array(z.string()).default([]),
+      seed: z.int(),
+      /** What it learns from, and how that is had again. */
+      data: z.string().min(1),
+      /** Shared libraries that the packages need from the system. */
+      system: z.array(z.string().min(1)).default([]),
+      /** File with the metrics that the script measures. */
+      metrics: bundlePath,
+      /** Whether a second run on the same machine gives the same bytes of model.onnx. */
+      bitIdentical: z.boolean(),
+    })
+    .optional(),
+  /** For a model that is fed with personal data. */
+  privacy: z.strictObject({ purpose: z.string().min(1), legalBasis: z.string().min(1), contact: z.string().min(1) }).optional(),
+  signals: z.array(signal).refine(namesDiffer, 'expected a name for each signal').default([]),
   monitoring: z.strictObject({
     drift: z
       .array(

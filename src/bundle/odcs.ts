@@ -213,5 +213,6 @@ export const contractSchema = z.strictObject({
   ...sections,
 });
 
+export type ContractDocument = z.infer<typeof contractSchema>;
 export type Property = z.infer<typeof property>;
 export type SchemaObject = z.infer<typeof schemaObject>;

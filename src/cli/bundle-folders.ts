@@ -60,11 +60,11 @@ export const proveBundles = async (places: readonly BundlePlace[]): Promise<read
 };
 
 /** What is wrong with the plans: their own text, and versions that are not there. */
-export const planFaults = async (folders: BundleFolders, proofs: readonly BundleProof[]): Promise<readonly Fault[]> => {
+export const planFaults = async (folders: BundleFolders, found: readonly { readonly place: BundlePlace }[]): Promise<readonly Fault[]> => {
   const { plans, faults } = await readPlans(folders.rolloutDir);
   const missing = plans.flatMap(({ file, plan }) =>
     (['baseline', 'candidate'] as const)
-      .filter((field) => !proofs.some(({ place }) => place.model === plan.model && place.version === plan[field]))
+      .filter((field) => !found.some(({ place }) => place.model === plan.model && place.version === plan[field]))
       .map((field) => ({ file, field, got: plan[field], expected: `a version in ${join(folders.modelsDir, plan.model)}` })),
   );
   return [...faults, ...missing];

@@ -1,81 +1,122 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { type Fault, faultText } from '../bundle/fault.ts';
+import { findBundles } from '../bundle/find-bundles.ts';
+import type { BundlePlace } from '../bundle/read-bundle.ts';
+import { readBundle } from '../bundle/read-bundle.ts';
+import { type SignoffRole, signoffRoles, writeSignoff } from '../bundle/signoffs.ts';
 import { writeDigests } from '../bundle/write-digests.ts';
-import { type BundleFolders, type BundleProof, planFaults, proveBundles, selectBundles, withFolders } from './bundle-folders.ts';
+import { readMachine } from '../checklist/budgets.ts';
+import { type Checked, type ChecklistDeps, runChecklist } from '../checklist/checklist.ts';
+import { CouldNotCheckError } from '../checklist/evaluation/cases.ts';
+import { goNoGo } from '../checklist/go-no-go.ts';
+import { systemClock } from '../clock.ts';
+import { readPlans } from '../control-plane/read-plans.ts';
+import { createLauncher } from '../data-plane/processes/launcher.ts';
+import { type BundleFolders, planFaults, selectBundles, withFolders } from './bundle-folders.ts';
+import { checkTable, criteriaTable, findingLines, goNoGoText, reportJson } from './check-report.ts';
 import type { CliIo } from './io.ts';
-import { textTable } from './text-table.ts';
+import { gatewayVocabulary } from './vocabulary.ts';
 
 interface CheckOptions extends BundleFolders {
   readonly json?: true;
+  readonly strict?: true;
   readonly writeDigests?: true;
+  readonly against?: string;
+  readonly signOff?: SignoffRole;
+  readonly by?: string;
 }
 
-interface BundleVerdict {
-  readonly model: string;
-  readonly version: string;
-  readonly digest: string | null;
-  readonly ok: boolean;
-  readonly golden: { readonly passed: number; readonly total: number };
-  readonly faults: readonly Fault[];
-}
-
-const verdictOf = ({ place, bundle, faults, golden }: BundleProof): BundleVerdict => ({
-  model: place.model,
-  version: place.version,
-  digest: bundle?.digest ?? null,
-  ok: faults.length === 0,
-  golden: { passed: golden.filter((result) => result.ok).length, total: golden.length },
-  faults,
-});
-
-const tableOf = (verdicts: readonly BundleVerdict[]): string =>
-  textTable([
-    ['bundle', 'verdict', 'golden', 'digest'],
-    ...verdicts.map(({ model, version, ok, golden, digest }) => [
-      `${model} ${version}`,
-      ok ? 'holds' : 'refused',
-      `${golden.passed}/${golden.total}`,
-      digest?.slice(0, 12) ?? '-',
-    ]),
-  ]);
-
-const faultLines = (verdicts: readonly BundleVerdict[], ofPlans: readonly Fault[]): readonly string[] => [
-  ...verdicts.flatMap(({ model, version, faults }) => faults.map((fault) => `${model} ${version}: ${faultText(fault)}`)),
-  ...ofPlans.map(faultText),
-];
-
-const report = (
-  verdicts: readonly BundleVerdict[],
-  ofPlans: readonly Fault[],
-  { json, stdout }: { readonly json: boolean; readonly stdout: CliIo['stdout'] },
-): boolean => {
-  const ok = verdicts.every((verdict) => verdict.ok) && ofPlans.length === 0;
-  if (json) stdout(`${JSON.stringify({ ok, bundles: verdicts, plans: { faults: ofPlans } }, null, 2)}\n`);
-  else {
-    stdout(tableOf(verdicts));
-    for (const line of faultLines(verdicts, ofPlans)) stdout(`${line}\n`);
-  }
-  return ok;
+/** The version that each bundle is held against: the one that is asked for, or its plan's baseline when it is the plan's candidate. */
+const baselineFinder = async (options: CheckOptions): Promise<(place: BundlePlace) => BundlePlace | null> => {
+  const places = await findBundles(options);
+  const { plans } = await readPlans(options.rolloutDir);
+  return ({ model, version }) => {
+    const plan = plans.find((entry) => entry.plan.model === model)?.plan;
+    const planned = plan?.candidate === version ? plan.baseline : undefined;
+    const wanted = options.against === undefined || options.against === 'baseline' ? planned : options.against;
+    return places.find((place) => place.model === model && place.version === wanted && wanted !== version) ?? null;
+  };
 };
 
-const check = async (names: readonly string[], options: CheckOptions, io: CliIo): Promise<void> => {
+const checkAll = async (places: readonly BundlePlace[], options: CheckOptions, deps: ChecklistDeps): Promise<readonly Checked[]> => {
+  const baselineOf = await baselineFinder(options);
+  const results: Checked[] = [];
+  for (const place of places) results.push(await runChecklist(place, baselineOf(place), deps));
+  return results;
+};
+
+const print = (
+  { results, ofPlans }: { readonly results: readonly Checked[]; readonly ofPlans: readonly Fault[] },
+  options: CheckOptions,
+  { stdout }: CliIo,
+): void => {
+  const strict = options.strict === true;
+  if (options.json) {
+    stdout(`${JSON.stringify(reportJson(results, ofPlans, strict), null, 2)}\n`);
+    return;
+  }
+  stdout(checkTable(results, strict));
+  for (const line of [...results.flatMap((result) => findingLines(result, strict)), ...ofPlans.map(faultText)]) stdout(`${line}\n`);
+  if (results.some(({ evaluation }) => evaluation !== null)) stdout(`\n${criteriaTable(results)}`);
+  if (options.against === undefined) return;
+  for (const result of results) stdout(`\n${goNoGoText(result, goNoGo(result))}`);
+};
+
+/** Writes sign-offs over the digests of what is there now. False: a bundle cannot be read, or nobody is named. */
+const signOff = async (places: readonly BundlePlace[], { signOff: role, by }: CheckOptions, { stderr }: CliIo): Promise<boolean> => {
+  if (role === undefined) return true;
+  if (by === undefined) {
+    stderr('--sign-off needs --by NAME: a sign-off without a name is none\n');
+    return false;
+  }
+  const at = new Date(systemClock.wallMs()).toISOString().slice(0, 10);
+  for (const place of places) {
+    const { bundle } = await readBundle(place);
+    if (bundle === null) {
+      stderr(`${place.model} ${place.version} cannot be read, so it cannot be signed off\n`);
+      return false;
+    }
+    await writeSignoff(place.folder, { role, by, at, digest: bundle.digest });
+  }
+  return true;
+};
+
+/** What the machine is to blame for says nothing about a bundle. */
+const couldNotCheck = (error: unknown, { stderr }: CliIo): null => {
+  if (!(error instanceof CouldNotCheckError)) throw error;
+  stderr(`could not check: ${error.message}; is the machine overloaded?\n`);
+  return null;
+};
+
+const check = async (names: readonly string[], options: CheckOptions, { io, program }: { readonly io: CliIo; readonly program: Command }): Promise<void> => {
   const places = await selectBundles(options, names);
   if (places.length === 0) {
     io.stderr(`no bundle${names.length === 0 ? '' : ` ${names.join(', ')}`} in ${options.modelsDir}\n`);
     return io.setExitCode(3);
   }
   if (options.writeDigests) for (const place of places) await writeDigests(place);
-  const proofs = await proveBundles(places);
-  const ofPlans = names.length === 0 ? await planFaults(options, proofs) : [];
-  const ok = report(proofs.map(verdictOf), ofPlans, { json: options.json === true, stdout: io.stdout });
-  io.setExitCode(ok ? 0 : 1);
+  if (!(await signOff(places, options, io))) return io.setExitCode(2);
+  const { monotonicMs } = systemClock;
+  const launcher = createLauncher();
+  const deps = { vocabulary: await gatewayVocabulary(program), machine: await readMachine(monotonicMs), monotonicMs, launcher };
+  const results = await checkAll(places, options, deps)
+    .catch((error: unknown) => couldNotCheck(error, io))
+    .finally(launcher.close);
+  if (results === null) return io.setExitCode(3);
+  const ofPlans = names.length === 0 ? await planFaults(options, results) : [];
+  print({ results, ofPlans }, options, io);
+  io.setExitCode(reportJson(results, ofPlans, options.strict === true).ok ? 0 : 1);
 };
 
-/** `handoff check`: holds bundles against everything that the gateway asks before it serves them. */
+/** `handoff check`: the handoff checklist, executed. */
 export const checkCommand = (io: CliIo): Command =>
   withFolders(new Command('check'))
-    .description('hold bundles against what they promise, as the gateway does before it serves them')
+    .description('hold bundles against the handoff checklist: files, contract, graph, golden cases, budgets, criteria, documents, people')
     .argument('[bundles...]', 'model or model/version; all when absent')
     .option('--json', 'one JSON object on standard output')
+    .option('--strict', 'warnings are failures')
+    .option('--against <version>', 'print the go/no-go decision against this version; `baseline` for that of the plan')
     .option('--write-digests', 'first write the digests of all files into handoff.yaml: for the author of a bundle')
-    .action((names: string[], options: CheckOptions) => check(names, options, io));
+    .addOption(new Option('--sign-off <role>', 'first write a sign-off over the digest into signoffs.yaml').choices(signoffRoles))
+    .option('--by <name>', 'who signs off')
+    .action((names: string[], options: CheckOptions, command: Command) => check(names, options, { io, program: command.parent ?? command }));

@@ -1,6 +1,7 @@
-import { Command, CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { processEnvironment } from '../settings.ts';
 import type { CliIo } from './io.ts';
+import { newProgram } from './new-program.ts';
 
 const io: CliIo = {
   stdout: (text) => void process.stdout.write(text),
@@ -11,23 +12,13 @@ const io: CliIo = {
   },
 };
 
-const program = new Command('handoff')
-  .description('serve ONNX models from handoff bundles and roll new versions out safely')
-  .exitOverride()
-  .configureOutput({ writeOut: (text) => process.stdout.write(text), writeErr: (text) => process.stderr.write(text) });
-
-/** How each command is loaded: only the one that is named, since they stand on different packages and a start should be short. */
-const commands: Readonly<Record<string, () => Promise<(io: CliIo) => Command>>> = {
-  serve: async () => (await import('./serve.ts')).serveCommand,
-  check: async () => (await import('./check.ts')).checkCommand,
-  smoke: async () => (await import('./smoke.ts')).smokeCommand,
-  rollout: async () => (await import('./rollout.ts')).rolloutCommand,
-  ledger: async () => (await import('./ledger.ts')).ledgerCommand,
+/** A start of the gateway loads its own command alone: the others stand on packages that would take the first answer's time. */
+const load = async (): Promise<Command> => {
+  if (process.argv[2] === 'serve') return newProgram(io, [(await import('./serve.ts')).serveCommand]);
+  return (await import('./create-program.ts')).createProgram(io);
 };
 
-const [named = ''] = process.argv.slice(2);
-const loads = Object.hasOwn(commands, named) ? [commands[named]] : Object.values(commands);
-for (const make of await Promise.all(loads.map((load) => load?.()))) if (make !== undefined) program.addCommand(make(io).exitOverride());
+const program = (await load()).configureOutput({ writeOut: io.stdout, writeErr: io.stderr });
 
 process.once('SIGINT', () => process.exit(130));
 

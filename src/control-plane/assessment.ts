@@ -40,8 +40,8 @@ export interface Assessment {
   readonly ineligibleShare: number | null;
   /** Why the coin of the assignment is not trusted; null while it is. */
   readonly sampleRatioAlarm: string | null;
-  /** The signal that is above its limit, and for how long, milliseconds. */
-  readonly signal: { readonly name: string; readonly sinceMs: number } | null;
+  /** The signal that takes the traffic away, for how long it has, milliseconds, and both in words. */
+  readonly signal: { readonly name: string; readonly sinceMs: number; readonly words: string } | null;
   /** Nothing can be kept now: no move but a rollback. */
   readonly storeDown: boolean;
 }

@@ -165,9 +165,10 @@ const decideSignal = ({ at, assessment }: Situation): Decided | null => {
   const { signal } = assessment;
   const driven = at.phase === 'progressing' || at.phase === 'held';
   if (signal !== null) {
-    if (at.signal !== null) return { action: 'nothing', waitsFor: `the signal ${at.signal}` };
+    if (at.signal === signal.name) return { action: 'nothing', waitsFor: signal.words };
+    // Also when another signal was in force before: the record names the one that is.
     const to: Position = { ...at, signal: signal.name, ...(driven ? { phase: 'held', heldFor: 'signal' } : {}) };
-    return { action: 'hold', to, sentence: `held: the signal ${signal.name} is above its limit, the baseline answers` };
+    return { action: 'hold', to, sentence: `held: ${signal.words}; the baseline answers` };
   }
   if (at.signal === null) return null;
   const to: Position = { ...at, signal: null, ...(driven ? { phase: 'progressing', heldFor: null } : {}) };

@@ -1,15 +1,7 @@
 import { z } from 'zod';
+import { durationMs } from '../bundle/duration.ts';
 
-const durationUnitsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-/** A duration such as `30s`, `10m`, `72h` or `8d`, read as milliseconds. */
-const durationMs = z
-  .string()
-  .regex(/^\d+(ms|s|m|h|d)$/, 'a duration like 30s, 10m, 72h or 8d')
-  .transform((text) => {
-    const unit = text.replace(/^\d+/, '') as keyof typeof durationUnitsMs;
-    return Number.parseInt(text, 10) * durationUnitsMs[unit];
-  });
+const planDurationMs = durationMs('a duration like 30s, 10m, 72h or 8d');
 
 /** Percent of requests, 0 to 100 in steps of 0.01. */
 export const weightPercent = z
@@ -27,18 +19,18 @@ const headerName = z.string().regex(/^[a-z0-9-]+$/, 'a lower-case header name');
 
 const step = z.union([
   z.strictObject({ setWeight: weightPercent }),
-  z.strictObject({ pause: z.strictObject({ duration: durationMs.optional() }) }),
+  z.strictObject({ pause: z.strictObject({ duration: planDurationMs.optional() }) }),
   z.strictObject({
     analysis: z
       .strictObject({
-        atLeast: durationMs,
+        atLeast: planDurationMs,
         minSamples: z.int().min(1).default(500),
-        deadline: durationMs,
+        deadline: planDurationMs,
         require: z.array(z.string().min(1)).optional(),
       })
       .refine(({ atLeast, deadline }) => deadline >= atLeast, { path: ['deadline'], error: 'a deadline that is not before atLeast' }),
   }),
-  z.strictObject({ shadow: z.strictObject({ share: z.number().positive().max(100), duration: durationMs }) }),
+  z.strictObject({ shadow: z.strictObject({ share: z.number().positive().max(100), duration: planDurationMs }) }),
 ]);
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'a name of [a-z0-9][a-z0-9-]*');
@@ -68,7 +60,7 @@ export const planSchema = z.strictObject({
     .strictObject({ falseRollback: z.number().positive().max(0.5), falsePromotion: z.number().positive().max(0.5) })
     .default({ falseRollback: 0.01, falsePromotion: 0.05 }),
   steps: z.array(step).min(1).refine(weightsNeverFall, 'weights that never decrease'),
-  bake: durationMs.default(0),
+  bake: planDurationMs.default(0),
 });
 
 export type Plan = z.infer<typeof planSchema>;

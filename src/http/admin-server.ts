@@ -3,11 +3,13 @@ import type { Express } from 'express';
 import { admitted, checkAdmin } from './access.ts';
 import { type AppDeps, createExpressApp } from './express-app.ts';
 import type { Key } from './keys-file.ts';
+import { type EventRoutesDeps, eventResources } from './routes/event-routes.ts';
 import { type HealthRoutesDeps, healthResources } from './routes/health-routes.ts';
 import { type LedgerRoutesDeps, ledgerResources } from './routes/ledger-routes.ts';
 import { type MetricsRoutesDeps, metricsResources } from './routes/metrics-routes.ts';
 import { type ModelRoutesDeps, modelResources } from './routes/model-routes.ts';
 import { type RolloutRoutesDeps, rolloutResources } from './routes/rollout-routes.ts';
+import { type SignalRoutesDeps, signalResources } from './routes/signal-routes.ts';
 
 /** What the admin port is made of. */
 export interface AdminDeps
@@ -15,6 +17,8 @@ export interface AdminDeps
     Omit<RolloutRoutesDeps, 'rollouts'>,
     Omit<LedgerRoutesDeps, 'rollouts'>,
     ModelRoutesDeps,
+    SignalRoutesDeps,
+    EventRoutesDeps,
     HealthRoutesDeps,
     MetricsRoutesDeps {
   readonly rollouts: RolloutRoutesDeps['rollouts'] & LedgerRoutesDeps['rollouts'];
@@ -31,6 +35,14 @@ export const createAdminApp = (deps: AdminDeps): Express => {
     admitted(checkAdmin({ keys: deps.keys, authorization: headers.authorization, method, path, host: headers.host, origin: headers.origin }));
   return createExpressApp(
     { newId: deps.newId, random: deps.random, log: deps.log, admit, maxBodyBytes },
-    { ...rolloutResources(deps), ...ledgerResources(deps), ...modelResources(deps), ...healthResources(deps), ...metricsResources(deps) },
+    {
+      ...rolloutResources(deps),
+      ...ledgerResources(deps),
+      ...signalResources(deps),
+      ...eventResources(deps),
+      ...modelResources(deps),
+      ...healthResources(deps),
+      ...metricsResources(deps),
+    },
   );
 };

@@ -5,6 +5,7 @@ import { rolloutState } from './rollout-state-schema.ts';
 import { maxLedgerEntries } from './routes/ledger-routes.ts';
 import { moveBody, promoteBody } from './routes/rollout-moves.ts';
 import { setWeightBody } from './routes/rollout-routes.ts';
+import { signalBody } from './routes/signal-routes.ts';
 
 /*
  * The API document is made from these schemas. Requests to the hot endpoint are checked by hand for speed; a test holds
@@ -162,6 +163,43 @@ const movePaths: ZodOpenApiPathsObject = Object.fromEntries(
   ]),
 );
 
+const pushedSignal = z
+  .object({
+    signal: z.string(),
+    value: z.number(),
+    concerns: z
+      .array(z.object({ model: z.string(), version: z.string(), unit: z.string(), role: z.enum(['baseline', 'candidate', 'none']), holds: z.boolean() }))
+      .meta({ description: 'The loaded versions that declare the signal.' }),
+  })
+  .meta({ id: 'PushedSignal' });
+
+const noticePaths: ZodOpenApiPathsObject = {
+  '/signals/{name}': {
+    put: {
+      summary: 'Push the value of a signal',
+      requestParams: { path: z.object({ name: z.string() }) },
+      requestBody: { required: true, content: { 'application/json': { schema: signalBody } } },
+      responses: {
+        ...ok(pushedSignal, 'Taken; it counts with the next tick, within a second.'),
+        ...failures('malformed-request', 'not-found', 'request-too-large', 'unsupported-media-type', ...guarded),
+      },
+    },
+  },
+  '/events': {
+    get: {
+      summary: 'The states of all rollouts as server-sent events',
+      requestParams: { header: z.object({ 'last-event-id': z.string().optional() }) },
+      responses: {
+        '200': {
+          description: 'A stream of events named rollout; the data of each is a RolloutState.',
+          content: { 'text/event-stream': { schema: z.string() } },
+        },
+        ...failures('overloaded', ...guarded),
+      },
+    },
+  },
+};
+
 const adminPaths: ZodOpenApiPathsObject = {
   '/rollouts': {
     get: { summary: 'All rollouts', responses: { ...ok(z.object({ rollouts: z.array(rolloutState) }), 'Their states.'), ...failures(...guarded) } },
@@ -208,6 +246,7 @@ const adminPaths: ZodOpenApiPathsObject = {
       responses: { ...ok(ledgerPage, 'A page.'), ...failures('malformed-request', ...guarded) },
     },
   },
+  ...noticePaths,
   '/models': {
     get: { summary: 'The bundles', responses: { ...ok(z.object({ models: z.array(anyJson) }), 'What serves and what was refused.'), ...failures(...guarded) } },
   },

@@ -1,4 +1,5 @@
 import type { LedgerEntry, LedgerHead } from '../ledger/ledger-entry.ts';
+import type { Outbox } from './outbox.ts';
 
 /**
  * The two messages between the planes and the port that keeps rollouts. The planes never import each other: they share
@@ -210,6 +211,7 @@ export interface RolloutStore {
   /** Decisions of a model, newest first, with a sequence below `before`. Idempotent. */
   readonly decisions: (query: { readonly model: string; readonly limit: number; readonly before?: number }) => Promise<readonly Decision[]>;
   readonly ledger: DecisionLedger;
+  readonly outbox: Outbox;
   /** Finishes pending writes, marks this life as ended cleanly and releases the lock. Idempotent. */
   readonly close: () => Promise<void>;
 }

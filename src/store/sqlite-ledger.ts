@@ -15,6 +15,7 @@ const selectHead = 'select sequence, hash from ledger order by sequence desc lim
 const selectPage = `select ${columns} from ledger where sequence < :before order by sequence desc limit :limit`;
 const selectPageOfModel = `select ${columns} from ledger where model = :model and sequence < :before order by sequence desc limit :limit`;
 const selectDecisions = `select ${columns} from ledger where model = :model and kind = 'decision' and sequence < :before order by sequence desc limit :limit`;
+const selectEntry = `select ${columns} from ledger where sequence = :sequence`;
 const selectFollowing = `select ${columns} from ledger where sequence > :after order by sequence limit :limit`;
 
 type Page = Parameters<DecisionLedger['page']>[0];
@@ -28,6 +29,8 @@ export interface LedgerTable {
   readonly decisions: (query: Page & { readonly model: string }) => readonly LedgerEntry[];
   readonly following: (query: Parameters<DecisionLedger['following']>[0]) => readonly LedgerEntry[];
   readonly head: () => LedgerHead | null;
+  /** @throws Error when there is no such entry */
+  readonly entry: (sequence: number) => LedgerEntry;
 }
 
 /** The rows need no parsing: the STRICT table holds the types, and `append` alone writes them. */
@@ -41,6 +44,7 @@ export const createLedgerTable = (database: DatabaseSync, key: LedgerKey): Ledge
   const pageOfModel = database.prepare(selectPageOfModel);
   const pageOfDecisions = database.prepare(selectDecisions);
   const following = database.prepare(selectFollowing);
+  const one = database.prepare(selectEntry);
   const head = (): LedgerHead | null => {
     const row = newest.get();
     return row === undefined ? null : { sequence: Number(row.sequence), hash: String(row.hash) };
@@ -56,5 +60,10 @@ export const createLedgerTable = (database: DatabaseSync, key: LedgerKey): Ledge
     decisions: ({ model, limit, before = Number.MAX_SAFE_INTEGER }) => pageOfDecisions.all({ model, limit, before }).map(entryOf),
     following: ({ after, limit }) => following.all({ after, limit }).map(entryOf),
     head,
+    entry: (sequence) => {
+      const row = one.get({ sequence });
+      if (row === undefined) throw new Error(`the ledger has no entry ${sequence}`);
+      return entryOf(row);
+    },
   };
 };

@@ -1,5 +1,6 @@
 import type { LedgerEntry, LedgerHead } from '../ledger/ledger-entry.ts';
 import type { Decision, DecisionLedger, EndedRollout, KeptProgress, RolloutRecord, RolloutStore } from './rollout-store.ts';
+import type { OutboxAnswer, OutboxRequest } from './sqlite-outbox.ts';
 
 /** What the driver asks its worker thread to do. Requests are served one after the other, in the order of sending. */
 export type SqliteRequest =
@@ -13,6 +14,7 @@ export type SqliteRequest =
   | { readonly call: 'page'; readonly query: Parameters<DecisionLedger['page']>[0] }
   | { readonly call: 'following'; readonly query: Parameters<DecisionLedger['following']>[0] }
   | { readonly call: 'head' }
+  | { readonly call: 'outbox'; readonly request: OutboxRequest }
   | { readonly call: 'close' };
 
 /** What each call answers with. */
@@ -28,6 +30,7 @@ export interface SqliteAnswers {
   readonly page: readonly LedgerEntry[];
   readonly following: readonly LedgerEntry[];
   readonly head: LedgerHead | null;
+  readonly outbox: OutboxAnswer;
   readonly close: null;
 }
 

@@ -5,8 +5,10 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { LedgerEntry } from '../ledger/ledger-entry.ts';
+import type { Outbox } from './outbox.ts';
 import { DataDirectoryInUseError, type RolloutStore } from './rollout-store.ts';
 import type { NumberedRequest, SqliteAnswers, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
+import type { OutboxAnswer, OutboxRequest } from './sqlite-outbox.ts';
 
 interface Waiter {
   readonly resolve: (answer: SqliteAnswers[keyof SqliteAnswers]) => void;
@@ -46,6 +48,24 @@ const createMailbox = (worker: Worker) => {
     worker.postMessage({ ...request, id: lastId } satisfies NumberedRequest);
     // The worker answers each call with its own kind: `SqliteAnswers` is the contract of both ends.
     return promise as Promise<SqliteAnswers[Call]>;
+  };
+};
+
+/** The port's methods, each answered by the thread with its own kind. */
+const outboxOver = (ask: (request: OutboxRequest) => Promise<OutboxAnswer>): Outbox => {
+  const method =
+    <Method extends keyof Outbox>(name: Method) =>
+    (...args: Parameters<Outbox[Method]>) =>
+      ask({ method: name, args } as OutboxRequest) as ReturnType<Outbox[Method]>;
+  return {
+    setWebhook: method('setWebhook'),
+    heads: method('heads'),
+    read: method('read'),
+    remove: method('remove'),
+    backlog: method('backlog'),
+    holds: method('holds'),
+    keepHold: method('keepHold'),
+    dropHold: method('dropHold'),
   };
 };
 
@@ -103,6 +123,7 @@ export const createSqliteRolloutStore = async ({ dataDir, ledgerSecret, onEntry 
       following: (query) => ask({ call: 'following', query }),
       head: () => ask({ call: 'head' }),
     },
+    outbox: outboxOver((request) => ask({ call: 'outbox', request })),
     close: () => {
       closing ??= close();
       return closing;

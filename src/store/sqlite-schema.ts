@@ -24,7 +24,12 @@ interface Migration {
 }
 
 /** In order, never changed once released: the database's user_version counts how many of them it has. */
-const migrations: readonly Migration[] = [{ file: '0001-rollouts.sql' }, { file: '0002-ledger.sql', complete: chainDecisions }, { file: '0003-progress.sql' }];
+const migrations: readonly Migration[] = [
+  { file: '0001-rollouts.sql' },
+  { file: '0002-ledger.sql', complete: chainDecisions },
+  { file: '0003-progress.sql' },
+  { file: '0006-notices.sql' },
+];
 
 /** Runs `body` in one write transaction: all of it, or nothing when it throws. */
 export const transaction = <Result>(database: DatabaseSync, body: () => Result): Result => {

@@ -13,6 +13,7 @@ import { ledgerSecretIn } from './ledger-secret.ts';
 import type { RolloutRecord } from './rollout-store.ts';
 import { createLedgerTable, type LedgerTable } from './sqlite-ledger.ts';
 import type { NumberedRequest, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
+import { createOutboxTables } from './sqlite-outbox.ts';
 import { createProgressTables } from './sqlite-progress.ts';
 import { migrate, transaction } from './sqlite-schema.ts';
 
@@ -113,6 +114,7 @@ const answerer = (store: OpenStore) => {
   const ledger = createLedgerTable(store.database, store.key);
   const save = createSave(store, { statements, ledger });
   const progress = createProgressTables(store.database);
+  const outbox = createOutboxTables(store.database, ledger.entry);
   return (request: SqliteRequest): Extract<SqliteReply, { done: true }>['answer'] => {
     switch (request.call) {
       case 'load':
@@ -135,6 +137,8 @@ const answerer = (store: OpenStore) => {
         return progress.ended(request.model);
       case 'beginLife':
         return progress.beginLife();
+      case 'outbox':
+        return outbox(request.request);
       case 'close':
         progress.endLife();
         store.database.close();

@@ -52,6 +52,22 @@ export interface ModelRecorder {
   readonly setRollout: (state: { readonly phase: Phase | null; readonly weights: Readonly<Record<string, number>> }) => void;
 }
 
+/** The signals that have a value, and those that a serving version watches. */
+export interface ShownSignals {
+  readonly values: readonly { readonly signal: string; readonly value: number; readonly ageMs: number }[];
+  readonly watches: readonly {
+    readonly model: string;
+    readonly version: string;
+    readonly signal: string;
+    readonly holds: boolean;
+    readonly isPaged: boolean;
+  }[];
+}
+
+const webhookResults = ['ok', 'client_error', 'error'] as const;
+/** How a try to send an event ended: it was taken, refused by the receiver, or the receiver did not get to that. */
+export type WebhookResult = (typeof webhookResults)[number];
+
 export interface ModelInfo {
   readonly model: string;
   readonly version: string;
@@ -76,6 +92,13 @@ export interface Metrics {
   readonly spansDropped: (count: number) => void;
   /** Of the newest entry of the decision ledger; 0 when there is none. */
   readonly setLedgerSequence: (sequence: number) => void;
+  /** Replaces what is shown of the signals; the names are those that loaded versions declare. */
+  readonly setSignals: (shown: ShownSignals) => void;
+  /** One try to send an event to the webhook has ended. */
+  readonly webhookTried: (result: WebhookResult) => void;
+  readonly setWebhookBacklog: (backlog: { readonly events: number; readonly oldestAgeMs: number }) => void;
+  /** Clients that read `GET /events` now. */
+  readonly setEventClients: (count: number) => void;
   /** Drops the series of a released version, or of a whole model. */
   readonly release: (released: { readonly model: string; readonly version?: string }) => void;
   /** The scrape. */
@@ -101,6 +124,10 @@ export const createMetrics = ({ sloBoundsSeconds = [] }: { readonly sloBoundsSec
   const spansDropped = families.spansDropped.of({});
   const ledgerSequence = families.ledgerSequence.of({});
   const pendingRequests = families.pendingRequests.of({});
+  const webhookTries = seriesEach(webhookResults, (result) => families.webhookTries.of({ result }));
+  const webhookPending = families.webhookPending.of({});
+  const webhookOldestAge = families.webhookOldestAge.of({});
+  const eventClients = families.eventClients.of({});
   let readPendingRequests = (): number => 0;
   const forArm = recordArm(families);
   return {
@@ -124,6 +151,17 @@ export const createMetrics = ({ sloBoundsSeconds = [] }: { readonly sloBoundsSec
     },
     setLedgerSequence: (sequence) => {
       ledgerSequence.value = sequence;
+    },
+    setSignals: showSignals(families),
+    webhookTried: (result) => {
+      webhookTries[result].value += 1;
+    },
+    setWebhookBacklog: ({ events, oldestAgeMs }) => {
+      webhookPending.value = events;
+      webhookOldestAge.value = oldestAgeMs / 1_000;
+    },
+    setEventClients: (count) => {
+      eventClients.value = count;
     },
     release: ({ model, version }) => {
       const labels = version === undefined ? { model } : { model, version };
@@ -156,9 +194,32 @@ const createFamilies = (registry: Registry, requestBounds: () => readonly number
     workerRestarts: counter('gateway_worker_restarts_total', 'Worker processes that were replaced.'),
     breakerOpen: gauge('gateway_breaker_open', '1 while the circuit breaker of the version is open.'),
     ledgerSequence: gauge('gateway_ledger_sequence', 'Sequence of the newest entry of the decision ledger: it never falls.'),
+    signalValue: gauge('gateway_signal_value', 'The value of a signal that was pushed last, in the unit that its bundle declares.'),
+    signalAge: gauge('gateway_signal_age_seconds', 'Time since a value of the signal was pushed.'),
+    signalHolds: gauge('gateway_signal_holding', '1 while the signal speaks against traffic for the version.'),
+    pageOpen: gauge('gateway_page_open', '1 while a page is open because the signal holds for too long.'),
+    webhookTries: counter('gateway_webhook_attempts_total', 'Tries to send an event to the webhook by how they ended.'),
+    webhookPending: gauge('gateway_webhook_pending_events', 'Events that wait to be delivered to the webhook.'),
+    webhookOldestAge: gauge('gateway_webhook_oldest_event_age_seconds', 'Age of the oldest event that waits for the webhook; 0 when none waits.'),
+    eventClients: gauge('gateway_event_clients', 'Clients that read the stream of events.'),
     spansDropped: counter('gateway_spans_dropped_total', 'Trace spans that were recorded and not delivered.'),
   };
 };
+
+const showSignals =
+  (families: Families): Metrics['setSignals'] =>
+  ({ values, watches }) => {
+    // All of them: a signal that nobody declares any more is shown no longer.
+    for (const family of [families.signalValue, families.signalAge, families.signalHolds, families.pageOpen]) family.release({});
+    for (const { signal, value, ageMs } of values) {
+      families.signalValue.of({ signal }).value = value;
+      families.signalAge.of({ signal }).value = ageMs / 1_000;
+    }
+    for (const { model, version, signal, holds, isPaged } of watches) {
+      families.signalHolds.of({ model, version, signal }).value = Number(holds);
+      families.pageOpen.of({ model, version, signal }).value = Number(isPaged);
+    }
+  };
 
 const recordArm =
   (families: Families): Metrics['forArm'] =>

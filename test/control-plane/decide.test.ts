@@ -11,7 +11,7 @@ import { recordWith } from '../support/rollout-record.ts';
 const plan = planWith();
 const livePhases = ['progressing', 'held', 'paused', 'inconclusive', 'baking'] as const;
 const worse = { name: 'errors', sentence: '45 of 1,000 candidate requests failed against 90 of 9,000 on the baseline' };
-const lag = { name: 'feature-lag', sinceMs: 3_000 };
+const lag = { name: 'feature-lag', sinceMs: 3_000, words: 'the signal feature-lag is 412 s, above its limit of 300 s' };
 
 const at = (record: Partial<RolloutRecord>, assessment: Partial<Assessment> = {}, tickedMs = 1_000): Decided =>
   decide({ record: recordWith({ phase: 'progressing', ...record }), plan, assessment: assessmentWith(assessment), tickedMs });
@@ -195,7 +195,7 @@ describe('what holds a rollout', () => {
   });
 
   it.each([
-    { record: { phase: 'held', heldFor: 'signal', signal: 'lag' }, change: { signal: lag } },
+    { record: { phase: 'held', heldFor: 'signal', signal: 'feature-lag' }, change: { signal: lag } },
     { record: { phase: 'held', heldFor: 'sample-ratio' }, change: { sampleRatioAlarm: 'x' } },
     { record: { phase: 'paused' }, change: {} },
   ] as const)('lets no step time pass in %o', ({ record, change }) => {

@@ -141,7 +141,7 @@ describe('a whole rollout', () => {
       const tick = (nowMs - 1_000_000) / 1_000;
       return assessmentWith({
         candidateUnits: tick * 20,
-        signal: tick === 9 ? { name: 'lag', sinceMs: 0 } : null,
+        signal: tick === 9 ? { name: 'lag', sinceMs: 0, words: 'the signal lag is 9 s' } : null,
         worse: tick >= 15 && tick < 18 ? { name: 'errors', sentence: 'x' } : null,
       });
     };
@@ -341,7 +341,7 @@ describe('the state', () => {
 
   it('has no times while the clock stands, and no next move while a person waits', async () => {
     const life = await started();
-    assessment = () => assessmentWith({ signal: { name: 'lag', sinceMs: 0 } });
+    assessment = () => assessmentWith({ signal: { name: 'lag', sinceMs: 0, words: 'the signal lag is 9 s' } });
     await seconds(life, 1);
     expect(life.control.get('card-fraud')).toMatchObject({ phase: 'held', next: { move: 'advance', not_before: null, deadline: null } });
     await life.control.move('card-fraud', { move: 'pause' }, byHand);
@@ -351,7 +351,7 @@ describe('the state', () => {
   it('keeps the weight but not its effect while a signal lasts', async () => {
     const life = await started();
     await life.control.setWeight('card-fraud', { weight: 25, ...byHand });
-    assessment = () => assessmentWith({ signal: { name: 'lag', sinceMs: 0 } });
+    assessment = () => assessmentWith({ signal: { name: 'lag', sinceMs: 0, words: 'the signal lag is 9 s' } });
     await second(life);
     expect(life.control.get('card-fraud')).toMatchObject({ phase: 'paused', weight: 25, effective_weight: 0 });
     expect(published.at(-1)).toMatchObject({ rollout: { weightHundredths: 0, match: [] } });

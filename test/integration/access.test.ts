@@ -119,6 +119,7 @@ describe('a gateway with keys', () => {
     'the metrics': (headers) => adminTo({ method: 'GET', path: '/metrics', headers }),
     'the models': (headers) => adminTo({ method: 'GET', path: '/models', headers }),
     'a weight': (headers) => putWeight(10, headers),
+    'a signal': (headers) => adminTo({ method: 'PUT', path: '/signals/feature-lag', headers: { ...json, ...headers }, body: '{"value":10}' }),
     'a rescan': (headers) => adminTo({ method: 'POST', path: '/models/rescan', headers: { ...json, ...headers }, body: '{}' }),
   } satisfies Record<string, (headers: Readonly<Record<string, string>>) => Promise<RawAnswer>>;
 
@@ -128,6 +129,7 @@ describe('a gateway with keys', () => {
     'the metrics': ['watcher', 'operator'],
     'the models': ['watcher', 'operator'],
     'a weight': ['operator'],
+    'a signal': ['operator'],
     'a rescan': ['operator'],
   };
 

@@ -1,6 +1,6 @@
 /** The README's commands, run as they are printed there, give what is printed there. */
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { differencesFrom } from '../../src/bundle/golden-case.ts';
 import { makeTeamFolders, type TeamFolders } from '../support/bundles.ts';
 import { type Answer, type GatewayProcess, runCli, startGateway } from '../support/gateway.ts';
@@ -45,6 +45,11 @@ test.each(examples)('$file gives the printed answer of $printed.version', async 
 test('set-weight prints what the README shows', async () => {
   const { stdout } = await runCli(['rollout', 'set-weight', 'card-fraud', '10', '--reason', 'first look', '--admin-url', gateway.adminUrl]);
   expect(readme).toContain(`--reason "first look"\n\`\`\`\n\`\`\`\n${stdout}\`\`\``);
+  // The engine looks once a second at what the versions are to the traffic.
+  await vi.waitFor(async () => {
+    const { body } = await gateway.admin('PUT', '/signals/feature-lag', { value: 12.5 });
+    expect(readme).toContain(`{ "value": 12.5 }'\n\`\`\`\n\`\`\`json\n${JSON.stringify(body)}\n`);
+  }, 30_000);
 });
 
 test('check and smoke print what the README shows', async () => {

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DataDirectoryInUseError } from '../../src/store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
 import { decisionFor, recordWith } from '../support/rollout-record.ts';
+import { outboxContract } from './outbox.contract.ts';
 import { rolloutStoreContract } from './rollout-store.contract.ts';
 
 let directory = '';
@@ -40,6 +41,14 @@ const otherProcess = async (): Promise<ChildProcess> => {
   expect(String(line)).toBe('saved\n');
   return child;
 };
+
+outboxContract('SQLite', {
+  open: () => createSqliteRolloutStore({ dataDir: directory }),
+  reopen: async (store) => {
+    await store.close();
+    return createSqliteRolloutStore({ dataDir: directory });
+  },
+});
 
 rolloutStoreContract('SQLite', () => createSqliteRolloutStore({ dataDir: join(directory, 'not', 'there', 'yet') }));
 

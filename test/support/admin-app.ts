@@ -57,6 +57,8 @@ export const createTestAdmin = async (changes: Partial<AdminDeps> = {}): Promise
     explain: (model, key) => ({ key, bucket: 17, weight: rollouts.get(model).weight, arm: 'baseline', epoch: 1, rollout: 'rollout-1' }),
     rescan: async () => ({ accepted: [], refused: [] }),
     models,
+    signals: { push: () => ({}) },
+    events: { open: () => () => undefined },
     metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'gateway_up 1\n' }),
     readiness: () => ({ ready: true, detail: '' }),
     keys: null,

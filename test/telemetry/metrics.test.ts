@@ -29,6 +29,13 @@ const makeFilled = (): Metrics => {
   metrics.setModelInfo({ ...candidate, digest: 'sha256:ab', contractVersion: '1.0.0' });
   metrics.observePendingRequests(() => 4);
   metrics.spansDropped(2);
+  metrics.setSignals({
+    values: [{ signal: 'feature-lag', value: 12.5, ageMs: 1_500 }],
+    watches: [{ ...candidate, signal: 'feature-lag', holds: true, isPaged: false }],
+  });
+  metrics.webhookTried('error');
+  metrics.setWebhookBacklog({ events: 3, oldestAgeMs: 4_000 });
+  metrics.setEventClients(2);
   return metrics;
 };
 
@@ -39,6 +46,7 @@ describe('the scrape', () => {
     arm: /^(baseline|candidate|none)$/,
     result: /^(ok|client_error|error|timeout|shed|breach)$/,
     reason: /^(error|timeout|circuit_open|queue_full|lost_worker|breach|exit|memory)$/,
+    signal: /^feature-lag$/,
     feature: /^(amount|hour|other)$/,
     rule: /^(unknown|missing|value|row)$/,
     phase: /^[a-z-]+$/,
@@ -73,6 +81,7 @@ describe('the scrape', () => {
     expect(own.map(({ name }) => name).sort()).toEqual([
       'gateway_breaker_open',
       'gateway_contract_violations_total',
+      'gateway_event_clients',
       'gateway_ineligible_requests_total',
       'gateway_inference_batch_size',
       'gateway_inference_compute_duration_seconds',
@@ -83,9 +92,16 @@ describe('the scrape', () => {
       'gateway_inference_rescues_total',
       'gateway_ledger_sequence',
       'gateway_model_info',
+      'gateway_page_open',
       'gateway_rollout_phase',
       'gateway_rollout_weight_ratio',
+      'gateway_signal_age_seconds',
+      'gateway_signal_holding',
+      'gateway_signal_value',
       'gateway_spans_dropped_total',
+      'gateway_webhook_attempts_total',
+      'gateway_webhook_oldest_event_age_seconds',
+      'gateway_webhook_pending_events',
       'gateway_worker_restarts_total',
     ]);
     expect(own.filter(({ samples: found }) => found.length === 0)).toEqual([]);
@@ -100,6 +116,16 @@ describe('the scrape', () => {
     );
     expect(faults).toEqual([]);
     expect(own.length).toBeLessThan(250);
+  });
+
+  it('shows the signals of now and no earlier ones', async () => {
+    const metrics = makeFilled();
+    metrics.setSignals({ values: [{ signal: 'upstream', value: 1, ageMs: 2_000 }], watches: [] });
+    const shown = (await scrape(metrics)).filter(({ name }) => /signal|page/.test(name)).flatMap((family) => family.samples);
+    expect(shown.map(({ name, labels, value }) => [name, labels, value])).toEqual([
+      ['gateway_signal_value', { signal: 'upstream' }, 1],
+      ['gateway_signal_age_seconds', { signal: 'upstream' }, 2],
+    ]);
   });
 
   it('has no series twice', async () => {

@@ -1,0 +1,134 @@
+/** The spine of `handoff check`: one bundle against every rule of the handoff. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import type { Fault } from '../bundle/fault.ts';
+import { contractSchema } from '../bundle/odcs.ts';
+import { type Bundle, type BundlePlace, readBundle } from '../bundle/read-bundle.ts';
+import { openVersion } from '../data-plane/inference/open-version.ts';
+import type { ServingVersion } from '../data-plane/inference/serving-version.ts';
+import type { Launcher } from '../data-plane/processes/launcher.ts';
+import { checkAcceptance, checkCriteria } from './acceptance.ts';
+import { checkBudgets, type Machine } from './budgets.ts';
+import { checkContractFields } from './contract-fields.ts';
+import { checkContractStandard } from './contract-standard.ts';
+import { checkDriftBaseline } from './drift-baseline.ts';
+import { checkEnvironment } from './environment.ts';
+import { parseCases } from './evaluation/cases.ts';
+import { type Evaluation, evaluate } from './evaluation/evaluate.ts';
+import { checkStated } from './evaluation-stated.ts';
+import { checkFilledIn, checkGoldenSource, countGolden, reportFaults } from './files.ts';
+import type { Finding, Report } from './finding.ts';
+import { checkModelCard } from './model-card.ts';
+import { checkPeople } from './people.ts';
+import { checkRunbook } from './runbook.ts';
+import { checkSlo } from './slo.ts';
+import { type Subject, textReader, type Vocabulary } from './subject.ts';
+import { checkTransforms } from './transforms.ts';
+
+/** What a bundle is held against. */
+export interface ChecklistDeps {
+  readonly vocabulary: Vocabulary;
+  readonly machine: Machine;
+  readonly monotonicMs: () => number;
+  readonly launcher: Launcher;
+}
+
+/** How a bundle came out. */
+export interface Checked {
+  readonly place: BundlePlace;
+  /** Null for a bundle that cannot be read. */
+  readonly bundle: Bundle | null;
+  readonly findings: readonly Finding[];
+  readonly golden: { readonly passed: number; readonly total: number };
+  /** Null when the bundle cannot be run, or has no cases. */
+  readonly evaluation: Evaluation | null;
+  /** Measured run times by rows, of this version and of its baseline. */
+  readonly costs: { readonly own: ServingVersion['costs']; readonly baseline: ServingVersion['costs'] };
+}
+
+const silentHooks = { onRun: () => undefined, onWorkerRestart: () => undefined, onBreaker: () => undefined };
+
+const casesFile = 'evaluation/cases.jsonl';
+
+const readContractDocument = async ({ folder }: BundlePlace): Promise<Pick<Subject, 'contract' | 'rawContract'>> => {
+  const rawContract: unknown = parse(await readFile(join(folder, 'contract.odcs.yaml'), 'utf8'));
+  return { rawContract, contract: contractSchema.parse(rawContract) };
+};
+
+/** What the files alone say, in the order of the report. */
+const documentRules = [
+  checkAcceptance,
+  checkContractFields,
+  checkContractStandard,
+  checkGoldenSource,
+  checkDriftBaseline,
+  checkEnvironment,
+  checkSlo,
+  checkRunbook,
+  checkModelCard,
+  checkPeople,
+  checkFilledIn,
+];
+
+/** Every rule that needs no run. */
+const checkDocuments = async (subject: Subject, report: Report): Promise<void> => {
+  for (const check of documentRules) await check(subject, report);
+};
+
+/** What runs show. */
+const checkRuns = async (subject: Subject, { machine, monotonicMs }: ChecklistDeps, report: Report): Promise<Evaluation | null> => {
+  await checkTransforms(subject, report);
+  const { cases, faults } = parseCases((await subject.text(casesFile)) ?? '');
+  for (const { line, got } of faults) report('evaluation-there', { file: casesFile, field: `line ${line}`, got, expected: 'id, inputs and one label a row' });
+  if (cases.length === 0) {
+    report('evaluation-there', { file: casesFile, field: '(whole file)', got: 'no case', expected: 'held-out cases' });
+    return null;
+  }
+  const evaluation = await evaluate(subject, cases, { monotonicMs });
+  checkCriteria(evaluation, report);
+  await checkStated(subject, evaluation, report);
+  checkBudgets(subject, { machine, latency: evaluation.latency }, report);
+  return evaluation;
+};
+
+interface Opened {
+  readonly version: ServingVersion | null;
+  readonly faults: readonly Fault[];
+  readonly golden: Checked['golden'];
+}
+
+const open = async (bundle: Bundle, { monotonicMs, launcher }: ChecklistDeps): Promise<Opened> => {
+  const { version, faults, golden } = await openVersion(bundle, { launcher, monotonicMs, hooks: silentHooks });
+  return { version, faults, golden: countGolden(golden) };
+};
+
+const openBaseline = async (place: BundlePlace | null, deps: ChecklistDeps): Promise<ServingVersion | null> => {
+  const reading = place === null ? null : await readBundle(place);
+  return reading?.bundle == null ? null : (await open(reading.bundle, deps)).version;
+};
+
+/** Holds one bundle against every rule, and against the version that it is to replace, if there is one. */
+export const runChecklist = async (place: BundlePlace, baselinePlace: BundlePlace | null, deps: ChecklistDeps): Promise<Checked> => {
+  const findings: Finding[] = [];
+  const report: Report = (rule, finding, wrong = true) => {
+    if (wrong) findings.push({ rule, ...finding });
+  };
+  const unread = { place, findings, golden: { passed: 0, total: 0 }, evaluation: null, costs: { own: [], baseline: [] } };
+  const { bundle, faults } = await readBundle(place);
+  reportFaults(faults, report);
+  if (bundle === null) return { ...unread, bundle };
+  const opened = await open(bundle, deps);
+  reportFaults(opened.faults, report);
+  const { version, golden } = opened;
+  if (version === null) return { ...unread, bundle, golden };
+  const baseline = await openBaseline(baselinePlace, deps);
+  try {
+    const subject: Subject = { bundle, version, baseline, vocabulary: deps.vocabulary, text: textReader(place), ...(await readContractDocument(place)) };
+    await checkDocuments(subject, report);
+    const evaluation = await checkRuns(subject, deps, report);
+    return { place, bundle, findings, golden, evaluation, costs: { own: version.costs, baseline: baseline?.costs ?? [] } };
+  } finally {
+    await Promise.all([version.close(), baseline?.close()]);
+  }
+};

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { faultsOf } from '../bundle/fault.ts';
+import type { RuleGroup } from './subject.ts';
+
+const file = 'baseline.json';
+
+const distribution = z
+  .looseObject({ edges: z.array(z.number()).min(2), shares: z.array(z.number().min(0).max(1)).min(1) })
+  .refine(
+    ({ edges, shares }) => edges.length === shares.length + 1 && Math.abs(shares.reduce((sum, share) => sum + share, 0) - 1) < 0.01,
+    'one share a bin, 1 in all',
+  );
+
+/** `baseline.json`: the distributions with which later ones are compared. */
+const baselineSchema = z.looseObject({
+  source: z.string().min(1),
+  rows: z.int().min(1),
+  fields: z.record(z.string(), distribution),
+  outputs: z.record(z.string(), distribution),
+});
+
+/** Whether there is a reference for every drift rule. */
+export const checkDriftBaseline: RuleGroup = async ({ bundle, text }, report) => {
+  const source = await text(file);
+  if (source === null) return report('drift-baseline', { file, field: '(whole file)', got: 'no such file', expected: 'distributions of the training data' });
+  const document: unknown = JSON.parse(source);
+  const parsed = baselineSchema.safeParse(document);
+  if (!parsed.success) {
+    for (const fault of faultsOf(file, document, parsed.error)) report('drift-baseline', fault);
+    return;
+  }
+  for (const { field } of bundle.manifest.monitoring.drift)
+    if (!(field in parsed.data.fields))
+      report('drift-baseline', { file, field: `fields.${field}`, got: 'nothing', expected: 'a distribution, since handoff.yaml watches its drift' });
+};

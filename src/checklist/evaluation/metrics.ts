@@ -1,0 +1,198 @@
+/**
+ * The offline metrics of acceptance.yaml. Each takes how often every case counts (for the bootstrap; all 1 for the plain
+ * value), so that sorting is done once and not once a resample.
+ */
+import type { Criterion } from '../../bundle/acceptance.ts';
+import type { OutputRow } from '../../data-plane/guards/compile-outputs.ts';
+import type { CaseAnswer, EvaluationCase } from './cases.ts';
+
+/** The value of a metric when case i counts `times[i]` times; NaN when it has none. */
+export type Metric = (times: Float64Array) => number;
+
+/** A version's answers to the cases, with what tells classes apart. */
+export interface Answered {
+  readonly cases: readonly EvaluationCase[];
+  readonly answers: readonly CaseAnswer[];
+  /** Names of classes that count as a group's, by group. */
+  readonly groups: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+type OfflineMetric = Exclude<Criterion['metric'], { kind: 'latency' }>;
+
+interface ScoredRow {
+  readonly at: number;
+  readonly score: number;
+  readonly label: number;
+  readonly input: Readonly<Record<string, unknown>>;
+}
+
+/** The score of an answer's row: its first number. */
+const scoreOf = (row: OutputRow): number => {
+  for (const value of Object.values(row)) if (typeof value === 'number') return value;
+  return Number.NaN;
+};
+
+const rowsOf = ({ cases, answers }: Answered): readonly ScoredRow[] =>
+  cases.flatMap(({ inputs, labels }, at) =>
+    (answers[at]?.outputs ?? []).map((row, index) => ({ at, score: scoreOf(row), label: Number(labels[index]), input: inputs[index] ?? {} })),
+  );
+
+interface Point {
+  readonly precision: number;
+  readonly recall: number;
+}
+
+/** Precision and recall at each distinct score, highest first. */
+const curveOf = (rows: readonly ScoredRow[]): ((times: Float64Array) => readonly Point[]) => {
+  const ranked = [...rows].sort((left, right) => right.score - left.score);
+  return (times) => {
+    const points: { caught: number; flagged: number }[] = [];
+    let caught = 0;
+    let flagged = 0;
+    ranked.forEach(({ at, label, score }, index) => {
+      caught += (times[at] ?? 0) * label;
+      flagged += times[at] ?? 0;
+      if (ranked[index + 1]?.score !== score) points.push({ caught, flagged });
+    });
+    return points.map((point) => ({ precision: point.flagged === 0 ? 0 : point.caught / point.flagged, recall: caught === 0 ? 0 : point.caught / caught }));
+  };
+};
+
+const recallAtPrecision = (rows: readonly ScoredRow[], precision: number): Metric => {
+  const curve = curveOf(rows);
+  return (times) => curve(times).reduce((best, point) => (point.precision >= precision ? Math.max(best, point.recall) : best), 0);
+};
+
+/** Average precision: the area under the steps of the curve. */
+const areaUnderPrecisionRecall = (rows: readonly ScoredRow[]): Metric => {
+  const curve = curveOf(rows);
+  return (times) => {
+    let before = 0;
+    return curve(times).reduce((area, { precision, recall }) => {
+      const step = (recall - before) * precision;
+      before = recall;
+      return area + step;
+    }, 0);
+  };
+};
+
+const meanOver =
+  (values: readonly number[]): Metric =>
+  (times) => {
+    let sum = 0;
+    let count = 0;
+    values.forEach((value, at) => {
+      sum += value * (times[at] ?? 0);
+      count += times[at] ?? 0;
+    });
+    return sum / count;
+  };
+
+const gainOf = (grade: number): number => 2 ** grade - 1;
+const discounted = (grades: readonly number[], k: number): number =>
+  grades.slice(0, k).reduce((sum, grade, rank) => sum + gainOf(grade) / Math.log2(rank + 2), 0);
+
+/** NDCG@k of one case: equal scores stay in input order, and a case without a relevant row counts 1. A case without an answer counts 0. */
+const ndcgOf = ({ labels }: EvaluationCase, { outputs }: CaseAnswer, k: number): number => {
+  if (outputs === null) return 0;
+  const grades = labels.map(Number);
+  const ideal = discounted(
+    [...grades].sort((left, right) => right - left),
+    k,
+  );
+  if (ideal === 0) return 1;
+  const order = outputs.map((row, index) => ({ score: scoreOf(row), index })).sort((left, right) => right.score - left.score || left.index - right.index);
+  return (
+    discounted(
+      order.map(({ index }) => grades[index] ?? 0),
+      k,
+    ) / ideal
+  );
+};
+
+/** Share of a case's rows whose first class is the label, or one of the label's group. */
+const accuracyOf = ({ labels }: EvaluationCase, { outputs }: CaseAnswer, groups: Answered['groups']): number => {
+  const right = (outputs ?? []).filter((row, index) => {
+    const label = String(labels[index]);
+    const first = topLabelOf(row);
+    return first === label || (first !== null && (groups.get(label)?.has(first) ?? false));
+  });
+  return right.length / labels.length;
+};
+
+const topLabelOf = (row: OutputRow): string | null => {
+  for (const value of Object.values(row)) {
+    const first: unknown = Array.isArray(value) ? value[0] : undefined;
+    if (typeof first === 'object' && first !== null && 'label' in first) return String(first.label);
+  }
+  return null;
+};
+
+/** The flag by which a version decides: its first true-or-false output. */
+const flagOf = (row: OutputRow): boolean => Object.values(row).find((value) => typeof value === 'boolean') === true;
+
+/** Sum of the costs of what was flagged wrongly and what was missed; a row without an answer is not flagged. */
+const costOf = ({ labels }: EvaluationCase, { outputs }: CaseAnswer, metric: { readonly falsePositive: number; readonly falseNegative: number }): number =>
+  labels.reduce<number>((sum, label, index) => {
+    const flagged = outputs !== null && flagOf(outputs[index] ?? {});
+    if (flagged && Number(label) === 0) return sum + metric.falsePositive;
+    return !flagged && Number(label) === 1 ? sum + metric.falseNegative : sum;
+  }, 0);
+
+type SliceMetric = Extract<OfflineMetric, { kind: 'sliceGap' }>['of'];
+
+/** The largest difference of a metric between the groups that a field's values make. */
+const sliceGap = (answered: Answered, { of, by }: { readonly of: SliceMetric; readonly by: string }): Metric => {
+  const groupOf = answered.cases.map(({ inputs }) => String(inputs[0]?.[by]));
+  const metric = sliceMetric(of, answered);
+  return (times) => {
+    const values = [...new Set(groupOf)].map((group) => metric(times.map((count, at) => (groupOf[at] === group ? count : 0))));
+    return Math.max(...values) - Math.min(...values);
+  };
+};
+
+const defaultPrecision = 0.9;
+const defaultDepth = 10;
+
+const sliceMetric = (of: SliceMetric, answered: Answered): Metric => {
+  switch (of) {
+    case 'recallAtPrecision':
+      return metricOf({ kind: of, precision: defaultPrecision }, answered);
+    case 'ndcg':
+      return metricOf({ kind: of, k: defaultDepth }, answered);
+    case 'accuracy':
+    case 'areaUnderPrecisionRecall':
+      return metricOf({ kind: of }, answered);
+  }
+};
+
+const perCase = ({ cases, answers }: Answered, value: (one: EvaluationCase, answer: CaseAnswer) => number): Metric =>
+  meanOver(cases.map((one, at) => value(one, answers[at] ?? { outputs: null, breach: false, detail: null })));
+
+/** Makes the metric of a criterion over a version's answers. Kinds that only live traffic has, have no value: NaN. */
+export const metricOf = (metric: OfflineMetric, answered: Answered): Metric => {
+  switch (metric.kind) {
+    case 'recallAtPrecision':
+      return recallAtPrecision(rowsOf(answered), metric.precision);
+    case 'areaUnderPrecisionRecall':
+      return areaUnderPrecisionRecall(rowsOf(answered));
+    case 'ndcg':
+      return perCase(answered, (one, answer) => ndcgOf(one, answer, metric.k));
+    case 'accuracy':
+      return perCase(answered, (one, answer) => accuracyOf(one, answer, answered.groups));
+    case 'cost':
+      return perCase(answered, (one, answer) => costOf(one, answer, metric));
+    case 'sliceGap':
+      return sliceGap(answered, metric);
+    case 'breachRate':
+      return perCase(answered, (_one, { breach }) => Number(breach));
+    case 'outputRate':
+      return perCase(answered, (_one, { outputs }) => Number((outputs ?? []).some((row) => row[metric.output] === true)));
+    default:
+      return () => Number.NaN;
+  }
+};
+
+/** Whether more of a metric is better. */
+export const isGain = ({ kind, ...rest }: Criterion['metric']): boolean =>
+  ['recallAtPrecision', 'areaUnderPrecisionRecall', 'ndcg', 'accuracy'].includes(kind) || ('harm' in rest && rest.harm === 'lower');
