@@ -187,6 +187,8 @@ export const createApp = async (settings: Settings, launcher: Launcher): Promise
   const loaded = loading.rescan();
   // Whoever waits for them hears of a failure; until then it must not end the process.
   for (const begun of [controlled, loaded]) begun.catch(() => undefined);
+  // They were for the start alone: an idle process is memory for nothing.
+  void loaded.catch(() => undefined).then(ground.launcher.dismissIdle);
   const { store, predictionIds } = await opening;
   const { context, control, events, firstAssigned } = await controlled;
   const randomU32 = createRandomU32();

@@ -39,7 +39,8 @@ const start = async (settings: Settings): Promise<RunningGateway> => {
     const { startGateway } = await import('../main.ts');
     return await startGateway(settings, launcher);
   } catch (error) {
-    await launcher.close();
+    // The command then ends by itself, and only without processes. Any other fault ends it at once, and them with it.
+    if (error instanceof SettingsError) await launcher.close();
     throw error;
   }
 };

@@ -37,6 +37,8 @@ export interface Launcher {
   readonly start: (entry: string) => LaunchedProcess;
   /** Starts processes ahead of need, which wait idle for `start`. They must do nothing before they are sent a frame. */
   readonly prepare: (entry: string, count: number) => void;
+  /** Ends the prepared processes that nobody has taken. */
+  readonly dismissIdle: () => void;
   /** Ends every process and the launcher. Idempotent. */
   readonly close: () => Promise<void>;
 }
@@ -109,6 +111,10 @@ export const createLauncher = (): Launcher => {
     },
     prepare: (entry, count) => {
       idle.set(entry, [...(idle.get(entry) ?? []), ...Array.from({ length: count }, () => begin(entry))]);
+    },
+    dismissIdle: () => {
+      for (const member of [...idle.values()].flat()) member.kill();
+      idle.clear();
     },
     close: () => {
       closed ??= base?.close() ?? Promise.resolve();

@@ -17,6 +17,7 @@ const echoed = (launched: LaunchedProcess, kind: number, text: string): Promise<
     launched.receive((_, payload) => resolve(payload.toString()));
     launched.send(kind, Buffer.from(text));
   });
+const childrenOf = (pid: number): readonly number[] => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
 const parentOf = (pid: number | null): number => Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 
 afterEach(async () => {
@@ -37,6 +38,18 @@ describe('launcher', { timeout: 60_000 }, () => {
     const [one, two] = [launcher.start(entry), launcher.start(entry)];
     expect(await Promise.all([echoed(one, 1, 'one'), echoed(two, 1, 'two')])).toEqual(['one', 'two']);
     expect(one.pid()).not.toBe(two.pid());
+  });
+
+  test.runIf(process.platform === 'linux')('ends a prepared process that nobody has taken, and no other', async () => {
+    const launcher = create();
+    launcher.prepare(entry, 2);
+    const taken = launcher.start(entry);
+    await echoed(taken, 1, 'one');
+    launcher.dismissIdle();
+    const next = launcher.start(entry);
+    expect(await Promise.all([echoed(taken, 1, 'one'), echoed(next, 1, 'two')])).toEqual(['one', 'two']);
+    const launching = parentOf(taken.pid());
+    await vi.waitFor(() => expect(childrenOf(launching)).toEqual([taken.pid(), next.pid()]), { timeout: 10_000, interval: 10 });
   });
 
   test('ends a process that loops for ever', async () => {
