@@ -6,7 +6,7 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type LoadResult, runLoad } from './client.ts';
 import { cpuTimeOf, descendantsOf } from './cpu-time.ts';
-import { prepareRequests } from './requests.ts';
+import { model, prepareRequests } from './requests.ts';
 import { type BenchGateway, type BenchServer, pin, startBenchGateway, startScript } from './servers.ts';
 import { columns, median, quantile, spread } from './statistics.ts';
 
@@ -175,6 +175,12 @@ try {
   );
   print(`Half load, open loop on ${openLoopConnections} connections, ${seconds} s each:\n\n${await halfLoad(contenders, seconds)}\n`);
   await reportSpans(gateways, sink);
+  for (const [name, { gateway }] of Object.entries(gateways)) {
+    const { body } = await gateway.admin('GET', `/rollouts/${model}`);
+    if (body.weight === weightPercent) continue;
+    print(`${name}: ${body.phase} at weight ${body.weight} (${body.reason}); its figures are not those of a canary at ${weightPercent} %\n`);
+    process.exitCode = 1;
+  }
   for (const { name, rounds: all } of contenders) {
     const wrong = all.find(({ load }) => load.wrong > 0);
     if (wrong === undefined) continue;
