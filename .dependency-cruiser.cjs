@@ -72,6 +72,7 @@ module.exports = {
         pathNot: [
           '^src/(data-plane/(contract|routing|guards)|control-plane/(analysis|decide\\.ts|plan\\.ts|command\\.ts|position\\.ts|assessment\\.ts)|problem\\.ts)',
           '^src/store/rollout-store\\.ts$',
+          '^src/latency-bucket\\.ts$',
           '^src/bundle/(acceptance|contract|duration|manifest|fault|odcs)\\.ts$',
           'node_modules/zod/',
         ],

@@ -24,6 +24,8 @@ const rollout = {
   routingKey: null,
   match: [],
   watchedOutputs: ['flagged'],
+  compare: null,
+  latencyBounds: [],
 };
 const traffic = { model: 'card-fraud', epoch: 7, baseline: '1.4.0', rollout };
 const model = { name: 'card-fraud', traffic } as unknown as ServingModel;

@@ -10,6 +10,9 @@ import { systemClock } from './clock.ts';
 import { createControlContext } from './control-plane/change-rollout.ts';
 import { createRolloutControl, type RolloutControl } from './control-plane/rollout-control.ts';
 import { createBundleLibrary } from './data-plane/bundle-library.ts';
+import { type Comparison, createComparison } from './data-plane/comparison/comparison.ts';
+import { comparisonProcessesBy } from './data-plane/comparison/comparison-process.ts';
+import { createComparisonHooks } from './data-plane/comparison-hooks.ts';
 import { createInfer } from './data-plane/infer.ts';
 import { openVersion } from './data-plane/inference/open-version.ts';
 import { createEvidence } from './data-plane/observe/evidence.ts';
@@ -82,7 +85,7 @@ const openGround = async (settings: Settings, launcher: Launcher) => {
   const tracing = await createTracing({ environment: processEnvironment(), version, clock: systemClock, randomBytes, log, onDropped: metrics.spansDropped });
   const incarnation = randomUUID();
   const evidence = createEvidence({ monotonicMs: systemClock.monotonicMs, incarnation });
-  return { launcher, log, keys, metrics, tracing, incarnation, evidence, registry: createModelRegistry() };
+  return { launcher, log, keys, metrics, tracing, incarnation, evidence, registry: createModelRegistry(), randomU32: createRandomU32() };
 };
 
 type Ground = Awaited<ReturnType<typeof openGround>>;
@@ -103,6 +106,16 @@ const openData = async (settings: Settings, { log, metrics }: Ground) => {
 };
 
 type Kept = Awaited<ReturnType<typeof openData>>;
+
+/** What runs a sample of the requests on both versions of a rollout, in processes of their own. */
+const createComparing = (ground: Ground, { hashKey }: Kept['predictionIds']): Comparison =>
+  createComparison({
+    ...ground,
+    hashKey,
+    monotonicMs: systemClock.monotonicMs,
+    startProcess: comparisonProcessesBy(ground.launcher),
+    hooksFor: createComparisonHooks(ground),
+  });
 
 /** The bundles, and what brings them and the rollouts in line with the folders. */
 const createServing = (
@@ -125,20 +138,23 @@ const createServing = (
 
 type Serving = ReturnType<typeof createServing>;
 
-/** The rollouts, and the stream that tells of their changes. */
-const createControl = ({ registry, metrics, incarnation }: Ground, store: Kept['store']) => {
+/** The rollouts, the stream that tells of their changes, and the comparison that follows them. */
+const createControl = (ground: Ground, { store, predictionIds }: Kept) => {
+  const { registry, metrics, incarnation } = ground;
+  const comparison = createComparing(ground, predictionIds);
   let states: RolloutControl['list'] = () => [];
   const events = createEventFeed({ states: () => states(), incarnation, onClients: metrics.setEventClients });
   const { promise: firstAssigned, resolve: tellAssigned } = Promise.withResolvers<void>();
   const publish = (assignment: TrafficAssignment): void => {
     registry.assign(assignment);
+    comparison.follow(assignment.model);
     events.changed();
     tellAssigned();
   };
   const context = createControlContext({ store, clock: systemClock, newId: () => ulid(), publish });
   const control = createRolloutControl(context);
   states = control.list;
-  return { context, control, events, firstAssigned };
+  return { context, control, events, comparison, firstAssigned };
 };
 
 /** What goes on beside the requests: the engine with its signals, the webhook, the stream of events. */
@@ -159,39 +175,41 @@ const beginTicking = async (
 /** The request path behind the data port. */
 const createData = (
   settings: Settings,
-  { registry, evidence, metrics, log, keys, tracing }: Ground,
-  { loading, predictionIds, shared }: { readonly loading: Serving['loading']; readonly predictionIds: Kept['predictionIds']; readonly shared: Shared },
+  { registry, evidence, metrics, log, keys, tracing, randomU32 }: Ground,
+  {
+    loading,
+    predictionIds,
+    comparison,
+    shared,
+  }: Pick<Kept, 'predictionIds'> & Pick<Serving, 'loading'> & { readonly comparison: Comparison; readonly shared: Shared },
 ) => {
   const { monotonicMs, wallMs } = systemClock;
   const observer = createObserver({ metrics, log, monotonicMs, hashKey: predictionIds.hashKey });
   const isExpected = (model: string): boolean => loading.expected().has(model);
-  const infer = createInfer({ registry, evidence, isExpected, predictionIds, observer, randomU32: shared.randomU32, monotonicMs, wallMs });
+  const infer = createInfer({ registry, evidence, isExpected, predictionIds, observer, comparison, randomU32, monotonicMs, wallMs });
   const authorize = (request: IncomingMessage): void =>
     void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, 'infer')));
   const { maxBodyBytes, maxPendingRequests } = settings;
   return createDataServer({ ...shared, infer, tracing, metrics, monotonicMs, maxBodyBytes, maxPendingRequests, authorize });
 };
 
-interface Shared extends Pick<DataServerDeps, 'newId' | 'random' | 'log' | 'isDraining' | 'others'> {
-  readonly randomU32: () => number;
-}
+type Shared = Pick<DataServerDeps, 'newId' | 'random' | 'log' | 'isDraining' | 'others'>;
 
 /** @throws SettingsError for a keys file that does not hold, DataDirectoryInUseError for a second gateway on the data directory */
 export const createApp = async (settings: Settings, launcher: Launcher): Promise<App> => {
   const ground = await openGround(settings, launcher);
-  const { log, keys, metrics, registry } = ground;
+  const { log, keys, metrics, registry, randomU32 } = ground;
   const opening = openData(settings, ground);
-  const controlled = opening.then(({ store }) => createControl(ground, store));
+  const controlled = opening.then((kept) => createControl(ground, kept));
   const { library, loading } = createServing(settings, ground, controlled);
   // Worker processes come up while the store is opened and the rest is loaded.
   const loaded = loading.rescan();
   // Whoever waits for them hears of a failure; until then it must not end the process.
   for (const begun of [controlled, loaded]) begun.catch(() => undefined);
   // They were for the start alone: an idle process is memory for nothing.
-  void loaded.catch(() => undefined).then(ground.launcher.dismissIdle);
+  void loaded.catch(() => undefined).then(launcher.dismissIdle);
   const { store, predictionIds } = await opening;
-  const { context, control, events, firstAssigned } = await controlled;
-  const randomU32 = createRandomU32();
+  const { context, control, events, comparison, firstAssigned } = await controlled;
   const random = (): number => randomU32() / 2 ** 32;
   const { watched, background } = await beginTicking(settings, ground, { context, events, random });
   let draining = false;
@@ -200,7 +218,8 @@ export const createApp = async (settings: Settings, launcher: Launcher): Promise
   const data = createData(settings, ground, {
     loading,
     predictionIds,
-    shared: { ...common, randomU32, isDraining: () => draining, others: (request, response) => void expressApps.then((apps) => apps.data(request, response)) },
+    comparison,
+    shared: { ...common, isDraining: () => draining, others: (request, response) => void expressApps.then((apps) => apps.data(request, response)) },
   });
   metrics.observePendingRequests(data.pending);
   const scrape = () => {
@@ -225,9 +244,13 @@ export const createApp = async (settings: Settings, launcher: Launcher): Promise
     loaded,
     beginDrain: () => {
       draining = true;
+      comparison.drain();
       events.end();
     },
-    close: () => close(ground, store, background),
+    close: async () => {
+      await comparison.close();
+      await close(ground, store, background);
+    },
   };
 };
 

@@ -26,7 +26,11 @@ const metric = z.discriminatedUnion(
     z.strictObject({ kind: z.literal('breachRate') }),
     z.strictObject({ kind: z.literal('outputRate'), output: text }),
     z.strictObject({ kind: z.literal('abstainRate') }),
-    z.strictObject({ kind: z.literal('disagreement'), output: text.optional() }),
+    z.strictObject({
+      kind: z.literal('disagreement'),
+      /** Compare this output alone; absent: all that the baseline gives. */ output: text.optional(),
+      /** Numbers may be apart by so much, in the output's own unit; absent: 0.00001. */ tolerance: z.number().min(0).optional(),
+    }),
     z.strictObject({ kind: z.literal('outcomeRate'), outcome: text, harm, window: windowMs }),
     z.strictObject({ kind: z.literal('outcomeMean'), outcome: text, harm, window: windowMs }),
   ],
@@ -71,6 +75,16 @@ const criterionRules = ({ metric: { kind }, compareTo, margin: allowed, bound: l
   { wrong: compareTo === undefined && limit === undefined, field: 'bound', message: 'expected a bound, or compareTo and a margin' },
   { wrong: appliesTo.includes('offline') && !offlineKinds.includes(kind), field: 'appliesTo', message: `expected live alone: ${kind} is not measured offline` },
   { wrong: appliesTo.includes('live') && !liveKinds.includes(kind), field: 'appliesTo', message: `expected offline alone: ${kind} is not measured live` },
+  {
+    wrong: kind === 'latency' && allowed !== undefined && 'absolute' in allowed,
+    field: 'margin',
+    message: 'expected a relative margin, and atLeastMs beside it where a short time more does no harm',
+  },
+  {
+    wrong: kind === 'disagreement' && allowed !== undefined && !('absolute' in allowed),
+    field: 'margin',
+    message: 'expected an absolute margin: a share of the pairs, 0 to 1, beyond the noise of the baseline',
+  },
   { wrong: kind !== 'latency' && allowed !== undefined && 'atLeastMs' in allowed, field: 'margin', message: 'expected atLeastMs with latency only' },
 ];
 

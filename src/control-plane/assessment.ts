@@ -25,6 +25,8 @@ export interface GuardrailState {
   readonly evidence: number | null;
   /** e-value of the promotion test. */
   readonly graduation: number | null;
+  /** Why nothing can be said yet, in words; absent when there is nothing to explain. */
+  readonly note?: string;
 }
 
 /** All that `decide` needs to know of the evidence. */
@@ -38,6 +40,8 @@ export interface Assessment {
   readonly candidateUnits: number;
   /** Share (0-1) of ineligible requests in the last hour; null without requests. */
   readonly ineligibleShare: number | null;
+  /** Why no request can be compared, or that none was; null while pairs are made. */
+  readonly notCompared: string | null;
   /** Why the coin of the assignment is not trusted; null while it is. */
   readonly sampleRatioAlarm: string | null;
   /** The signal that takes the traffic away, for how long it has, milliseconds, and both in words. */

@@ -52,8 +52,11 @@ const armWords = (arm: GuardrailState['candidate']): string => (arm?.events === 
 
 const undecidedWords = (name: string, { guardrails }: Assessment): string => {
   const guardrail = guardrails.find((entry) => entry.name === name);
-  if (guardrail === undefined || guardrail.verdict === 'not-measured') return `${name} is not measured`;
-  return `${name} ${guardrail.verdict}: ${armWords(guardrail.candidate)} against ${armWords(guardrail.baseline)}`;
+  const note = guardrail?.note === undefined ? '' : `: ${guardrail.note}`;
+  if (guardrail === undefined || guardrail.verdict === 'not-measured') return `${name} is not measured${note}`;
+  return note === ''
+    ? `${name} ${guardrail.verdict}: ${armWords(guardrail.candidate)} against ${armWords(guardrail.baseline)}`
+    : `${name} ${guardrail.verdict}${note}`;
 };
 
 const isWithinMargin = (name: string, { guardrails }: Assessment): boolean => {
@@ -91,12 +94,19 @@ const timedEnd = (durationMs: number, { at, assessment }: Situation): StepEnd =>
   return worse === undefined ? { end: 'due', why: 'nothing is worse' } : { end: 'evidence-missing', why: worse };
 };
 
+/** A shadow step that compared nothing has shown nothing: what follows it sends people to the candidate. */
+const shadowEnd = (durationMs: number, situation: Situation): StepEnd => {
+  const timed = timedEnd(durationMs, situation);
+  const { notCompared } = situation.assessment;
+  return timed.end === 'due' && notCompared !== null ? { end: 'evidence-missing', why: notCompared } : timed;
+};
+
 const stepEnd = (situation: Situation): StepEnd => {
   const entry = situation.plan.steps[situation.at.step];
   if (entry === undefined) return { end: 'not-yet' };
   if ('analysis' in entry) return analysisEnd(entry.analysis, situation);
   if ('setWeight' in entry) return timedEnd(0, situation);
-  if ('shadow' in entry) return timedEnd(entry.shadow.duration, situation);
+  if ('shadow' in entry) return shadowEnd(entry.shadow.duration, situation);
   return entry.pause.duration === undefined ? { end: 'not-yet' } : timedEnd(entry.pause.duration, situation);
 };
 

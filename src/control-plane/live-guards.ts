@@ -2,13 +2,15 @@ import type { Acceptance, Criterion } from '../bundle/acceptance.ts';
 import { isGuardrail } from '../bundle/acceptance.ts';
 import { buildGuards } from './analysis/build-guards.ts';
 import type { GuardCriterion } from './analysis/guard-criterion.ts';
+import type { PairSource } from './count-pairs.ts';
 import type { Plan } from './plan.ts';
 import type { CountedGuard, EventOf } from './rollout-evidence.ts';
 
-/** A live criterion, how its events are counted, and why it is not counted if it is not. */
+/** A live criterion, and how its events are counted in requests and in pairs. */
 interface LiveCriterion {
   readonly criterion: GuardCriterion;
   readonly eventOf: EventOf | null;
+  readonly pairsOf: PairSource | null;
 }
 
 /** The guards of a rollout, fixed by the acceptance and the plan with which it started; and why some are not measured, by name. */
@@ -21,19 +23,21 @@ type Rate = Extract<GuardCriterion, { readonly kind: 'errorRate' | 'breachRate' 
 
 const rateMargin = ({ margin }: Criterion): Rate => (margin !== undefined && 'absolute' in margin ? margin : { relative: margin?.relative ?? 0 });
 
-/** Kinds whose counts come from the comparison of pairs or from outcomes have no counts yet. */
-const liveCriterion = (criterion: Criterion, watchedOutputs: readonly string[]): LiveCriterion | null => {
+const liveCriterion = (
+  criterion: Criterion,
+  { watchedOutputs, difference }: { readonly watchedOutputs: readonly string[]; readonly difference: number },
+): LiveCriterion | null => {
   const { name, metric, margin } = criterion;
   switch (metric.kind) {
     case 'errorRate':
-      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.errors };
+      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.errors, pairsOf: 'errors' };
     case 'breachRate':
-      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.breaches };
+      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.breaches, pairsOf: 'breaches' };
     case 'abstainRate':
-      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.abstained };
+      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.abstained, pairsOf: null };
     case 'outputRate': {
       const output = watchedOutputs.indexOf(metric.output);
-      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.flagged[output] ?? 0 };
+      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.flagged[output] ?? 0, pairsOf: null };
     }
     case 'latency':
       return {
@@ -41,22 +45,30 @@ const liveCriterion = (criterion: Criterion, watchedOutputs: readonly string[]):
           name,
           kind: metric.kind,
           quantiles: metric.quantiles,
-          margin: { relative: margin !== undefined && 'relative' in margin ? margin.relative : 0 },
+          margin: latencyMargin(criterion),
         },
         eventOf: null,
+        pairsOf: 'latency',
       };
     case 'disagreement':
       return {
         criterion: { name, kind: metric.kind, margin: { absolute: margin !== undefined && 'absolute' in margin ? margin.absolute : 0 } },
         eventOf: null,
+        pairsOf: { difference },
       };
     case 'outcomeRate':
     case 'outcomeMean':
-      return { criterion: { name, kind: metric.kind, harm: metric.harm, margin: rateMargin(criterion) }, eventOf: null };
+      return { criterion: { name, kind: metric.kind, harm: metric.harm, margin: rateMargin(criterion) }, eventOf: null, pairsOf: null };
     default:
       return null;
   }
 };
+
+const latencyMargin = ({ margin }: Criterion) =>
+  margin !== undefined && 'relative' in margin ? { relative: margin.relative, atLeastMs: margin.atLeastMs ?? 0 } : { relative: 0, atLeastMs: 0 };
+
+/** Whether the plan has requests compared at some time. */
+const compares = ({ compare, steps }: Plan): boolean => compare.share > 0 || steps.some((step) => 'shadow' in step);
 
 /** Planned blocks of the whole rollout: the time that its steps take at least, in blocks. */
 const plannedBlocksOf = ({ steps }: Plan, blockMs: number): number => {
@@ -74,16 +86,24 @@ export const liveGuards = (
   plan: Plan,
   { watchedOutputs, blockMs }: { readonly watchedOutputs: readonly string[]; readonly blockMs: number },
 ): LiveGuards => {
-  const live = acceptance.criteria.filter(isGuardrail).flatMap((criterion) => liveCriterion(criterion, watchedOutputs) ?? []);
+  const criteria = acceptance.criteria.filter(isGuardrail);
+  const disagreements = criteria.filter(({ metric }) => metric.kind === 'disagreement');
+  const live = criteria.flatMap((criterion) => liveCriterion(criterion, { watchedOutputs, difference: disagreements.indexOf(criterion) }) ?? []);
+  const compared = compares(plan);
   const built = buildGuards({
     criteria: live.map(({ criterion }) => criterion),
     keyed: plan.routingKey !== undefined,
-    compared: false,
+    compared,
     plannedBlocks: plannedBlocksOf(plan, blockMs),
   });
-  const notCounted = live.filter(({ eventOf }) => eventOf === null);
   return {
-    guards: built.map((guard, index) => ({ guard, eventOf: live[index]?.eventOf ?? null })),
-    unmeasured: Object.fromEntries(notCounted.map(({ criterion: { name, kind } }) => [name, `${kind} is not measured live yet`])),
+    guards: built.map((guard, index) => ({ guard, eventOf: live[index]?.eventOf ?? null, pairsOf: live[index]?.pairsOf ?? null })),
+    unmeasured: Object.fromEntries(live.flatMap((entry) => unmeasuredWords(entry, compared))),
   };
+};
+
+const unmeasuredWords = ({ criterion: { name, kind }, eventOf, pairsOf }: LiveCriterion, compared: boolean): readonly (readonly [string, string])[] => {
+  if (eventOf !== null) return [];
+  if (pairsOf === null) return [[name, `${kind} is not measured live yet`]];
+  return compared ? [] : [[name, 'the plan compares no requests: compare.share is 0 and no step is a shadow']];
 };

@@ -1,10 +1,12 @@
 /** The measuring half of the engine: takes what the data plane has counted, keeps it as evidence, and says what it shows. */
-import type { Observation, RolloutRecord } from '../store/rollout-store.ts';
+import type { Observation, PairExample, RolloutRecord } from '../store/rollout-store.ts';
 import { assessGuards, type GuardAssessment } from './analysis/assess-guards.ts';
+import { leastRuns } from './analysis/latency-history.ts';
 import { assessSampleRatio } from './analysis/sample-ratio.ts';
 import type { Assessment, GuardrailState } from './assessment.ts';
+import { count, exampleWords, guardSentence } from './guard-sentence.ts';
 import { type LiveGuards, liveGuards } from './live-guards.ts';
-import { assignedOf, gather, ineligibleShareOf, type KeptEvidence, startKeptEvidence } from './rollout-evidence.ts';
+import { assignedOf, type CountedGuard, comparedPairsOf, gather, ineligibleShareOf, type KeptEvidence, startKeptEvidence } from './rollout-evidence.ts';
 import { acceptanceOf, planOf, watchedOutputsOf } from './standing.ts';
 import type { EngineDeps } from './tick.ts';
 
@@ -39,7 +41,7 @@ const figuresOf = ({ n, events, value }: GuardAssessment['baseline']): NonNullab
   value,
 });
 
-const guardrailOf = (guard: GuardAssessment): GuardrailState => ({
+const guardrailOf = (guard: GuardAssessment, measured: Measured): GuardrailState => ({
   name: guard.name,
   verdict: verdicts[guard.verdict],
   baseline: guard.inability === null ? figuresOf(guard.baseline) : null,
@@ -48,31 +50,34 @@ const guardrailOf = (guard: GuardAssessment): GuardrailState => ({
   interval: guard.interval,
   evidence: guard.inability === null ? guard.e : null,
   graduation: guard.inability === null ? guard.graduation.e : null,
+  ...noteOf(guard, measured),
 });
 
-const eventWords: Readonly<Record<string, string>> = {
-  errorRate: 'failed',
-  breachRate: 'had their output rejected',
-  outputRate: 'were flagged',
-  abstainRate: 'were abstained from',
+/** Why a guard that could be measured says nothing yet. */
+const silence = ({ name, kind, verdict }: GuardAssessment, { kept }: Measured): string | null => {
+  if (verdict !== 'undecided' || (kind !== 'latency' && kind !== 'disagreement')) return null;
+  const pins = kept.open.at(-1)?.pins[name] ?? {};
+  if (kind === 'disagreement') return (pins.noiseFloor ?? 1) < 1 ? null : 'silent until the baseline was compared with itself';
+  if (pins.latencyEdges !== undefined) return null;
+  return `silent until a block begins after ${count(leastRuns)} compared requests: ${count(Math.floor(comparedPairsOf(kept)))} so far`;
 };
 
-const points = (value: number): string => `${value >= 0 ? '+' : ''}${Number((value * 100).toPrecision(2))} points`;
+const noteOf = (guard: GuardAssessment, measured: Measured): { readonly note?: string } => {
+  const note = guard.inability ?? silence(guard, measured);
+  return note === null ? {} : { note };
+};
 
-const marginWords = (margin: { readonly absolute?: number; readonly relative?: number }): string =>
-  margin.absolute === undefined
-    ? `${(margin.relative ?? 0) >= 0 ? '+' : ''}${Number(((margin.relative ?? 0) * 100).toPrecision(3))} %`
-    : points(margin.absolute);
+/** Which examples of pairs belong to a kind of guardrail. */
+const exampleKinds: Readonly<Record<string, PairExample['kind']>> = { errorRate: 'error', breachRate: 'breach', disagreement: 'difference' };
+const examplesNamed = 3;
 
-const count = (value: number | null): string => (value ?? 0).toLocaleString('en-US');
-
-const sentenceOf = (guard: GuardAssessment, { guards }: LiveGuards): string => {
-  const margin = guards.find((entry) => entry.guard.name === guard.name)?.guard.margin ?? {};
-  const { candidate, baseline } = guard;
-  return (
-    `${count(candidate.events)} of ${count(candidate.n)} candidate requests ${eventWords[guard.kind] ?? 'differed'} against ${count(baseline.events)} of ${count(baseline.n)} on the baseline, ` +
-    `beyond the allowed ${marginWords(margin)} (difference ${points(guard.effect ?? 0)})`
-  );
+/** A sentence names requests only where pairs condemn: those that callers sent are in the log under their own ids anyway. */
+const sentenceOf = (assessed: GuardAssessment, { guards, kept }: Measured, { examples }: Observation): string => {
+  const guard = guards.find((entry) => entry.guard.name === assessed.name)?.guard;
+  if (guard === undefined) return assessed.name;
+  const own = examples.filter(({ kind, arm }) => assessed.source !== 'units' && kind === exampleKinds[assessed.kind] && arm !== 'baseline');
+  const pins = kept.open.at(-1)?.pins[assessed.name] ?? {};
+  return guardSentence({ assessed, guard, pins }) + exampleWords(own.slice(-examplesNamed).map(({ requestId }) => requestId));
 };
 
 /** The two dependencies of the engine that know about evidence. */
@@ -117,30 +122,39 @@ export const createMeasure = ({ counters, deadlineSecondsOf }: MeasureDeps): Pic
   };
 };
 
-const assessmentOf = (
-  measured: Measured,
-  risk: { readonly falseRollback: number; readonly falsePromotion: number },
-  { knowsKeys }: Observation,
-): Assessment => {
+/** Why guards cannot be measured now, by name: what never will be, keys that are not known, a comparison that does not run. */
+const inabilities = ({ guards, unmeasured }: Measured, { knowsKeys, notCompared }: Observation): Readonly<Record<string, string>> => {
+  const names = (of: (guard: CountedGuard) => boolean, words: string): Readonly<Record<string, string>> =>
+    Object.fromEntries(guards.filter(of).map(({ guard }) => [guard.name, words]));
+  return {
+    ...(knowsKeys ? {} : names(({ pairsOf }) => pairsOf !== 'latency', 'the keys that were seen before the restart are not known')),
+    ...(notCompared === null ? {} : names(({ eventOf, pairsOf }) => eventOf === null && pairsOf !== null, notCompared)),
+    ...unmeasured,
+  };
+};
+
+const notComparedWords = ({ kept }: Measured, { notCompared }: Observation): string | null =>
+  notCompared ?? (comparedPairsOf(kept) === 0 ? 'no request has been compared yet' : null);
+
+const assessmentOf = (measured: Measured, risk: { readonly falseRollback: number; readonly falsePromotion: number }, observation: Observation): Assessment => {
   const { kept, guards } = measured;
-  const lost = knowsKeys ? {} : Object.fromEntries(guards.map(({ guard }) => [guard.name, 'the keys that were seen before the restart are not known']));
-  const unmeasured = { ...lost, ...measured.unmeasured };
   const judged = assessGuards({
     guards: guards.map(({ guard }) => guard),
     evidence: kept.evidence,
     prefixes: [kept.open.map(({ counts }) => counts)],
     risk: { alpha: risk.falseRollback, beta: risk.falsePromotion },
-    unmeasured,
+    unmeasured: inabilities(measured, observation),
   });
   const assigned = assignedOf(kept);
   const ratio = assessSampleRatio(assigned);
   const blamed = judged.guards.find(({ name }) => name === judged.blamed);
   return {
     evidence: guards.length === 0 ? null : { value: judged.evidence.e, threshold: judged.threshold },
-    worse: blamed === undefined ? null : { name: blamed.name, sentence: sentenceOf(blamed, measured) },
-    guardrails: judged.guards.map(guardrailOf),
+    worse: blamed === undefined ? null : { name: blamed.name, sentence: sentenceOf(blamed, measured, observation) },
+    guardrails: judged.guards.map((guard) => guardrailOf(guard, measured)),
     candidateUnits: assigned.reduce((sum, { candidate }) => sum + candidate, 0),
     ineligibleShare: ineligibleShareOf(kept),
+    notCompared: notComparedWords(measured, observation),
     sampleRatioAlarm: ratio.ok
       ? null
       : `the candidate got ${count(ratio.observed)} requests where ${count(Math.round(ratio.expected))} were due: the split is not trusted`,

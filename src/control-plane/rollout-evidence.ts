@@ -3,23 +3,25 @@
  * folded into the evidence and its seconds are forgotten; the open ones are counted anew at every tick. What an earlier
  * life left open is folded as it is: its pending requests stay pessimistically completed for ever.
  */
-import type { FirstEventCounts, Observation, SecondCounts } from '../store/rollout-store.ts';
+import type { FirstEventCounts, Observation, SecondCounts, SecondPairs } from '../store/rollout-store.ts';
 import { blockOf, isSealed } from './analysis/blocks.ts';
 import { type Evidence, foldBlock, startEvidence } from './analysis/evidence.ts';
 import { addCounts, type BlockCounts, type GuardCounts, type GuardPins } from './analysis/guard-counts.ts';
 import type { Guard } from './analysis/guard-test.ts';
-import { startLatencyHistory } from './analysis/latency-history.ts';
+import { addSealedRuns, type LatencyHistory, startLatencyHistory } from './analysis/latency-history.ts';
 import { pinBlock } from './analysis/pin-block.ts';
 import type { AssignedStratum } from './analysis/sample-ratio.ts';
 import type { UnitStratum } from './analysis/strata.ts';
+import { baselineRuns, countPairs, type PairSource, pairsIn, pendingPairs, type SparseRuns } from './count-pairs.ts';
 
 /** Which count of a cell is a guard's event. */
 export type EventOf = (cell: Pick<SecondCounts, 'errors' | 'breaches' | 'abstained' | 'flagged'>) => number;
 
-/** A guard with the way its events are counted; null for one that these counts do not measure. */
+/** A guard with the way its events are counted in requests and in pairs; null where it is not measured. */
 export interface CountedGuard {
   readonly guard: Guard;
   readonly eventOf: EventOf | null;
+  readonly pairsOf: PairSource | null;
 }
 
 type Pins = Readonly<Record<string, GuardPins>>;
@@ -30,6 +32,9 @@ interface OpenBlock {
   readonly pins: Pins;
   readonly counts: BlockCounts;
   readonly assigned: readonly AssignedStratum[];
+  /** Pairs begun in it, and the baseline's runs in them: history for the thresholds of later blocks. */
+  readonly pairs: number;
+  readonly baselineRuns: SparseRuns;
 }
 
 /** Everything that is kept of a rollout's evidence: plain data, of a size independent of the traffic. */
@@ -39,6 +44,10 @@ export interface KeptEvidence {
   readonly open: readonly OpenBlock[];
   /** Assignments of sealed blocks, for the sample ratio. */
   readonly assigned: readonly AssignedStratum[];
+  /** The baseline's runs in the pairs of sealed blocks, from which thresholds are pinned. */
+  readonly latency: LatencyHistory;
+  /** Pairs begun in sealed blocks. */
+  readonly pairs: number;
   /** Eligible and ineligible requests of each of the last sixty minutes in which the engine ticked, newest last, and where this life's counters stood. */
   readonly minutes: readonly { readonly minute: number; readonly eligible: number; readonly ineligible: number }[];
   readonly counted: { readonly eligible: number; readonly ineligible: number };
@@ -49,6 +58,8 @@ export const startKeptEvidence = (guards: readonly CountedGuard[], incarnation: 
   evidence: startEvidence(guards.map(({ guard }) => guard)),
   open: [],
   assigned: [],
+  latency: startLatencyHistory(),
+  pairs: 0,
   minutes: [],
   counted: { eligible: 0, ineligible: 0 },
 });
@@ -75,62 +86,84 @@ export const gather = (
   const current = before.incarnation === observation.incarnation ? before : endIncarnation(before, guards, observation.incarnation);
   const blocks = cutBlocks(observation, rules.blockSeconds);
   const { nowSecond } = observation;
-  let { evidence, assigned } = current;
+  let sealed: SealedPart = current;
   const open: OpenBlock[] = [];
   let keepFromSecond = blockOf(nowSecond, rules.blockSeconds) * rules.blockSeconds;
   for (const [block, cells] of blocks) {
-    const pins = current.open.find((known) => known.block === block)?.pins ?? pinsFrom(guards, evidence);
+    const pins = current.open.find((known) => known.block === block)?.pins ?? pinsFrom(guards, sealed);
     const counted = countBlock({ block, pins, cells }, guards);
-    const sealed = isSealed({ block, ...rules, watermarkSecond: nowSecond - 1, nowSecond, pending: pendingOf(cells) });
-    if (sealed && open.length === 0) {
-      evidence = foldCounted(guards, evidence, counted);
-      assigned = mergeAssigned([...assigned, ...counted.assigned]);
-    } else {
+    if (isComplete(block, cells, { rules, nowSecond }) && open.length === 0) sealed = seal(guards, sealed, counted);
+    else {
       open.push(counted);
       keepFromSecond = Math.min(keepFromSecond, block * rules.blockSeconds);
     }
   }
-  return { kept: { ...current, evidence, assigned, open, ...eligibilityOf(current, observation) }, keepFromSecond };
+  return { kept: { ...current, ...sealed, open, ...eligibilityOf(current, observation) }, keepFromSecond };
 };
 
-const foldCounted = (guards: readonly CountedGuard[], evidence: Evidence, { counts }: OpenBlock): Evidence =>
-  foldBlock(
+/** What sealed blocks have left behind. */
+type SealedPart = Pick<KeptEvidence, 'evidence' | 'assigned' | 'latency' | 'pairs'>;
+
+const seal = (guards: readonly CountedGuard[], { evidence, assigned, latency, pairs }: SealedPart, block: OpenBlock): SealedPart => ({
+  evidence: foldBlock(
     guards.map(({ guard }) => guard),
     evidence,
-    counts,
+    block.counts,
+  ),
+  assigned: mergeAssigned([...assigned, ...block.assigned]),
+  latency: block.baselineRuns.length === 0 ? latency : addSealedRuns(latency, denseRuns(block.baselineRuns)),
+  pairs: pairs + block.pairs,
+});
+
+const denseRuns = (runs: SparseRuns): readonly number[] => {
+  const dense: number[] = [];
+  for (const [bucket, count] of runs) dense[bucket] = count;
+  return dense;
+};
+
+/** A pair has two runs, and between them perhaps the start of a new process: half a minute, or it counts as one that was cut off by a crash. */
+const pairRestartSeconds = 30;
+
+const isComplete = (block: number, cells: BlockCells, { rules, nowSecond }: { readonly rules: BlockRules; readonly nowSecond: number }): boolean => {
+  const standing = { block, ...rules, watermarkSecond: nowSecond - 1, nowSecond };
+  const pairDeadlineSeconds = 2 * rules.deadlineSeconds + pairRestartSeconds;
+  return (
+    isSealed({ ...standing, pending: pendingOf(cells) }) && isSealed({ ...standing, deadlineSeconds: pairDeadlineSeconds, pending: pendingPairs(cells.pairs) })
   );
+};
 
 const endIncarnation = (before: KeptEvidence, guards: readonly CountedGuard[], incarnation: string): KeptEvidence => ({
   ...before,
+  ...before.open.reduce<SealedPart>((sealed, block) => seal(guards, sealed, block), before),
   incarnation,
-  evidence: before.open.reduce((evidence, block) => foldCounted(guards, evidence, block), before.evidence),
-  assigned: mergeAssigned([...before.assigned, ...before.open.flatMap((block) => block.assigned)]),
   open: [],
   counted: { eligible: 0, ineligible: 0 },
 });
 
-const pinsFrom = (guards: readonly CountedGuard[], evidence: Evidence): Pins =>
+const pinsFrom = (guards: readonly CountedGuard[], sealed: SealedPart): Pins =>
   pinBlock(
     guards.map(({ guard }) => guard),
-    { evidence, latency: startLatencyHistory(), baselineWithItself: {} },
+    sealed,
   );
 
 interface BlockCells {
   readonly units: SecondCounts[];
   readonly firstEvents: FirstEventCounts[];
+  readonly pairs: SecondPairs[];
 }
 
 /** The cells by block, oldest first. The second that is still being counted is left for the next tick. */
-const cutBlocks = ({ counts, firstEvents, nowSecond }: Observation, blockSeconds: number): readonly (readonly [number, BlockCells])[] => {
+const cutBlocks = ({ counts, firstEvents, pairs, nowSecond }: Observation, blockSeconds: number): readonly (readonly [number, BlockCells])[] => {
   const blocks = new Map<number, BlockCells>();
   const cellsOf = (second: number): BlockCells => {
     const block = blockOf(second, blockSeconds);
-    const cells = blocks.get(block) ?? { units: [], firstEvents: [] };
+    const cells = blocks.get(block) ?? { units: [], firstEvents: [], pairs: [] };
     blocks.set(block, cells);
     return cells;
   };
   for (const cell of counts) if (cell.second < nowSecond) cellsOf(cell.second).units.push(cell);
   for (const cell of firstEvents) if (cell.second < nowSecond) cellsOf(cell.second).firstEvents.push(cell);
+  for (const cell of pairs) if (cell.second < nowSecond) cellsOf(cell.second).pairs.push(cell);
   return [...blocks].sort(([left], [right]) => left - right);
 };
 
@@ -158,10 +191,16 @@ const countBlock = (
 ): OpenBlock => ({
   block,
   pins,
-  counts: Object.fromEntries(
-    guards.map(({ guard, eventOf }) => [guard.name, { ...(eventOf === null ? {} : countGuard(eventOf, cells)), pins: pins[guard.name] ?? {} }]),
-  ),
+  counts: Object.fromEntries(guards.map((guard) => [guard.guard.name, countsOf(guard, cells, pins[guard.guard.name] ?? {})])),
   assigned: mergeAssigned(cells.units.map(({ w, arm, n }) => ({ w, candidate: arm === 'candidate' ? n : 0, baseline: arm === 'baseline' ? n : 0 }))),
+  pairs: pairsIn(cells.pairs),
+  baselineRuns: baselineRuns(cells.pairs),
+});
+
+const countsOf = ({ eventOf, pairsOf }: CountedGuard, cells: BlockCells, pins: GuardPins): GuardCounts => ({
+  ...(eventOf === null ? {} : countGuard(eventOf, cells)),
+  ...(pairsOf === null ? {} : countPairs(pairsOf, cells.pairs, pins)),
+  pins,
 });
 
 const mergeAssigned = (strata: readonly AssignedStratum[]): readonly AssignedStratum[] => {
@@ -193,3 +232,6 @@ export const ineligibleShareOf = ({ minutes }: KeptEvidence): number | null => {
 /** All assignments so far, for the sample ratio. */
 export const assignedOf = ({ assigned, open }: KeptEvidence): readonly AssignedStratum[] =>
   mergeAssigned([...assigned, ...open.flatMap((block) => block.assigned)]);
+
+/** Pairs that have begun so far. */
+export const comparedPairsOf = ({ pairs, open }: KeptEvidence): number => open.reduce((sum, block) => sum + block.pairs, pairs);

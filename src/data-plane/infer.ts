@@ -1,5 +1,6 @@
 import { ProblemError } from '../problem.ts';
 import type { RoutingKeyRule } from '../store/rollout-store.ts';
+import type { Comparison } from './comparison/comparison.ts';
 import type { ContractPair } from './contract/check-inputs.ts';
 import { checkInputs } from './contract/check-inputs.ts';
 import type { Row } from './contract/compile-contract.ts';
@@ -44,6 +45,7 @@ export interface InferDeps {
   readonly isExpected: (model: string) => boolean;
   readonly predictionIds: PredictionIds;
   readonly observer: Observer;
+  readonly comparison: Pick<Comparison, 'offer'>;
   readonly randomU32: () => number;
   readonly monotonicMs: () => number;
   readonly wallMs: () => number;
@@ -62,7 +64,8 @@ export const createInfer =
     admit(model, checked.rows.length, deps.observer); //                                    503 overloaded, before the assignment
     const routed = route(model, { checked, pinned, context, deps }); //                     503 model-not-ready
     const routedMs = deps.monotonicMs();
-    const result = await predictAndGuard(model, { checked, routed, context, deps }); //     candidate, or rescue by the baseline
+    const result = await predictAndGuard(model, { checked, routed, context, deps }) //      candidate, or rescue by the baseline
+      .finally(() => offerForComparison(model, { checked, routed, context, deps })); //     a sample runs on both versions after the answer
     return respond(result, { model, routed, context, deps, validatedMs, routedMs });
   };
 
@@ -199,6 +202,10 @@ const predictAndGuard = async (model: ServingModel, { checked, routed, context, 
     return { answer, rescuedFrom: failure };
   }
 };
+
+/** Failed requests too: a sample of those that some version could answer would favour it. */
+const offerForComparison = (model: ServingModel, { checked, routed, context, deps }: PredictStep): void =>
+  deps.comparison.offer(model, { rows: checked.rows, requestId: context.requestId, assignment: routed.assignment, routingKey: routed.routingKey });
 
 /** The end of a request that nobody answers: an error of its arm, or no evidence when its own content was at fault. */
 const giveUp = (observed: FailedAttempt, error: unknown, { unit, deps }: { readonly unit: PendingUnit | null; readonly deps: InferDeps }): ProblemError => {

@@ -35,6 +35,33 @@ export interface RolloutAssignment {
   readonly match: readonly CohortRule[];
   /** True-or-false outputs whose rate a guardrail watches. */
   readonly watchedOutputs: readonly string[];
+  /** How requests are compared in pairs; null for not at all. */
+  readonly compare: ComparisonRule | null;
+  /** Absolute limits on what callers wait for, held against each arm alone. */
+  readonly latencyBounds: readonly LatencyBound[];
+}
+
+/** What of the eligible requests runs once more on both versions. */
+export interface ComparisonRule {
+  /** Percent of the eligible requests, above 0 and up to 100. */
+  readonly sharePercent: number;
+  /** What the comparison may take of one core, percent. */
+  readonly maxCpuPercent: number;
+  /** What counts as different outputs, one a disagreement guardrail. */
+  readonly differences: readonly DifferenceRule[];
+}
+
+/** When the outputs of two runs differ: in this output, or in any (null), by more than the tolerance if they are numbers. */
+export interface DifferenceRule {
+  readonly output: string | null;
+  readonly tolerance: number;
+}
+
+/** So many of the requests are to be answered within so long. */
+export interface LatencyBound {
+  /** Share (0-1) of the requests, such as 0.95. */
+  readonly quantile: number;
+  readonly limitMs: number;
 }
 
 /** Up: the counts of the evidence requests that were assigned in one second, with one exact probability, to one arm. Integers that only grow. */
@@ -68,6 +95,42 @@ export interface FirstEventCounts {
   readonly flagged: readonly number[];
 }
 
+/** Up: pairs by which of the two runs had the event. Integers. */
+export interface PairedEvents {
+  readonly both: number;
+  readonly candidateOnly: number;
+  readonly baselineOnly: number;
+  readonly neither: number;
+}
+
+/** Up: pairs whose outputs differed and agreed, one entry a difference rule. Pairs without an output on both sides are in neither. */
+export interface PairedOutputs {
+  readonly differ: readonly number[];
+  readonly agree: readonly number[];
+}
+
+/** Up: the pairs of the comparison process that began in one second. Integers that only grow. */
+export interface SecondPairs {
+  readonly second: number;
+  /** Pairs begun. */
+  readonly n: number;
+  /** Pairs of which both runs are known. */
+  readonly done: number;
+  /** Finished pairs: [bucket of the baseline's run, bucket of the candidate's, how many]. */
+  readonly latency: readonly (readonly [baseline: number, candidate: number, pairs: number])[];
+  /** The pairs that count for errors, breaches and differences: of keyed requests a key's first one alone. */
+  readonly counted: PairedOutputs & { readonly n: number; readonly done: number; readonly errors: PairedEvents; readonly breaches: PairedEvents };
+  /** Runs of the baseline beside another run of the baseline, for the noise of its own outputs; not among the pairs above. */
+  readonly baselineWithItself: PairedOutputs;
+}
+
+/** Up: a request on which a pair showed something against one version, or a difference. */
+export interface PairExample {
+  readonly kind: 'error' | 'breach' | 'difference';
+  readonly arm: 'baseline' | 'candidate' | null;
+  readonly requestId: string;
+}
+
 /** Up: what one life of a process has counted of one rollout. Cumulative for each second, so a repeated or lost message harms nothing. */
 export interface Observation {
   readonly rollout: string;
@@ -77,6 +140,11 @@ export interface Observation {
   readonly nowSecond: number;
   readonly counts: readonly SecondCounts[];
   readonly firstEvents: readonly FirstEventCounts[];
+  readonly pairs: readonly SecondPairs[];
+  /** Why no request can be compared now, in words; null while they can. */
+  readonly notCompared: string | null;
+  /** The last few, newest last. */
+  readonly examples: readonly PairExample[];
   /** False when keys were seen in an earlier life that this one does not know: their requests are then no evidence. */
   readonly knowsKeys: boolean;
   /** Requests that satisfied both contracts, and those that satisfied the baseline's alone, in this life. */

@@ -122,6 +122,24 @@ describe('the other steps', () => {
     expect(moved(at({ step: 0, stepElapsedMs: 4_000 }, { worse }))).toMatchObject({ action: 'hold', to: { heldFor: 'evidence', weightHundredths: 0 } });
   });
 
+  it('holds at the end of a shadow step that compared nothing, and goes on when it does', () => {
+    const notCompared = 'the comparison process died and is being replaced';
+    expect(moved(at({ step: 0, stepElapsedMs: 4_000 }, { notCompared }))).toMatchObject({
+      action: 'hold',
+      to: { heldFor: 'evidence', weightHundredths: 0 },
+      sentence: `held: ${notCompared}`,
+    });
+    expect(moved(at({ step: 0, stepElapsedMs: 4_000, phase: 'held', heldFor: 'evidence' }))).toMatchObject({ action: 'advance', to: { step: 1 } });
+    expect(at({ step: 3, weightHundredths: 1_000 }, { notCompared }, 0).action).toBe('advance');
+  });
+
+  it('says why a required guardrail is silent', () => {
+    const silent = { ...errorsGuardrail('undecided'), note: 'silent until a block begins after 2,000 compared requests: 812 so far' };
+    expect(moved(at({ ...last, stepElapsedMs: 5_000 }, { guardrails: [silent] }))).toMatchObject({
+      sentence: expect.stringContaining('errors undecided: silent until a block begins after 2,000 compared requests: 812 so far') as string,
+    });
+  });
+
   it('leaves a weight at once', () => {
     expect(moved(at({ step: 3, weightHundredths: 1_000 }, {}, 0))).toMatchObject({ action: 'advance', to: { step: 4, weightHundredths: 1_000 } });
   });
@@ -211,6 +229,7 @@ describe('decide, whatever the evidence', () => {
     guardrails: fc.array(guardrail, { maxLength: 1 }),
     candidateUnits: fc.nat(2_000),
     ineligibleShare: fc.option(fc.constantFrom(0, 0.5)),
+    notCompared: fc.option(fc.constant('the comparison process died'), { freq: 4 }),
     sampleRatioAlarm: fc.option(fc.constant('the coin is off'), { freq: 4 }),
     signal: fc.option(fc.constant(lag), { freq: 4 }),
     storeDown: fc.boolean(),
@@ -265,6 +284,7 @@ describe('decide, whatever the evidence', () => {
       evidence: null,
       worse: null,
       ineligibleShare: 0,
+      notCompared: null,
       sampleRatioAlarm: null,
       signal: null,
       storeDown: false,

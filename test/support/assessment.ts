@@ -19,6 +19,7 @@ export const assessmentWith = (changes: Partial<Assessment> = {}): Assessment =>
   guardrails: [errorsGuardrail('within-margin')],
   candidateUnits: 1_000_000,
   ineligibleShare: 0,
+  notCompared: null,
   sampleRatioAlarm: null,
   signal: null,
   storeDown: false,

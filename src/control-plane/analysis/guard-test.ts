@@ -1,6 +1,6 @@
 import type { GuardKind, GuardMargin } from './guard-criterion.ts';
 import type { BetGrid, Hypothesis, Side } from './hypothesis.ts';
-import type { LatencyMargin } from './latency-bucket.ts';
+import type { LatencyMargin } from './latency-edge.ts';
 
 /** Tests whose evidence may be added: assignment order with the pairs, first events of keys, outcomes at maturity. */
 export type EvidenceFamily = 'assignment' | 'first-event' | 'outcome';

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import type { Tensors } from '../contract/tensor.ts';
 import type { LaunchedProcess, Launcher } from '../processes/launcher.ts';
 import type { ImageInput, RunResult } from './executor.ts';
 import { InferenceFailure } from './inference-failure.ts';
 import type { GraphSignature } from './onnx-session.ts';
+import { residentMiB } from './resident-memory.ts';
 import { workerEntry } from './worker-entry.ts';
 import type { WorkerFailure } from './worker-protocol.ts';
 import { decodeDone, encodeLoad, encodeRun, fromJson, fromWorker, toWorker } from './worker-protocol.ts';
@@ -12,7 +12,9 @@ import { decodeDone, encodeLoad, encodeRun, fromJson, fromWorker, toWorker } fro
 const watchEveryMs = 25;
 /** How often the memory of a worker with short runs is looked at. */
 const weighEveryMs = 1_000;
-const pageBytes = 4_096;
+
+/** Half of the way down: still served, but after whoever waits at the gateway's own priority. */
+const niceBy = 10;
 
 export interface WorkerDeps {
   readonly launcher: Launcher;
@@ -55,15 +57,6 @@ const lost: Readonly<Record<WorkerEnd, string>> = {
   'load-failed': 'the model could not be loaded',
 };
 
-/** Read at once: the file is the kernel's own memory, and reading it by the thread pool would cost ten times as much. Linux only; elsewhere there is none. */
-const residentMiB = (pid: number): number => {
-  try {
-    return (Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * pageBytes) / 2 ** 20;
-  } catch {
-    return 0;
-  }
-};
-
 /** What a worker process does at the moment, and how it ended. */
 interface Work {
   readonly process: LaunchedProcess;
@@ -99,14 +92,14 @@ export const startWorker = (deps: WorkerDeps): Promise<WorkerProcess> =>
         const message = decode(kind, payload);
         if (message.kind !== 'loaded') return receive(deps, work, message);
         work.loading = false;
-        process.yieldToGateway();
+        process.yieldToGateway(niceBy);
         resolveStart({ pid: process.pid() ?? 0, signature: message.signature, run: createRun(deps, work), ended, kill: () => kill(work, 'closed') });
       } catch {
         // Bytes that are no message: a graph has written over the process's memory.
         kill(work, 'died');
       }
     });
-    if (deps.yieldsAtOnce === true) process.yieldToGateway();
+    if (deps.yieldsAtOnce === true) process.yieldToGateway(niceBy);
     process.send(toWorker.load, ...encodeLoad(deps));
   });
 

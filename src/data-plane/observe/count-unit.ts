@@ -3,7 +3,7 @@ import type { ServingModel } from '../registry.ts';
 import type { AttemptFailure } from '../rescue.ts';
 import { type Assignment, drawOf, thresholdOf } from '../routing/assign.ts';
 import type { Evidence, PendingUnit } from './evidence.ts';
-import type { KeyHash } from './key-hash.ts';
+import { keyHashOfHex } from './key-hash.ts';
 
 /** An assigned request, as far as evidence goes. */
 export interface AssignedRequest {
@@ -13,8 +13,6 @@ export interface AssignedRequest {
   /** 64-bit keyed hash of a routing key, 16 hexadecimal characters. */
   readonly hashKey: (routingKey: string) => string;
 }
-
-const keyHashOfHex = (hex: string): KeyHash => ({ high: Number.parseInt(hex.slice(0, 8), 16), low: Number.parseInt(hex.slice(8), 16) });
 
 /** Counts a request at its assignment; null when it is no evidence. Cohorts and pinned versions count for nothing, not even as eligible. */
 export const beginUnit = (evidence: Evidence, { traffic: { rollout } }: ServingModel, request: AssignedRequest): PendingUnit | null => {

@@ -3,7 +3,8 @@
  * end is known, for the second and the arm of its assignment, whatever happened in between. Memory is a few numbers a
  * second and weight until the engine has taken them, and filters of fixed size for the keys.
  */
-import type { FirstEventCounts, Observation, SecondCounts } from '../../store/rollout-store.ts';
+import type { FirstEventCounts, Observation, PairExample, SecondCounts } from '../../store/rollout-store.ts';
+import { createPairCounters, type PairCounters, type PairRequest, type PendingPair, type PendingSelfPair } from '../comparison/pair-counters.ts';
 import { createFirstEventKeys, type FirstEventKeys } from './first-event-keys.ts';
 import type { KeyHash } from './key-hash.ts';
 import { createSeenKeys, type SeenKeys } from './seen-keys.ts';
@@ -43,6 +44,12 @@ export interface PendingUnit {
 export interface Evidence {
   readonly begin: (request: EvidenceRequest) => PendingUnit;
   readonly eligibility: (rollout: string, eligible: boolean) => void;
+  /** A pair of both versions begins: from now on it counts. */
+  readonly beginPair: (request: RolloutPairRequest) => PendingPair;
+  readonly beginSelfPair: (request: RolloutPairRequest) => PendingSelfPair;
+  readonly keepExample: (rollout: string, example: PairExample) => void;
+  /** Says from now on why the requests of a rollout cannot be compared; before, none can. */
+  readonly compareWith: (rollout: string, lacks: () => string | null) => void;
   /** What was counted and not yet forgotten. The caller gets copies. */
   readonly observe: (rollout: string) => Observation;
   /** Drops the seconds before this one: the engine has kept them. */
@@ -51,6 +58,11 @@ export interface Evidence {
   readonly forget: (rollout: string) => void;
   /** An earlier life has seen keys of this rollout that this one does not know: no key can be called new. */
   readonly disownKeys: (rollout: string) => void;
+}
+
+/** A pair of a rollout that begins. */
+export interface RolloutPairRequest extends PairRequest {
+  readonly rollout: string;
 }
 
 const u32Range = 2 ** 32;
@@ -70,6 +82,8 @@ interface RolloutCells {
   firstEvents: FirstEventCell[];
   readonly seen: SeenKeys;
   readonly eventKeys: EventKeys;
+  readonly pairs: PairCounters;
+  lacks: () => string | null;
   knowsKeys: boolean;
   eligible: number;
   ineligible: number;
@@ -87,6 +101,18 @@ const createEventKeys = (): EventKeys => {
     },
   };
 };
+
+const createRolloutCells = (): RolloutCells => ({
+  units: [],
+  firstEvents: [],
+  seen: createSeenKeys(),
+  eventKeys: createEventKeys(),
+  pairs: createPairCounters(),
+  lacks: () => 'no comparison process runs',
+  knowsKeys: true,
+  eligible: 0,
+  ineligible: 0,
+});
 
 const noEvents = (outputs: number) => ({ errors: 0, breaches: 0, abstained: 0, flagged: new Array<number>(outputs).fill(0) });
 
@@ -132,7 +158,7 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
   const rolloutOf = (rollout: string): RolloutCells => {
     const kept = rollouts.get(rollout);
     if (kept !== undefined) return kept;
-    const made = { units: [], firstEvents: [], seen: createSeenKeys(), eventKeys: createEventKeys(), knowsKeys: true, eligible: 0, ineligible: 0 };
+    const made = createRolloutCells();
     rollouts.set(rollout, made);
     return made;
   };
@@ -163,27 +189,43 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
         },
       };
     },
+    ...pairEvidence(rolloutOf, nowSecond),
     eligibility: (rollout, eligible) => {
       const cells = rolloutOf(rollout);
       if (eligible) cells.eligible += 1;
       else cells.ineligible += 1;
     },
     observe: (rollout) => {
-      const { units, firstEvents, knowsKeys, eligible, ineligible } = rolloutOf(rollout);
-      const copies = { counts: structuredClone(units), firstEvents: structuredClone(firstEvents) };
+      const { units, firstEvents, pairs, lacks, knowsKeys, eligible, ineligible } = rolloutOf(rollout);
+      const copies = { counts: structuredClone(units), firstEvents: structuredClone(firstEvents), ...pairs.observe(), notCompared: lacks() };
       return { rollout, incarnation, nowSecond: nowSecond(), ...copies, knowsKeys, eligible, ineligible };
     },
     forgetBefore: (rollout, second) => {
       const kept = rolloutOf(rollout);
       kept.units = kept.units.filter((cell) => cell.second >= second);
       kept.firstEvents = kept.firstEvents.filter((cell) => cell.second >= second);
+      kept.pairs.forgetBefore(second);
     },
     forget: (rollout) => void rollouts.delete(rollout),
     disownKeys: (rollout) => {
-      rolloutOf(rollout).knowsKeys = false;
+      const cells = rolloutOf(rollout);
+      cells.knowsKeys = false;
+      cells.pairs.disownKeys();
     },
   };
 };
+
+const pairEvidence = (
+  rolloutOf: (rollout: string) => RolloutCells,
+  nowSecond: () => number,
+): Pick<Evidence, 'beginPair' | 'beginSelfPair' | 'keepExample' | 'compareWith'> => ({
+  beginPair: ({ rollout, ...request }) => rolloutOf(rollout).pairs.begin(request, nowSecond()),
+  beginSelfPair: ({ rollout, ...request }) => rolloutOf(rollout).pairs.beginSelf(request, nowSecond()),
+  keepExample: (rollout, example) => rolloutOf(rollout).pairs.keepExample(example),
+  compareWith: (rollout, lacks) => {
+    rolloutOf(rollout).lacks = lacks;
+  },
+});
 
 /** The exact probability with which this unit went to the candidate; null when the request is no unit. */
 const probabilityOf = ({ threshold, keyed }: EvidenceRequest, { seen, knowsKeys }: RolloutCells): number | null => {

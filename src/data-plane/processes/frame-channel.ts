@@ -4,6 +4,8 @@ import type { Socket } from 'node:net';
 export interface FrameChannel {
   /** Sends one frame; the parts, which must not change any more, become its payload. */
   readonly send: (kind: number, ...parts: readonly Uint8Array[]) => void;
+  /** Resolves when what was sent is on its way, or can never be. */
+  readonly flushed: () => Promise<void>;
 }
 
 /** Receives a frame. The payload is valid during the call only: it may share memory with the frames around it. */
@@ -15,6 +17,8 @@ const headerBytes = lengthBytes + 1;
 /** Small frames are copied together, so that each is one write; a model is not copied. */
 const copyUpToBytes = 65_536;
 
+const nothing = new Uint8Array();
+
 /** Joins frames to a socket. A frame that nobody can receive any more, since the other side is gone, is dropped. */
 export const createFrameChannel = (socket: Socket, onFrame: OnFrame): FrameChannel => {
   socket.on('data', createFrameReader(onFrame));
@@ -25,6 +29,7 @@ export const createFrameChannel = (socket: Socket, onFrame: OnFrame): FrameChann
       if (parts.every((part) => part.byteLength <= copyUpToBytes)) socket.write(Buffer.concat(pieces));
       else for (const piece of pieces) socket.write(piece);
     },
+    flushed: () => new Promise((resolve) => void (socket.destroyed ? resolve() : socket.write(nothing, () => resolve()))),
   };
 };
 

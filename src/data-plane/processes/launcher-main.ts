@@ -11,11 +11,9 @@ import type { FromLauncher, Introduction, ToLauncher } from './launcher-protocol
 const start = fileURLToPath(new URL('./process-start.js', import.meta.url));
 const children = new Map<number, ChildProcess>();
 
-/** Half of the way down: still served, but after whoever waits at the gateway's own priority. */
-const niceBy = 10;
 const nicest = 19;
 
-const yieldToGateway = (pid: number): void => {
+const yieldToGateway = (pid: number, niceBy: number): void => {
   try {
     setPriority(pid, Math.min(getPriority() + niceBy, nicest));
   } catch {
@@ -58,5 +56,5 @@ process.on('message', (message: ToLauncher) => {
   if (message.kind === 'start') return begin(message);
   const child = children.get(message.id);
   if (message.kind === 'kill') child?.kill('SIGKILL');
-  else if (child?.pid !== undefined) yieldToGateway(child.pid);
+  else if (child?.pid !== undefined) yieldToGateway(child.pid, message.niceBy);
 });

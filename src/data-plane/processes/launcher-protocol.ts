@@ -1,8 +1,8 @@
 /** The messages between the gateway and its launcher, over Node's own IPC. They are few: at the start and the end of a process. */
 export type ToLauncher =
   | { readonly kind: 'start'; readonly id: number; readonly entry: string; readonly address: string; readonly token: string }
-  /** From now on the process comes after whoever waits at the gateway's own priority. */
-  | { readonly kind: 'yield'; readonly id: number }
+  /** From now on the process stands so many steps of niceness behind the gateway. */
+  | { readonly kind: 'yield'; readonly id: number; readonly niceBy: number }
   | { readonly kind: 'kill'; readonly id: number };
 
 export type FromLauncher =

@@ -26,8 +26,8 @@ export interface LaunchedProcess {
   readonly isOver: () => boolean;
   /** Resolves when the process is gone, or when it is known that it never came. */
   readonly ended: Promise<void>;
-  /** On full cores the gateway's loop comes first from now on: it answers for the baseline, and rescues. For good. */
-  readonly yieldToGateway: () => void;
+  /** On full cores the gateway's loop comes first from now on, by so many steps of niceness, 1 to 19: it answers for the baseline, and rescues. For good. */
+  readonly yieldToGateway: (niceBy: number) => void;
   /** Ends it at once. */
   readonly kill: () => void;
 }
@@ -96,7 +96,7 @@ export const createLauncher = (): Launcher => {
     nextId += 1;
     const { send, address } = openBase();
     const token = randomBytes(tokenBytes).toString('hex');
-    const member = createMember({ token, order: (kind) => send({ kind, id }), onOver: () => void members.delete(id) });
+    const member = createMember({ token, order: (what) => send({ ...what, id }), onOver: () => void members.delete(id) });
     members.set(id, member);
     send({ kind: 'start', id, entry, address, token });
     return member;
@@ -125,7 +125,7 @@ export const createLauncher = (): Launcher => {
 
 interface MemberDeps {
   readonly token: string;
-  readonly order: (kind: 'kill' | 'yield') => void;
+  readonly order: (what: { readonly kind: 'kill' } | { readonly kind: 'yield'; readonly niceBy: number }) => void;
   readonly onOver: () => void;
 }
 
@@ -140,8 +140,8 @@ const createMember = ({ token, order, onOver }: MemberDeps): Member => {
   return {
     token,
     ended,
-    kill: () => order('kill'),
-    yieldToGateway: () => order('yield'),
+    kill: () => order({ kind: 'kill' }),
+    yieldToGateway: (niceBy) => order({ kind: 'yield', niceBy }),
     pid: () => pid,
     isOver: () => isOver,
     receive: (receiver) => {

@@ -216,13 +216,15 @@ describe('an assessment', () => {
 describe('a new block is pinned', () => {
   it('from sealed history only', () => {
     const guards = plan(all, { keyed: true, compared: true });
-    const evidence = foldBlock(guards, startEvidence(guards), { errors: { units: [units(0.1, [10, 990, 89, 8910])] } });
+    const evidence = foldBlock(guards, startEvidence(guards), {
+      errors: { units: [units(0.1, [10, 990, 89, 8910])] },
+      'same-answers': { baselineWithItself: { differ: 4, agree: 995 } },
+    });
     const runs = new Array<number>(400).fill(0);
     runs[350] = 3000;
     const pins = pinBlock(guards, {
       evidence,
       latency: addSealedRuns(startLatencyHistory(), runs),
-      baselineWithItself: { 'same-answers': { differ: 4, agree: 995 } },
     });
     expect(pins.errors).toEqual({ firstEventRate: 90 / 9000 });
     expect(pins.latency?.latencyEdges).toHaveLength(4);
