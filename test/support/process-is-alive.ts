@@ -27,8 +27,11 @@ const isBelow = (pid: string, ancestor: number): boolean => {
   return parent === String(ancestor) || (parent !== '0' && isBelow(parent, ancestor));
 };
 
-/** The worker processes that run below this process; its launcher is none. Linux only; elsewhere none are seen. */
-export const livingWorkers = (): readonly number[] => {
+/** The processes below one that run this first file. Linux only; elsewhere none are seen. */
+export const livingBelow = (ancestor: number, entry: string): readonly number[] => {
   const pids = process.platform === 'linux' ? readdirSync('/proc').filter((name) => /^\d+$/.test(name)) : [];
-  return pids.filter((pid) => textOf(pid, 'cmdline').includes('worker-main.ts') && isBelow(pid, process.pid) && !isZombie(textOf(pid, 'status'))).map(Number);
+  return pids.filter((pid) => textOf(pid, 'cmdline').includes(entry) && isBelow(pid, ancestor) && !isZombie(textOf(pid, 'status'))).map(Number);
 };
+
+/** The worker processes that run below this process; its launcher is none. */
+export const livingWorkers = (): readonly number[] => livingBelow(process.pid, '/worker-main.ts');
