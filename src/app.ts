@@ -7,7 +7,7 @@ import { ulid } from 'ulid';
 import { createLedgerAnnouncer } from './announce-ledger.ts';
 import { faultText } from './bundle/fault.ts';
 import { systemClock } from './clock.ts';
-import { createControlContext } from './control-plane/change-rollout.ts';
+import { type ControlContext, createControlContext } from './control-plane/change-rollout.ts';
 import { createRolloutControl, type RolloutControl } from './control-plane/rollout-control.ts';
 import { createBundleLibrary } from './data-plane/bundle-library.ts';
 import { type Comparison, createComparison } from './data-plane/comparison/comparison.ts';
@@ -19,17 +19,20 @@ import { createEvidence } from './data-plane/observe/evidence.ts';
 import { createObserver } from './data-plane/observe/observer.ts';
 import { createPredictionIds } from './data-plane/observe/prediction-id.ts';
 import { predictionKey } from './data-plane/observe/prediction-key.ts';
+import { createPostOutcomes } from './data-plane/outcomes/post-outcomes.ts';
 import type { Launcher } from './data-plane/processes/launcher.ts';
 import { createModelRegistry } from './data-plane/registry.ts';
 import { explainRouting } from './data-plane/routing/explain-routing.ts';
 import { createVersionHooks } from './data-plane/version-hooks.ts';
+import { declareOutcomes } from './declare-outcomes.ts';
 import { describeModels } from './describe-models.ts';
 import { everySecond, type Repeating } from './every-second.ts';
 import { admitted, checkScope } from './http/access.ts';
 import { createDataServer, type DataServerDeps } from './http/data-server.ts';
 import { createEventFeed } from './http/event-feed.ts';
-import { type Key, parseKeys } from './http/keys-file.ts';
+import { type Key, parseKeys, type Scope } from './http/keys-file.ts';
 import { createModelLoading, type RescanReport } from './load-models.ts';
+import { pruneOutcomes } from './prune-outcomes.ts';
 import { runEngine } from './run-engine.ts';
 import { openSignals, showSignals } from './run-signals.ts';
 import { runWebhook } from './run-webhook.ts';
@@ -38,7 +41,7 @@ import { showRollouts } from './show-rollouts.ts';
 import type { TrafficAssignment } from './store/rollout-store.ts';
 import { createSqliteRolloutStore } from './store/sqlite-rollout-store.ts';
 import { createLog, type Log } from './telemetry/log.ts';
-import { createMetrics } from './telemetry/metrics.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createTracing } from './telemetry/tracing.ts';
 
 /** The gateway, put together but listening nowhere. */
@@ -168,6 +171,7 @@ const beginTicking = async (
     runEngine({ ...ground, ...watched, context }),
     runWebhook({ ...ground, settings, outbox: context.store.outbox, clock: systemClock, random }),
     everySecond(async () => events.tick()),
+    pruneOutcomes({ outcomes: context.store.outcomes, wallMs: systemClock.wallMs, log: ground.log }),
   ];
   return { watched, background };
 };
@@ -178,19 +182,32 @@ const createData = (
   { registry, evidence, metrics, log, keys, tracing, randomU32 }: Ground,
   {
     loading,
-    predictionIds,
+    kept,
+    standings,
     comparison,
     shared,
-  }: Pick<Kept, 'predictionIds'> & Pick<Serving, 'loading'> & { readonly comparison: Comparison; readonly shared: Shared },
+  }: {
+    readonly loading: Serving['loading'];
+    readonly kept: Kept;
+    readonly standings: ControlContext['standings'];
+    readonly comparison: Comparison;
+    readonly shared: Shared;
+  },
 ) => {
   const { monotonicMs, wallMs } = systemClock;
+  const { predictionIds, store } = kept;
   const observer = createObserver({ metrics, log, monotonicMs, hashKey: predictionIds.hashKey });
   const isExpected = (model: string): boolean => loading.expected().has(model);
   const infer = createInfer({ registry, evidence, isExpected, predictionIds, observer, comparison, randomU32, monotonicMs, wallMs });
-  const authorize = (request: IncomingMessage): void =>
-    void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, 'infer')));
+  const declaredOf = declareOutcomes({ standings, registry, isComplete: loading.isComplete });
+  const postOutcomes = createPostOutcomes({ predictionIds, declaredOf, epochs: store.epochs, record: store.outcomes.record, metrics, wallMs });
+  const needs =
+    (scope: Scope) =>
+    (request: IncomingMessage): void =>
+      void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, scope)));
   const { maxBodyBytes, maxPendingRequests } = settings;
-  return createDataServer({ ...shared, infer, tracing, metrics, monotonicMs, maxBodyBytes, maxPendingRequests, authorize });
+  const guards = { authorize: needs('infer'), authorizeOutcome: needs('outcome') };
+  return createDataServer({ ...shared, infer, postOutcomes, tracing, metrics, monotonicMs, maxBodyBytes, maxPendingRequests, ...guards });
 };
 
 type Shared = Pick<DataServerDeps, 'newId' | 'random' | 'log' | 'isDraining' | 'others'>;
@@ -208,7 +225,8 @@ export const createApp = async (settings: Settings, launcher: Launcher): Promise
   for (const begun of [controlled, loaded]) begun.catch(() => undefined);
   // They were for the start alone: an idle process is memory for nothing.
   void loaded.catch(() => undefined).then(launcher.dismissIdle);
-  const { store, predictionIds } = await opening;
+  const kept = await opening;
+  const { store } = kept;
   const { context, control, events, comparison, firstAssigned } = await controlled;
   const random = (): number => randomU32() / 2 ** 32;
   const { watched, background } = await beginTicking(settings, ground, { context, events, random });
@@ -217,16 +235,13 @@ export const createApp = async (settings: Settings, launcher: Launcher): Promise
   const common = { newId: randomUUID, random, log, readiness };
   const data = createData(settings, ground, {
     loading,
-    predictionIds,
+    kept,
+    standings: context.standings,
     comparison,
     shared: { ...common, isDraining: () => draining, others: (request, response) => void expressApps.then((apps) => apps.data(request, response)) },
   });
   metrics.observePendingRequests(data.pending);
-  const scrape = () => {
-    showRollouts({ registry, control, metrics });
-    showSignals(watched, metrics);
-    return metrics.text();
-  };
+  const scrape = createScrape(ground, control, watched);
   const explain = (model: string, key: string) => explainRouting(registry.get(model)?.traffic, { model, key });
   const loadExpressApps = async () => {
     // Express takes as long to load as a model to prove: the first model's answers come first, but not if it takes long.
@@ -253,6 +268,15 @@ export const createApp = async (settings: Settings, launcher: Launcher): Promise
     },
   };
 };
+
+/** What is shown of rollouts and signals is looked up at each scrape. */
+const createScrape =
+  ({ registry, metrics }: Ground, control: RolloutControl, watched: Awaited<ReturnType<typeof beginTicking>>['watched']): (() => ReturnType<Metrics['text']>) =>
+  () => {
+    showRollouts({ registry, control, metrics });
+    showSignals(watched, metrics);
+    return metrics.text();
+  };
 
 const close = async ({ registry, tracing, launcher }: Ground, store: Kept['store'], background: readonly Repeating[]): Promise<void> => {
   await Promise.all(background.map(({ stop }) => stop()));

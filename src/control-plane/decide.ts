@@ -134,7 +134,8 @@ const advance = (situation: Situation, why: string): Decided => {
 
 const decideProgress = (situation: Situation): Decided => {
   const { at, plan, assessment } = situation;
-  if (assessment.sampleRatioAlarm !== null) return hold(situation, 'sample-ratio', assessment.sampleRatioAlarm);
+  const alarm = assessment.sampleRatioAlarm ?? assessment.labelAlarm;
+  if (alarm !== null) return hold(situation, 'sample-ratio', alarm);
   const step = stepEnd(situation);
   switch (step.end) {
     case 'due':
@@ -154,11 +155,15 @@ const decideProgress = (situation: Situation): Decided => {
   }
 };
 
+/** Outcomes are watched to the end of the bake, and the last ones mature with their bucket: up to an hour after the window and the grace. */
+const outcomeWords = ({ outcomesDueAtMs }: Assessment): string | null =>
+  outcomesDueAtMs === null ? null : `the last outcomes, which are mature at ${new Date(outcomesDueAtMs).toISOString()}`;
+
 /** The baking phase has no hold of its own: it lasts until nothing speaks against the end. */
 const decideBake = (situation: Situation): Decided => {
   const { at, plan, assessment, record } = situation;
   if (at.bakeElapsedMs < plan.bake) return nothing;
-  const against = assessment.sampleRatioAlarm ?? ineligibleWords(situation) ?? worseWords(assessment)[0] ?? null;
+  const against = assessment.sampleRatioAlarm ?? ineligibleWords(situation) ?? worseWords(assessment)[0] ?? outcomeWords(assessment);
   if (against !== null) return { action: 'nothing', waitsFor: against };
   return { action: 'promoted', to: { ...at, phase: 'promoted' }, sentence: `${record.candidate} is the baseline now: the bake is over and nothing is worse` };
 };

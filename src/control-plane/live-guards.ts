@@ -3,6 +3,7 @@ import { isGuardrail } from '../bundle/acceptance.ts';
 import { buildGuards } from './analysis/build-guards.ts';
 import type { GuardCriterion } from './analysis/guard-criterion.ts';
 import type { PairSource } from './count-pairs.ts';
+import type { WatchedOutcome } from './outcome-evidence.ts';
 import type { Plan } from './plan.ts';
 import type { CountedGuard, EventOf } from './rollout-evidence.ts';
 
@@ -11,6 +12,7 @@ interface LiveCriterion {
   readonly criterion: GuardCriterion;
   readonly eventOf: EventOf | null;
   readonly pairsOf: PairSource | null;
+  readonly outcome: WatchedOutcome | null;
 }
 
 /** The guards of a rollout, fixed by the acceptance and the plan with which it started; and why some are not measured, by name. */
@@ -23,6 +25,9 @@ type Rate = Extract<GuardCriterion, { readonly kind: 'errorRate' | 'breachRate' 
 
 const rateMargin = ({ margin }: Criterion): Rate => (margin !== undefined && 'absolute' in margin ? margin : { relative: margin?.relative ?? 0 });
 
+/** Where neither requests nor pairs hold the counts of a guard. */
+const notInRequests = { eventOf: null, pairsOf: null } as const;
+
 const liveCriterion = (
   criterion: Criterion,
   { watchedOutputs, difference }: { readonly watchedOutputs: readonly string[]; readonly difference: number },
@@ -30,14 +35,19 @@ const liveCriterion = (
   const { name, metric, margin } = criterion;
   switch (metric.kind) {
     case 'errorRate':
-      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.errors, pairsOf: 'errors' };
+      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.errors, pairsOf: 'errors', outcome: null };
     case 'breachRate':
-      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.breaches, pairsOf: 'breaches' };
+      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.breaches, pairsOf: 'breaches', outcome: null };
     case 'abstainRate':
-      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.abstained, pairsOf: null };
+      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.abstained, pairsOf: null, outcome: null };
     case 'outputRate': {
       const output = watchedOutputs.indexOf(metric.output);
-      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.flagged[output] ?? 0, pairsOf: null };
+      return {
+        criterion: { name, kind: metric.kind, margin: rateMargin(criterion) },
+        eventOf: (cell) => cell.flagged[output] ?? 0,
+        pairsOf: null,
+        outcome: null,
+      };
     }
     case 'latency':
       return {
@@ -49,16 +59,29 @@ const liveCriterion = (
         },
         eventOf: null,
         pairsOf: 'latency',
+        outcome: null,
       };
     case 'disagreement':
       return {
         criterion: { name, kind: metric.kind, margin: { absolute: margin !== undefined && 'absolute' in margin ? margin.absolute : 0 } },
         eventOf: null,
         pairsOf: { difference },
+        outcome: null,
       };
     case 'outcomeRate':
-    case 'outcomeMean':
-      return { criterion: { name, kind: metric.kind, harm: metric.harm, margin: rateMargin(criterion) }, eventOf: null, pairsOf: null };
+      return {
+        criterion: { name, kind: metric.kind, harm: metric.harm, margin: rateMargin(criterion) },
+        ...notInRequests,
+        outcome: { name: metric.outcome, kind: 'rate', windowMs: metric.window },
+      };
+    case 'outcomeMean': {
+      const mean = metric.historicalMean === undefined ? {} : { historicalMean: metric.historicalMean };
+      return {
+        criterion: { name, kind: metric.kind, harm: metric.harm, margin: rateMargin(criterion), ...mean },
+        ...notInRequests,
+        outcome: { name: metric.outcome, kind: 'mean', windowMs: metric.window },
+      };
+    }
     default:
       return null;
   }
@@ -97,13 +120,15 @@ export const liveGuards = (
     plannedBlocks: plannedBlocksOf(plan, blockMs),
   });
   return {
-    guards: built.map((guard, index) => ({ guard, eventOf: live[index]?.eventOf ?? null, pairsOf: live[index]?.pairsOf ?? null })),
+    guards: built.map((guard, index) => {
+      const { eventOf, pairsOf, outcome } = live[index] ?? { ...notInRequests, outcome: null };
+      return { guard, eventOf, pairsOf, outcome };
+    }),
     unmeasured: Object.fromEntries(live.flatMap((entry) => unmeasuredWords(entry, compared))),
   };
 };
 
-const unmeasuredWords = ({ criterion: { name, kind }, eventOf, pairsOf }: LiveCriterion, compared: boolean): readonly (readonly [string, string])[] => {
-  if (eventOf !== null) return [];
-  if (pairsOf === null) return [[name, `${kind} is not measured live yet`]];
-  return compared ? [] : [[name, 'the plan compares no requests: compare.share is 0 and no step is a shadow']];
-};
+const unmeasuredWords = ({ criterion: { name }, pairsOf }: LiveCriterion, compared: boolean): readonly (readonly [string, string])[] =>
+  (pairsOf === 'latency' || typeof pairsOf === 'object') && pairsOf !== null && !compared
+    ? [[name, 'the plan compares no requests: compare.share is 0 and no step is a shadow']]
+    : [];

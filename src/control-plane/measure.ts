@@ -1,4 +1,5 @@
 /** The measuring half of the engine: takes what the data plane has counted, keeps it as evidence, and says what it shows. */
+import type { OutcomeStore } from '../store/outcome-store.ts';
 import type { Observation, PairExample, RolloutRecord } from '../store/rollout-store.ts';
 import { assessGuards, type GuardAssessment } from './analysis/assess-guards.ts';
 import { leastRuns } from './analysis/latency-history.ts';
@@ -6,7 +7,19 @@ import { assessSampleRatio } from './analysis/sample-ratio.ts';
 import type { Assessment, GuardrailState } from './assessment.ts';
 import { count, exampleWords, guardSentence } from './guard-sentence.ts';
 import { type LiveGuards, liveGuards } from './live-guards.ts';
-import { assignedOf, type CountedGuard, comparedPairsOf, gather, ineligibleShareOf, type KeptEvidence, startKeptEvidence } from './rollout-evidence.ts';
+import { firstMatureAtMs, labelAlarmOf, lastMatureAtMs, type Matured, noOutcomes, type OutcomeGuard, takeMatured } from './outcome-evidence.ts';
+import { outcomeSentence, waitingWords } from './outcome-words.ts';
+import {
+  assignedOf,
+  type CountedGuard,
+  comparedPairsOf,
+  continueIn,
+  gather,
+  ineligibleShareOf,
+  type KeptEvidence,
+  startKeptEvidence,
+  waitingUnitsOf,
+} from './rollout-evidence.ts';
 import { acceptanceOf, planOf, watchedOutputsOf } from './standing.ts';
 import type { EngineDeps } from './tick.ts';
 
@@ -24,6 +37,8 @@ export interface MeasureDeps {
   readonly counters: Counters;
   /** The longest that a request of the model may take, seconds. */
   readonly deadlineSecondsOf: (model: string) => number;
+  /** Where posted outcomes are kept, and the wall clock by which they age; absent: none can come, and their guards are not measured. */
+  readonly outcomes?: { readonly store: Pick<OutcomeStore, 'counts'>; readonly wallMs: () => number };
 }
 
 interface Measured extends LiveGuards {
@@ -73,15 +88,31 @@ const examplesNamed = 3;
 
 /** A sentence names requests only where pairs condemn: those that callers sent are in the log under their own ids anyway. */
 const sentenceOf = (assessed: GuardAssessment, { guards, kept }: Measured, { examples }: Observation): string => {
-  const guard = guards.find((entry) => entry.guard.name === assessed.name)?.guard;
-  if (guard === undefined) return assessed.name;
+  const known = guards.find((entry) => entry.guard.name === assessed.name);
+  if (known === undefined) return assessed.name;
+  if (known.outcome !== null) return outcomeSentence(assessed, { guard: assessed.name, outcome: known.outcome }, known.guard);
   const own = examples.filter(({ kind, arm }) => assessed.source !== 'units' && kind === exampleKinds[assessed.kind] && arm !== 'baseline');
   const pins = kept.open.at(-1)?.pins[assessed.name] ?? {};
-  return guardSentence({ assessed, guard, pins }) + exampleWords(own.slice(-examplesNamed).map(({ requestId }) => requestId));
+  return guardSentence({ assessed, guard: known.guard, pins }) + exampleWords(own.slice(-examplesNamed).map(({ requestId }) => requestId));
 };
 
+const outcomeGuardsOf = (guards: LiveGuards['guards']): readonly OutcomeGuard[] =>
+  guards.flatMap(({ guard, outcome }) => (outcome === null ? [] : [{ guard: guard.name, outcome }]));
+
+/** Evidence as it was kept; what an earlier gateway did not know of is empty. */
+const readKept = (text: string): KeptEvidence => {
+  const kept = JSON.parse(text) as KeptEvidence & { readonly outcomes?: KeptEvidence['outcomes'] };
+  return {
+    ...kept,
+    outcomes: kept.outcomes ?? noOutcomes,
+    open: kept.open.map((block) => ({ ...block, buckets: block.buckets ?? [], outcomes: block.outcomes ?? {} })),
+  };
+};
+
+const firstBucketOf = (counts: Observation['counts']): number => counts.reduce((first, { bucket }) => Math.min(first, bucket), Number.POSITIVE_INFINITY);
+
 /** The two dependencies of the engine that know about evidence. */
-export const createMeasure = ({ counters, deadlineSecondsOf }: MeasureDeps): Pick<EngineDeps, 'assess' | 'evidence'> => {
+export const createMeasure = ({ counters, deadlineSecondsOf, outcomes }: MeasureDeps): Pick<EngineDeps, 'assess' | 'evidence'> => {
   const rollouts = new Map<string, Measured>();
 
   const start = (record: RolloutRecord, kept: KeptEvidence | null): Measured => {
@@ -89,7 +120,8 @@ export const createMeasure = ({ counters, deadlineSecondsOf }: MeasureDeps): Pic
     const live = liveGuards(acceptanceOf(record), plan, { watchedOutputs: watchedOutputsOf(record), blockMs: blockSeconds * 1_000 });
     // The seen keys of an earlier life are not kept: no key can be called new, so keyed requests are no evidence any more.
     if (kept !== null && kept.incarnation !== counters.incarnation && plan.routingKey !== undefined) counters.disownKeys(record.rollout);
-    return { ...live, rollout: record.rollout, kept: kept ?? startKeptEvidence(live.guards, counters.incarnation) };
+    const unmeasured = outcomes === undefined ? { ...live.unmeasured, ...withoutOutcomes(live) } : live.unmeasured;
+    return { ...live, unmeasured, rollout: record.rollout, kept: kept ?? startKeptEvidence(live.guards, counters.incarnation) };
   };
 
   const measuredOf = (model: string, record: RolloutRecord): Measured => {
@@ -99,15 +131,31 @@ export const createMeasure = ({ counters, deadlineSecondsOf }: MeasureDeps): Pic
     return start(record, null);
   };
 
-  const assess = (model: string, record: RolloutRecord): Assessment => {
-    const before = measuredOf(model, record);
+  /** The outcomes that have matured. A store that fails gives none now, and all of them at a later tick. */
+  const mature = async ({ rollout, kept, guards }: Measured, { counts }: Observation): Promise<Matured & { readonly failed: boolean }> => {
+    const nothing = { counts: {}, kept: kept.outcomes, failed: false };
+    const watched = outcomeGuardsOf(guards);
+    if (outcomes === undefined || watched.length === 0) return nothing;
+    try {
+      const deps = { rollout, store: outcomes.store, nowMs: outcomes.wallMs(), firstOpenBucket: firstBucketOf(counts) };
+      return { ...(await takeMatured(kept.outcomes, watched, deps)), failed: false };
+    } catch {
+      return { ...nothing, failed: true };
+    }
+  };
+
+  const assess = async (model: string, record: RolloutRecord): Promise<Assessment> => {
+    const known = measuredOf(model, record);
+    const before = { ...known, kept: continueIn(known.kept, known.guards, counters.incarnation) };
     const observation = counters.observe(record.rollout);
+    const matured = await mature(before, observation);
     const rules = { blockSeconds, deadlineSeconds: deadlineSecondsOf(model) };
-    const { kept, keepFromSecond } = gather(before.kept, observation, { guards: before.guards, rules });
+    const { kept, keepFromSecond } = gather({ ...before.kept, outcomes: matured.kept }, observation, { guards: before.guards, rules, matured: matured.counts });
     counters.forgetBefore(record.rollout, keepFromSecond);
     const measured = { ...before, kept };
     rollouts.set(model, measured);
-    return assessmentOf(measured, planOf(record).risk, observation);
+    const assessment = assessmentOf(measured, planOf(record).risk, observation);
+    return matured.failed ? { ...assessment, storeDown: true } : assessment;
   };
 
   return {
@@ -115,10 +163,30 @@ export const createMeasure = ({ counters, deadlineSecondsOf }: MeasureDeps): Pic
     evidence: {
       restore: (model, record, text) => {
         if (rollouts.get(model)?.rollout === record.rollout) return;
-        rollouts.set(model, start(record, text === null ? null : (JSON.parse(text) as KeptEvidence)));
+        rollouts.set(model, start(record, text === null ? null : readKept(text)));
       },
       textOf: (model, record) => JSON.stringify(measuredOf(model, record).kept),
     },
+  };
+};
+
+const withoutOutcomes = ({ guards }: LiveGuards): Readonly<Record<string, string>> =>
+  Object.fromEntries(outcomeGuardsOf(guards).map(({ guard }) => [guard, 'no outcomes can be posted']));
+
+/** What outcomes add to an assessment: words for their guards, the alarm of their labels, and how long they are waited for. */
+const outcomeFindings = ({ kept, guards }: Measured, assessed: readonly GuardAssessment[]) => {
+  const watched = outcomeGuardsOf(guards);
+  const waiting = waitingUnitsOf(kept);
+  const alarms = watched.map((guard) => labelAlarmOf(kept.outcomes, guard));
+  const notes = watched.flatMap((guard, index) => {
+    const counted = assessed.find(({ name }) => name === guard.guard);
+    const note = alarms[index] ?? (counted === undefined ? undefined : waitingWords(counted, firstMatureAtMs(waiting, guard)));
+    return note === undefined ? [] : [[guard.guard, { note }] as const];
+  });
+  return {
+    notes: Object.fromEntries(notes) as Readonly<Record<string, { readonly note: string }>>,
+    labelAlarm: alarms.find((alarm) => alarm !== null) ?? null,
+    dueAtMs: lastMatureAtMs(waiting, watched),
   };
 };
 
@@ -148,16 +216,19 @@ const assessmentOf = (measured: Measured, risk: { readonly falseRollback: number
   const assigned = assignedOf(kept);
   const ratio = assessSampleRatio(assigned);
   const blamed = judged.guards.find(({ name }) => name === judged.blamed);
+  const outcomes = outcomeFindings(measured, judged.guards);
   return {
     evidence: guards.length === 0 ? null : { value: judged.evidence.e, threshold: judged.threshold },
     worse: blamed === undefined ? null : { name: blamed.name, sentence: sentenceOf(blamed, measured, observation) },
-    guardrails: judged.guards.map((guard) => guardrailOf(guard, measured)),
+    guardrails: judged.guards.map((guard) => ({ ...guardrailOf(guard, measured), ...outcomes.notes[guard.name] })),
     candidateUnits: assigned.reduce((sum, { candidate }) => sum + candidate, 0),
     ineligibleShare: ineligibleShareOf(kept),
     notCompared: notComparedWords(measured, observation),
     sampleRatioAlarm: ratio.ok
       ? null
       : `the candidate got ${count(ratio.observed)} requests where ${count(Math.round(ratio.expected))} were due: the split is not trusted`,
+    labelAlarm: outcomes.labelAlarm,
+    outcomesDueAtMs: outcomes.dueAtMs,
     signal: null,
     storeDown: false,
   };

@@ -13,6 +13,16 @@ import { pinBlock } from './analysis/pin-block.ts';
 import type { AssignedStratum } from './analysis/sample-ratio.ts';
 import type { UnitStratum } from './analysis/strata.ts';
 import { baselineRuns, countPairs, type PairSource, pairsIn, pendingPairs, type SparseRuns } from './count-pairs.ts';
+import {
+  type BucketUnits,
+  bucketsOf,
+  type KeptOutcomes,
+  type Matured,
+  mergeBuckets,
+  noOutcomes,
+  type WaitingUnits,
+  type WatchedOutcome,
+} from './outcome-evidence.ts';
 
 /** Which count of a cell is a guard's event. */
 export type EventOf = (cell: Pick<SecondCounts, 'errors' | 'breaches' | 'abstained' | 'flagged'>) => number;
@@ -22,6 +32,8 @@ export interface CountedGuard {
   readonly guard: Guard;
   readonly eventOf: EventOf | null;
   readonly pairsOf: PairSource | null;
+  /** The outcome that its counts are made of; null for any other guard. */
+  readonly outcome: WatchedOutcome | null;
 }
 
 type Pins = Readonly<Record<string, GuardPins>>;
@@ -35,6 +47,10 @@ interface OpenBlock {
   /** Pairs begun in it, and the baseline's runs in them: history for the thresholds of later blocks. */
   readonly pairs: number;
   readonly baselineRuns: SparseRuns;
+  /** Its units by the bucket of their assignment; none where no outcome is watched. */
+  readonly buckets: readonly BucketUnits[];
+  /** Outcomes that matured while it was open, by guard. */
+  readonly outcomes: Matured['counts'];
 }
 
 /** Everything that is kept of a rollout's evidence: plain data, of a size independent of the traffic. */
@@ -51,6 +67,7 @@ export interface KeptEvidence {
   /** Eligible and ineligible requests of each of the last sixty minutes in which the engine ticked, newest last, and where this life's counters stood. */
   readonly minutes: readonly { readonly minute: number; readonly eligible: number; readonly ineligible: number }[];
   readonly counted: { readonly eligible: number; readonly ineligible: number };
+  readonly outcomes: KeptOutcomes;
 }
 
 export const startKeptEvidence = (guards: readonly CountedGuard[], incarnation: string): KeptEvidence => ({
@@ -62,6 +79,7 @@ export const startKeptEvidence = (guards: readonly CountedGuard[], incarnation: 
   pairs: 0,
   minutes: [],
   counted: { eligible: 0, ineligible: 0 },
+  outcomes: noOutcomes,
 });
 
 /** How blocks are cut and sealed. */
@@ -77,21 +95,26 @@ export interface Gathered {
   readonly keepFromSecond: number;
 }
 
-/** Takes an observation into the evidence. Taking the same one again changes nothing. */
-export const gather = (
-  before: KeptEvidence,
-  observation: Observation,
-  { guards, rules }: { readonly guards: readonly CountedGuard[]; readonly rules: BlockRules },
-): Gathered => {
-  const current = before.incarnation === observation.incarnation ? before : endIncarnation(before, guards, observation.incarnation);
-  const blocks = cutBlocks(observation, rules.blockSeconds);
+/** How an observation becomes evidence. */
+interface Gathering {
+  readonly guards: readonly CountedGuard[];
+  readonly rules: BlockRules;
+  /** Outcomes that matured since the last one, by guard: they belong to the block of this moment. */
+  readonly matured?: Matured['counts'];
+}
+
+/** Takes an observation into the evidence. Taking the same one again, with nothing matured since, changes nothing. */
+export const gather = (before: KeptEvidence, observation: Observation, { guards, rules, matured = {} }: Gathering): Gathered => {
+  const current = continueIn(before, guards, observation.incarnation);
   const { nowSecond } = observation;
+  const outcomes = outcomesByBlock(current.open, blockOf(nowSecond, rules.blockSeconds), matured);
+  const blocks = cutBlocks(observation, rules.blockSeconds, outcomes.keys());
   let sealed: SealedPart = current;
   const open: OpenBlock[] = [];
   let keepFromSecond = blockOf(nowSecond, rules.blockSeconds) * rules.blockSeconds;
   for (const [block, cells] of blocks) {
     const pins = current.open.find((known) => known.block === block)?.pins ?? pinsFrom(guards, sealed);
-    const counted = countBlock({ block, pins, cells }, guards);
+    const counted = countBlock({ block, pins, cells, outcomes: outcomes.get(block) ?? {} }, guards);
     if (isComplete(block, cells, { rules, nowSecond }) && open.length === 0) sealed = seal(guards, sealed, counted);
     else {
       open.push(counted);
@@ -102,9 +125,9 @@ export const gather = (
 };
 
 /** What sealed blocks have left behind. */
-type SealedPart = Pick<KeptEvidence, 'evidence' | 'assigned' | 'latency' | 'pairs'>;
+type SealedPart = Pick<KeptEvidence, 'evidence' | 'assigned' | 'latency' | 'pairs' | 'outcomes'>;
 
-const seal = (guards: readonly CountedGuard[], { evidence, assigned, latency, pairs }: SealedPart, block: OpenBlock): SealedPart => ({
+const seal = (guards: readonly CountedGuard[], { evidence, assigned, latency, pairs, outcomes }: SealedPart, block: OpenBlock): SealedPart => ({
   evidence: foldBlock(
     guards.map(({ guard }) => guard),
     evidence,
@@ -113,6 +136,7 @@ const seal = (guards: readonly CountedGuard[], { evidence, assigned, latency, pa
   assigned: mergeAssigned([...assigned, ...block.assigned]),
   latency: block.baselineRuns.length === 0 ? latency : addSealedRuns(latency, denseRuns(block.baselineRuns)),
   pairs: pairs + block.pairs,
+  outcomes: { ...outcomes, units: mergeBuckets([...outcomes.units, ...block.buckets]) },
 });
 
 const denseRuns = (runs: SparseRuns): readonly number[] => {
@@ -132,13 +156,26 @@ const isComplete = (block: number, cells: BlockCells, { rules, nowSecond }: { re
   );
 };
 
-const endIncarnation = (before: KeptEvidence, guards: readonly CountedGuard[], incarnation: string): KeptEvidence => ({
-  ...before,
-  ...before.open.reduce<SealedPart>((sealed, block) => seal(guards, sealed, block), before),
-  incarnation,
-  open: [],
-  counted: { eligible: 0, ineligible: 0 },
-});
+/** The evidence as this life of the gateway goes on with it. */
+export const continueIn = (before: KeptEvidence, guards: readonly CountedGuard[], incarnation: string): KeptEvidence =>
+  before.incarnation === incarnation
+    ? before
+    : {
+        ...before,
+        ...before.open.reduce<SealedPart>((sealed, block) => seal(guards, sealed, block), before),
+        incarnation,
+        open: [],
+        counted: { eligible: 0, ineligible: 0 },
+      };
+
+/** The outcomes of each open block, with those that have matured now in the newest one. */
+const outcomesByBlock = (open: readonly OpenBlock[], newest: number, matured: Matured['counts']): ReadonlyMap<number, Matured['counts']> => {
+  const byBlock = new Map(open.filter(({ outcomes }) => Object.keys(outcomes).length > 0).map(({ block, outcomes }) => [block, outcomes]));
+  if (Object.keys(matured).length === 0) return byBlock;
+  const known = byBlock.get(newest) ?? {};
+  const added = Object.entries(matured).map(([guard, counts]) => [guard, addCounts(known[guard] ?? {}, counts)] as const);
+  return byBlock.set(newest, { ...known, ...Object.fromEntries(added) });
+};
 
 const pinsFrom = (guards: readonly CountedGuard[], sealed: SealedPart): Pins =>
   pinBlock(
@@ -152,15 +189,20 @@ interface BlockCells {
   readonly pairs: SecondPairs[];
 }
 
-/** The cells by block, oldest first. The second that is still being counted is left for the next tick. */
-const cutBlocks = ({ counts, firstEvents, pairs, nowSecond }: Observation, blockSeconds: number): readonly (readonly [number, BlockCells])[] => {
+/** The cells by block, oldest first, and the blocks that must be there without cells. The second that is still being counted is left for the next tick. */
+const cutBlocks = (
+  { counts, firstEvents, pairs, nowSecond }: Observation,
+  blockSeconds: number,
+  alsoBlocks: Iterable<number>,
+): readonly (readonly [number, BlockCells])[] => {
   const blocks = new Map<number, BlockCells>();
-  const cellsOf = (second: number): BlockCells => {
-    const block = blockOf(second, blockSeconds);
+  const cellsOf = (second: number): BlockCells => cellsOfBlock(blockOf(second, blockSeconds));
+  const cellsOfBlock = (block: number): BlockCells => {
     const cells = blocks.get(block) ?? { units: [], firstEvents: [], pairs: [] };
     blocks.set(block, cells);
     return cells;
   };
+  for (const block of alsoBlocks) cellsOfBlock(block);
   for (const cell of counts) if (cell.second < nowSecond) cellsOf(cell.second).units.push(cell);
   for (const cell of firstEvents) if (cell.second < nowSecond) cellsOf(cell.second).firstEvents.push(cell);
   for (const cell of pairs) if (cell.second < nowSecond) cellsOf(cell.second).pairs.push(cell);
@@ -185,13 +227,18 @@ const countGuard = (eventOf: EventOf, { units, firstEvents }: BlockCells): Guard
     },
   );
 
-const countBlock = (
-  { block, pins, cells }: { readonly block: number; readonly pins: Pins; readonly cells: BlockCells },
-  guards: readonly CountedGuard[],
-): OpenBlock => ({
+interface BlockParts extends Pick<OpenBlock, 'block' | 'pins' | 'outcomes'> {
+  readonly cells: BlockCells;
+}
+
+const countBlock = ({ block, pins, cells, outcomes }: BlockParts, guards: readonly CountedGuard[]): OpenBlock => ({
   block,
   pins,
-  counts: Object.fromEntries(guards.map((guard) => [guard.guard.name, countsOf(guard, cells, pins[guard.guard.name] ?? {})])),
+  counts: Object.fromEntries(
+    guards.map((guard) => [guard.guard.name, { ...outcomes[guard.guard.name], ...countsOf(guard, cells, pins[guard.guard.name] ?? {}) }]),
+  ),
+  outcomes,
+  buckets: guards.some(({ outcome }) => outcome !== null) ? bucketsOf(cells.units) : [],
   assigned: mergeAssigned(cells.units.map(({ w, arm, n }) => ({ w, candidate: arm === 'candidate' ? n : 0, baseline: arm === 'baseline' ? n : 0 }))),
   pairs: pairsIn(cells.pairs),
   baselineRuns: baselineRuns(cells.pairs),
@@ -235,3 +282,5 @@ export const assignedOf = ({ assigned, open }: KeptEvidence): readonly AssignedS
 
 /** Pairs that have begun so far. */
 export const comparedPairsOf = ({ pairs, open }: KeptEvidence): number => open.reduce((sum, block) => sum + block.pairs, pairs);
+/** The units whose outcomes are not mature yet. */
+export const waitingUnitsOf = ({ outcomes, open }: KeptEvidence): WaitingUnits => ({ kept: outcomes, open: open.flatMap(({ buckets }) => buckets) });

@@ -135,6 +135,8 @@ interface Routed {
   readonly assignment: Assignment;
   readonly version: ServingVersion;
   readonly routingKey: string | null;
+  /** Wall time, read once for the counts and the prediction id. */
+  readonly assignedAtMs: number;
 }
 
 interface RouteStep extends Omit<Step, 'model'> {
@@ -165,8 +167,9 @@ const route = (model: ServingModel, { checked, pinned, context, deps }: RouteSte
   });
   const version = assignment === null ? undefined : model.versions.get(assignment.version);
   if (assignment === null || version === undefined) throw notReady(model);
-  const unit = beginUnit(deps.evidence, model, { assignment, routingKey, eligible: checked.eligible, hashKey: deps.predictionIds.hashKey });
-  return { unit, assignment, version, routingKey };
+  const assignedAtMs = deps.wallMs();
+  const unit = beginUnit(deps.evidence, model, { assignment, routingKey, eligible: checked.eligible, assignedAtMs, hashKey: deps.predictionIds.hashKey });
+  return { unit, assignment, version, routingKey, assignedAtMs };
 };
 
 interface PredictStep {
@@ -230,7 +233,7 @@ const scoreOf = ([row]: readonly OutputRow[]): number | null => {
 };
 
 const respond = ({ answer, rescuedFrom }: Result, { model, routed, context, deps, validatedMs, routedMs }: RespondStep): InferAnswer => {
-  const { assignment, routingKey, version: assigned, unit } = routed;
+  const { assignment, routingKey, version: assigned, unit, assignedAtMs } = routed;
   endUnit(unit, model, { failure: rescuedFrom, answer });
   const { version } = answer.version.bundle;
   const { epoch, rollout } = model.traffic;
@@ -241,8 +244,8 @@ const respond = ({ answer, rescuedFrom }: Result, { model, routed, context, deps
     arm: assignment.arm,
     evidence: unit?.evidence ?? 'none',
     epoch,
-    assignedAtMs: deps.wallMs(),
-    probability: assignment.probability,
+    assignedAtMs,
+    probability: unit?.probability ?? assignment.probability,
     routingKey,
     score: scoreOf(answer.rows),
   });

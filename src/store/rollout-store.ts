@@ -1,5 +1,6 @@
 import type { LedgerEntry, LedgerHead } from '../ledger/ledger-entry.ts';
 import type { Outbox } from './outbox.ts';
+import type { KeptEpoch, OutcomeStore } from './outcome-store.ts';
 
 /**
  * The two messages between the planes and the port that keeps rollouts. The planes never import each other: they share
@@ -71,6 +72,8 @@ export interface SecondCounts {
   /** Probability with which the unit went to the candidate, given what was known before. */
   readonly w: number;
   readonly arm: 'baseline' | 'candidate';
+  /** Whole hours since the epoch, of the wall time that the prediction ids of these units carry: outcomes are counted by it. */
+  readonly bucket: number;
   /** Units assigned. */
   readonly n: number;
   /** Units whose end is known. */
@@ -278,6 +281,9 @@ export interface RolloutStore {
   readonly beginLife: () => Promise<{ readonly previousEndedUncleanly: boolean }>;
   /** Decisions of a model, newest first, with a sequence below `before`. Idempotent. */
   readonly decisions: (query: { readonly model: string; readonly limit: number; readonly before?: number }) => Promise<readonly Decision[]>;
+  /** Every assignment of a model's rollouts that was in force, oldest first; a line is written in the transaction of its decision. Idempotent. */
+  readonly epochs: (model: string) => Promise<readonly KeptEpoch[]>;
+  readonly outcomes: OutcomeStore;
   readonly ledger: DecisionLedger;
   readonly outbox: Outbox;
   /** Finishes pending writes, marks this life as ended cleanly and releases the lock. Idempotent. */

@@ -19,6 +19,9 @@ const rescueReasons = ['error', 'timeout', 'circuit_open', 'queue_full', 'lost_w
 export type RescueReason = (typeof rescueReasons)[number];
 
 const workerRestartReasons = ['exit', 'timeout', 'memory'] as const;
+/** What became of a posted outcome. */
+export type OutcomeResult = 'accepted' | 'duplicate' | 'forged' | 'too_late' | 'unknown_outcome' | 'out_of_range';
+
 /** Why a worker was replaced: it ended, its run overran the deadline, or it took more memory than it may. */
 export type WorkerRestartReason = (typeof workerRestartReasons)[number];
 
@@ -105,6 +108,8 @@ export interface Metrics {
   readonly setModelInfo: (info: ModelInfo) => void;
   /** Adds a boundary at each latency objective, in seconds, to the request durations. */
   readonly addSloBounds: (boundsSeconds: readonly number[]) => void;
+  /** One posted outcome; `model` is `none` unless it is known here. */
+  readonly outcome: (labels: { readonly model: string; readonly arm: ArmLabel; readonly result: OutcomeResult }) => void;
   /** `read` is called at every scrape. */
   readonly observePendingRequests: (read: () => number) => void;
   readonly spansDropped: (count: number) => void;
@@ -165,6 +170,7 @@ export const createMetrics = ({ sloBoundsSeconds = [] }: { readonly sloBoundsSec
       requestBoundsSeconds = [...requestBoundsSeconds, ...boundsSeconds];
       for (const series of families.requestDuration.all()) series.addBounds(boundsSeconds);
     },
+    outcome: countOutcome(families),
     observePendingRequests: (read) => {
       readPendingRequests = read;
     },
@@ -198,6 +204,14 @@ export const createMetrics = ({ sloBoundsSeconds = [] }: { readonly sloBoundsSec
 
 type Families = ReturnType<typeof createFamilies>;
 
+const countOutcome =
+  (families: Families): Metrics['outcome'] =>
+  ({ model, arm, result }) => {
+    if (result === 'accepted') families.outcomes.of({ model, arm }).value += 1;
+    else if (result === 'duplicate') families.duplicateOutcomes.of({ model }).value += 1;
+    else families.refusedOutcomes.of({ model, reason: result }).value += 1;
+  };
+
 const createFamilies = (registry: Registry, requestBounds: () => readonly number[]) => {
   const { counter, gauge, histogram } = familiesIn(registry);
   return {
@@ -209,6 +223,9 @@ const createFamilies = (registry: Registry, requestBounds: () => readonly number
     batchSize: histogram('gateway_inference_batch_size', 'Rows in one run of the model.', () => batchBoundsRows),
     pendingRequests: gauge('gateway_inference_pending_requests', 'Admitted inference requests without an answer yet.'),
     ineligible: counter('gateway_ineligible_requests_total', "Requests that satisfied the baseline's contract but not the candidate's."),
+    outcomes: counter('gateway_outcomes_total', 'Posted outcomes that were kept, by the arm that they joined.'),
+    duplicateOutcomes: counter('gateway_outcomes_duplicate_total', 'Posted outcomes that were known already.'),
+    refusedOutcomes: counter('gateway_outcomes_refused_total', 'Posted outcomes that were refused.'),
     violations: counter('gateway_contract_violations_total', 'Violations of the data contract by declared feature and rule.'),
     weight: gauge('gateway_rollout_weight_ratio', 'Share of the traffic that is assigned to the version.'),
     phase: gauge('gateway_rollout_phase', '1 for the phase that the rollout of the model is in, 0 for the others.'),

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { acceptanceSchema, isGuardrail, noAcceptance, outcomeWindowMs } from '../../src/bundle/acceptance.ts';
+import { declaredOutcomes } from '../../src/bundle/declared-outcomes.ts';
 import { faultsOf } from '../../src/bundle/fault.ts';
 import { readBundle } from '../../src/bundle/read-bundle.ts';
 
@@ -120,5 +121,32 @@ describe('the acceptance of a bundle', () => {
     } finally {
       await rm(copy, { recursive: true, force: true });
     }
+  });
+});
+
+describe('an outcome of an acceptance file', () => {
+  const mean = { ...caught, name: 'ranking', metric: { kind: 'outcomeMean', outcome: 'ndcg', harm: 'lower', window: '24h', historicalMean: 0.6 } };
+
+  it('is declared with its kind, window and margin', () => {
+    const declared = declaredOutcomes(acceptanceSchema.parse(acceptance({ criteria: [errors, caught, mean] })));
+    expect([...declared.values()]).toEqual([
+      { name: 'confirmed', kind: 'rate', windowMs: 7 * 86_400_000, relativeMargin: true },
+      { name: 'ndcg', kind: 'mean', windowMs: 86_400_000, relativeMargin: true },
+    ]);
+  });
+
+  it('is measured by one criterion', () => {
+    expect(faultsIn(acceptance({ criteria: [caught, errors, { ...caught, name: 'again' }] }))).toEqual([
+      {
+        file: 'acceptance.yaml',
+        field: 'criteria.2.metric.outcome',
+        got: expect.stringContaining('confirmed'),
+        expected: 'an outcome that no other criterion measures',
+      },
+    ]);
+  });
+
+  it.each([{ outcome: '' }, { outcome: 'Confirmed fraud' }, { historicalMean: 1.5 }])('is refused with %o', (change) => {
+    expect(faultsIn(acceptance({ criteria: [{ ...mean, metric: { ...mean.metric, ...change } }] }))).toHaveLength(1);
   });
 });

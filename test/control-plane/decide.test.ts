@@ -171,12 +171,15 @@ describe('the other steps', () => {
     });
   });
 
-  it.each([{ worse }, { ineligibleShare: 0.01 }, { sampleRatioAlarm: 'the coin is off' }])('does not promote with %o', (change) => {
-    expect(at({ phase: 'baking', step: 6, weightHundredths: 10_000, bakeElapsedMs: 9_000 }, change)).toMatchObject({
-      action: 'nothing',
-      waitsFor: expect.any(String),
-    });
-  });
+  it.each([{ worse }, { ineligibleShare: 0.01 }, { sampleRatioAlarm: 'the coin is off' }, { outcomesDueAtMs: 1_767_225_600_000 }])(
+    'does not promote with %o',
+    (change) => {
+      expect(at({ phase: 'baking', step: 6, weightHundredths: 10_000, bakeElapsedMs: 9_000 }, change)).toMatchObject({
+        action: 'nothing',
+        waitsFor: expect.any(String),
+      });
+    },
+  );
 });
 
 describe('what holds a rollout', () => {
@@ -194,6 +197,19 @@ describe('what holds a rollout', () => {
       sentence: 'held: the coin is off',
     });
     expect(moved(at({ step: 0, phase: 'held', heldFor: 'sample-ratio' }))).toMatchObject({ action: 'continue', to: { phase: 'progressing', heldFor: null } });
+  });
+
+  it('holds while the labels of an outcome are not trusted, but not the end of a bake, which asks for no outcome', () => {
+    const labelAlarm = 'ndcg came for 600 candidate requests where 300 were due: the labels are not trusted';
+    expect(moved(at({ step: 0 }, { labelAlarm }))).toMatchObject({ action: 'hold', to: { heldFor: 'sample-ratio' }, sentence: `held: ${labelAlarm}` });
+    expect(at({ phase: 'baking', step: 6, weightHundredths: 10_000, bakeElapsedMs: 9_000 }, { labelAlarm }).action).toBe('promoted');
+  });
+
+  it('says when the last outcomes are mature, at the end of a bake', () => {
+    expect(at({ phase: 'baking', step: 6, weightHundredths: 10_000, bakeElapsedMs: 9_000 }, { outcomesDueAtMs: 1_767_225_600_000 })).toEqual({
+      action: 'nothing',
+      waitsFor: 'the last outcomes, which are mature at 2026-01-01T00:00:00.000Z',
+    });
   });
 
   it.each([
@@ -231,6 +247,8 @@ describe('decide, whatever the evidence', () => {
     ineligibleShare: fc.option(fc.constantFrom(0, 0.5)),
     notCompared: fc.option(fc.constant('the comparison process died'), { freq: 4 }),
     sampleRatioAlarm: fc.option(fc.constant('the coin is off'), { freq: 4 }),
+    labelAlarm: fc.option(fc.constant('the labels are not trusted'), { freq: 4 }),
+    outcomesDueAtMs: fc.option(fc.constant(1_767_225_600_000), { freq: 2 }),
     signal: fc.option(fc.constant(lag), { freq: 4 }),
     storeDown: fc.boolean(),
   });
@@ -260,7 +278,7 @@ describe('decide, whatever the evidence', () => {
         const { to } = decided;
         if (to.weightHundredths > record.weightHundredths) {
           expect(['advance', 'bake']).toContain(decided.action);
-          expect(assessment).toMatchObject({ worse: null, signal: null, sampleRatioAlarm: null, storeDown: false });
+          expect(assessment).toMatchObject({ worse: null, signal: null, sampleRatioAlarm: null, labelAlarm: null, storeDown: false });
         }
         if (to.weightHundredths < record.weightHundredths) expect(decided.action).toBe('roll-back');
       }),
@@ -286,6 +304,7 @@ describe('decide, whatever the evidence', () => {
       ineligibleShare: 0,
       notCompared: null,
       sampleRatioAlarm: null,
+      labelAlarm: null,
       signal: null,
       storeDown: false,
     }));

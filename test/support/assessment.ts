@@ -21,6 +21,8 @@ export const assessmentWith = (changes: Partial<Assessment> = {}): Assessment =>
   ineligibleShare: 0,
   notCompared: null,
   sampleRatioAlarm: null,
+  labelAlarm: null,
+  outcomesDueAtMs: null,
   signal: null,
   storeDown: false,
   ...changes,

@@ -33,6 +33,9 @@ const makeFilled = (): Metrics => {
   comparison.restarted('timeout');
   metrics.setBoundBroken({ model: 'card-fraud', arm: 'candidate', quantile: 0.95, broken: true });
   metrics.setModelInfo({ ...candidate, digest: 'sha256:ab', contractVersion: '1.0.0' });
+  metrics.outcome({ model: 'card-fraud', arm: 'candidate', result: 'accepted' });
+  metrics.outcome({ model: 'card-fraud', arm: 'baseline', result: 'duplicate' });
+  metrics.outcome({ model: 'none', arm: 'none', result: 'too_late' });
   metrics.observePendingRequests(() => 4);
   metrics.spansDropped(2);
   metrics.setSignals({
@@ -51,7 +54,7 @@ describe('the scrape', () => {
     version: /^(\d+\.\d+\.\d+|none)$/,
     arm: /^(baseline|candidate|none)$/,
     result: /^(ok|client_error|error|timeout|shed|breach)$/,
-    reason: /^(error|timeout|circuit_open|queue_full|lost_worker|breach|exit|memory)$/,
+    reason: /^(error|timeout|circuit_open|queue_full|lost_worker|breach|exit|memory|forged|too_late|unknown_outcome|out_of_range)$/,
     signal: /^feature-lag$/,
     feature: /^(amount|hour|other)$/,
     rule: /^(unknown|missing|value|row)$/,
@@ -105,6 +108,9 @@ describe('the scrape', () => {
       'gateway_latency_bound_broken',
       'gateway_ledger_sequence',
       'gateway_model_info',
+      'gateway_outcomes_duplicate_total',
+      'gateway_outcomes_refused_total',
+      'gateway_outcomes_total',
       'gateway_page_open',
       'gateway_rollout_phase',
       'gateway_rollout_weight_ratio',

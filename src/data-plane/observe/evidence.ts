@@ -3,6 +3,7 @@
  * end is known, for the second and the arm of its assignment, whatever happened in between. Memory is a few numbers a
  * second and weight until the engine has taken them, and filters of fixed size for the keys.
  */
+import { outcomeBucketOf } from '../../bundle/outcome-window.ts';
 import type { FirstEventCounts, Observation, PairExample, SecondCounts } from '../../store/rollout-store.ts';
 import { createPairCounters, type PairCounters, type PairRequest, type PendingPair, type PendingSelfPair } from '../comparison/pair-counters.ts';
 import { createFirstEventKeys, type FirstEventKeys } from './first-event-keys.ts';
@@ -28,6 +29,8 @@ export interface EvidenceRequest {
   readonly threshold: number;
   readonly arm: 'baseline' | 'candidate';
   readonly watchedOutputs: number;
+  /** Wall time of the assignment, milliseconds: the one that its prediction id carries. */
+  readonly assignedAtMs: number;
   /** Hash and draw of the routing key; null for an independent draw. */
   readonly keyed: { readonly key: KeyHash; readonly draw: number } | null;
 }
@@ -36,6 +39,8 @@ export interface EvidenceRequest {
 export interface PendingUnit {
   /** Is this request evidence itself (`unit`), or may only its first event be (`later`)? */
   readonly evidence: 'unit' | 'later';
+  /** The recorded probability of a unit; null for a later request of a key. */
+  readonly probability: number | null;
   readonly end: (end: UnitEnd) => void;
   /** The request said nothing about either arm after all: an image that does not decode. */
   readonly withdraw: () => void;
@@ -136,19 +141,24 @@ interface Place {
   readonly second: number;
   readonly w: number;
   readonly arm: 'baseline' | 'candidate';
+  readonly bucket?: number;
 }
 
 /** The cell of a place, made when missing. The current second's are at the end of the list, one or two a weight. */
-const cellOf = <Cell extends Place>(cells: Cell[], place: Place, make: (place: Place) => Cell): Cell => {
+const cellOf = <At extends Place, Cell extends At>(cells: Cell[], place: At, make: (place: At) => Cell): Cell => {
   for (let index = cells.length - 1; index >= 0; index -= 1) {
     const cell = cells[index];
     if (cell === undefined || cell.second < place.second) break;
-    if (cell.arm === place.arm && cell.w === place.w) return cell;
+    if (cell.arm === place.arm && cell.w === place.w && cell.bucket === place.bucket) return cell;
   }
   const cell = make(place);
   cells.push(cell);
   return cell;
 };
+
+/** The cell in which a unit counts. */
+const unitCellOf = ({ units }: RolloutCells, { arm, assignedAtMs, watchedOutputs }: EvidenceRequest, at: Pick<Place, 'second' | 'w'>): UnitCell =>
+  cellOf(units, { ...at, arm, bucket: outcomeBucketOf(assignedAtMs) }, (place) => ({ ...place, n: 0, done: 0, ...noEvents(watchedOutputs) }));
 
 /** @param incarnation names this life of the process */
 export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotonicMs: () => number; readonly incarnation: string }): Evidence => {
@@ -168,14 +178,12 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
       const rollout = rolloutOf(request.rollout);
       const second = nowSecond();
       const unitW = probabilityOf(request, rollout);
-      const unit =
-        unitW === null
-          ? null
-          : cellOf(rollout.units, { second, w: unitW, arm: request.arm }, (place) => ({ ...place, n: 0, done: 0, ...noEvents(request.watchedOutputs) }));
+      const unit = unitW === null ? null : unitCellOf(rollout, request, { second, w: unitW });
       const first = beginFirstEvent(request, rollout, second);
       if (unit !== null) unit.n += 1;
       return {
         evidence: unit === null ? 'later' : 'unit',
+        probability: unitW,
         end: (end) => {
           if (unit !== null) {
             unit.done += 1;
