@@ -54,7 +54,7 @@ const createRequests = (keyOf: KeyOf) => {
     index += 1;
     const assignment = assign(traffic, { pinned: null, eligible: true, matched: false, key: routingKey, randomU32 });
     if (assignment === null) throw new Error('no baseline');
-    const unit = observed ? beginUnit(evidence, model, { assignment, routingKey, eligible: true, hashKey: ids.hashKey }) : null;
+    const unit = observed ? beginUnit(evidence, model, { assignment, routingKey, eligible: true, assignedAtMs: wallMs, hashKey: ids.hashKey }) : null;
     endUnit(unit, model, { failure: null, answer: { rows, abstained: 0 } });
     const { arm, probability, version } = assignment;
     ids.mint({
