@@ -16,11 +16,16 @@ export const createLedgerAnnouncer = ({
   log,
   metrics,
 }: {
-  readonly log: Pick<Log, 'info' | 'warn'>;
+  readonly log: Pick<Log, 'debug' | 'info' | 'warn'>;
   readonly metrics: Pick<Metrics, 'setLedgerSequence'>;
 }): LedgerAnnouncer => ({
   appended: (entry) => {
     metrics.setLedgerSequence(entry.sequence);
+    if (entry.kind === 'block') {
+      // One a minute and rollout: the head of it is in the API, and in the log with the next decision.
+      log.debug({ model: entry.model, rollout: entry.rollout, block: entry.body.number, ledger_head: headText(entry) }, 'a block was sealed');
+      return;
+    }
     const { move, actor, reason, epoch } = entry.body;
     log.info({ model: entry.model, rollout: entry.rollout, move, actor, reason, epoch, ledger_head: headText(entry) }, 'decided');
   },

@@ -33,6 +33,7 @@ import { createEventFeed } from './http/event-feed.ts';
 import { type Key, parseKeys, type Scope } from './http/keys-file.ts';
 import { createModelLoading, type RescanReport } from './load-models.ts';
 import { pruneOutcomes } from './prune-outcomes.ts';
+import { createRestoreKeys, publishWithKeys } from './restore-keys.ts';
 import { runEngine } from './run-engine.ts';
 import { openSignals, showSignals } from './run-signals.ts';
 import { runWebhook } from './run-webhook.ts';
@@ -94,7 +95,7 @@ const openGround = async (settings: Settings, launcher: Launcher) => {
 type Ground = Awaited<ReturnType<typeof openGround>>;
 
 /** What is kept in the data directory: the rollouts with their ledger, and the key of the prediction ids. */
-const openData = async (settings: Settings, { log, metrics }: Ground) => {
+const openData = async (settings: Settings, { log, metrics, evidence }: Ground) => {
   const announcer = createLedgerAnnouncer({ log, metrics });
   const store = await createSqliteRolloutStore({
     dataDir: settings.dataDir,
@@ -105,7 +106,8 @@ const openData = async (settings: Settings, { log, metrics }: Ground) => {
   // Before the first decision: those of a gateway without a webhook are not queued.
   await store.outbox.setWebhook(settings.webhookUrl !== undefined);
   const key = await predictionKey({ given: settings.predictionKey, dataDir: settings.dataDir });
-  return { store, predictionIds: createPredictionIds({ key, incarnation: randomBytes(4) }) };
+  const predictionIds = createPredictionIds({ key, incarnation: randomBytes(4) });
+  return { store, predictionIds, restoreKeys: createRestoreKeys({ store, evidence, hashKey: predictionIds.hashKey }) };
 };
 
 type Kept = Awaited<ReturnType<typeof openData>>;
@@ -142,18 +144,19 @@ const createServing = (
 type Serving = ReturnType<typeof createServing>;
 
 /** The rollouts, the stream that tells of their changes, and the comparison that follows them. */
-const createControl = (ground: Ground, { store, predictionIds }: Kept) => {
+const createControl = (ground: Ground, { store, predictionIds, restoreKeys }: Kept) => {
   const { registry, metrics, incarnation } = ground;
   const comparison = createComparing(ground, predictionIds);
   let states: RolloutControl['list'] = () => [];
   const events = createEventFeed({ states: () => states(), incarnation, onClients: metrics.setEventClients });
   const { promise: firstAssigned, resolve: tellAssigned } = Promise.withResolvers<void>();
-  const publish = (assignment: TrafficAssignment): void => {
+  const assign = (assignment: TrafficAssignment): void => {
     registry.assign(assignment);
     comparison.follow(assignment.model);
     events.changed();
     tellAssigned();
   };
+  const publish = publishWithKeys({ ...ground, restoreKeys, publish: assign });
   const context = createControlContext({ store, clock: systemClock, newId: () => ulid(), publish });
   const control = createRolloutControl(context);
   states = control.list;
@@ -164,11 +167,16 @@ const createControl = (ground: Ground, { store, predictionIds }: Kept) => {
 const beginTicking = async (
   settings: Settings,
   ground: Ground,
-  { context, events, random }: Pick<Awaited<ReturnType<typeof createControl>>, 'context' | 'events'> & { readonly random: () => number },
+  {
+    context,
+    events,
+    restoreKeys,
+    random,
+  }: Pick<ReturnType<typeof createControl>, 'context' | 'events'> & Pick<Kept, 'restoreKeys'> & { readonly random: () => number },
 ) => {
   const watched = await openSignals({ ...ground, ...context });
   const background: readonly Repeating[] = [
-    runEngine({ ...ground, ...watched, context }),
+    runEngine({ ...ground, ...watched, restoreKeys, context }),
     runWebhook({ ...ground, settings, outbox: context.store.outbox, clock: systemClock, random }),
     everySecond(async () => events.tick()),
     pruneOutcomes({ outcomes: context.store.outcomes, wallMs: systemClock.wallMs, log: ground.log }),
@@ -226,10 +234,10 @@ export const createApp = async (settings: Settings, launcher: Launcher): Promise
   // They were for the start alone: an idle process is memory for nothing.
   void loaded.catch(() => undefined).then(launcher.dismissIdle);
   const kept = await opening;
-  const { store } = kept;
+  const { store, restoreKeys } = kept;
   const { context, control, events, comparison, firstAssigned } = await controlled;
   const random = (): number => randomU32() / 2 ** 32;
-  const { watched, background } = await beginTicking(settings, ground, { context, events, random });
+  const { watched, background } = await beginTicking(settings, ground, { context, events, restoreKeys, random });
   let draining = false;
   const readiness = () => readinessOf({ draining, loading, registry });
   const common = { newId: randomUUID, random, log, readiness };

@@ -6,11 +6,13 @@ import { createEngine } from './control-plane/tick.ts';
 import type { Evidence } from './data-plane/observe/evidence.ts';
 import type { ModelRegistry } from './data-plane/registry.ts';
 import { everySecond, type Repeating } from './every-second.ts';
+import { keepingWithKeys, type RestoreKeys } from './restore-keys.ts';
 import type { Log } from './telemetry/log.ts';
 
 export interface RunEngineDeps {
   readonly context: ControlContext;
   readonly evidence: Evidence;
+  readonly restoreKeys: RestoreKeys;
   /** Names this life of the process. */
   readonly incarnation: string;
   readonly registry: ModelRegistry;
@@ -23,15 +25,15 @@ export interface RunEngineDeps {
 const longestDeadlineMs = 600_000;
 
 /** The engine at work: one tick a second until it is stopped. */
-export const runEngine = ({ context, evidence, incarnation, registry, signals, pager, log }: RunEngineDeps): Repeating => {
+export const runEngine = ({ context, evidence, restoreKeys, incarnation, registry, signals, pager, log }: RunEngineDeps): Repeating => {
   const deadlineSecondsOf = (model: string): number =>
     Math.ceil((registry.get(model)?.baseline?.bundle.manifest.budgets.deadlineMs ?? longestDeadlineMs) / 1_000);
-  const outcomes = { store: context.store.outcomes, wallMs: context.clock.wallMs };
-  const measure = createMeasure({ counters: { ...evidence, incarnation }, deadlineSecondsOf, outcomes });
+  const { wallMs } = context.clock;
+  const measure = createMeasure({ counters: { ...evidence, incarnation }, deadlineSecondsOf, wallMs, outcomes: context.store.outcomes });
   const engine = createEngine({
     context,
     assess: async (model, record) => ({ ...(await measure.assess(model, record)), signal: signals.holding(record) }),
-    evidence: measure.evidence,
+    evidence: keepingWithKeys(measure.evidence, restoreKeys),
     onFault: (model, error) => log.error({ model, err: error }, 'a rollout could not be looked at'),
   });
   return everySecond(async () => {

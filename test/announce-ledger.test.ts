@@ -9,7 +9,7 @@ const announced = () => {
   const sequences: number[] = [];
   const write = (level: string) => (fields: object, message: string) => void lines.push({ level, message, fields });
   const announcer = createLedgerAnnouncer({
-    log: { info: write('info'), warn: write('warn') },
+    log: { debug: write('debug'), info: write('info'), warn: write('warn') },
     metrics: { setLedgerSequence: (sequence) => void sequences.push(sequence) },
   });
   return { announcer, lines, sequences };

@@ -9,6 +9,8 @@ import { textTable } from './text-table.ts';
 /** The options of `handoff ledger show`. */
 export interface ShowOptions {
   readonly model?: string;
+  /** Entries of this kind only, or `all`. */
+  readonly kind: string;
   readonly limit: number;
   readonly export?: string;
   readonly json?: true;
@@ -61,23 +63,37 @@ const exportTo = async (path: string, { source, showing: { options, io } }: { re
 
 const newestOf = async (
   source: LedgerSource,
-  { model, limit }: ShowOptions,
+  { model, kind, limit }: ShowOptions,
 ): Promise<{ readonly entries: readonly AnyLedgerEntry[]; readonly head: LedgerHead | null }> => {
   let head: LedgerHead | null = null;
   const newest: AnyLedgerEntry[] = [];
   for await (const line of source.lines()) {
     const entry = entryOf(line);
     head = headOf(entry);
-    if (model !== undefined && entry.model !== model) continue;
+    if ((model !== undefined && entry.model !== model) || (kind !== 'all' && entry.kind !== kind)) continue;
     newest.push(entry);
     if (newest.length > limit) newest.shift();
   }
   return { entries: newest.reverse(), head };
 };
 
+const block = z.object({ number: z.int(), lnE: z.number().nullable() });
+
+/** The parts of a block that are shown to a person. */
+const blockCells = ({ number, lnE }: z.infer<typeof block>): readonly string[] => [
+  `block ${number}`,
+  '',
+  '',
+  lnE === null ? '' : `evidence ${Number(Math.exp(lnE).toPrecision(3))}`,
+];
+
 const rowOf = ({ sequence, at, model, kind, body, hash }: AnyLedgerEntry): readonly string[] => {
   const parsed = decision.safeParse(body);
-  if (!parsed.success) return [String(sequence), at, model, kind, '', '', hash.slice(0, 12), ''];
+  if (!parsed.success) {
+    const counted = block.safeParse(body);
+    const [what = kind, actor = '', weight = '', reason = ''] = counted.success ? blockCells(counted.data) : [];
+    return [String(sequence), at, model, what, actor, weight, hash.slice(0, 12), reason];
+  }
   const { move, actor, reason, fromWeightHundredths, toWeightHundredths } = parsed.data;
   return [String(sequence), at, model, move, actor, `${fromWeightHundredths / 100} -> ${toWeightHundredths / 100} %`, hash.slice(0, 12), reason];
 };

@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { type ReplayVerdict, replayLedger } from '../control-plane/replay/replay-ledger.ts';
 import { headText, type LedgerHead } from '../ledger/ledger-entry.ts';
 import { type ChainVerdict, verifyChain } from '../ledger/verify-chain.ts';
 import { LedgerDamagedError } from '../store/sqlite-ledger-reader.ts';
@@ -50,6 +51,34 @@ const verify = async (source: LedgerSource, { options, io }: { readonly options:
   io.setExitCode(exitCode);
 };
 
+type Replayed = ReplayVerdict | { readonly agrees: false; readonly sequence: number; readonly fault: 'damaged'; readonly reason: string };
+
+const counted = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
+
+const replaySentence = (verdict: Replayed): string => {
+  if (!verdict.agrees) return `does not replay: ${verdict.reason}`;
+  const { entries, rollouts, blocks, decisions, withoutRules, head } = verdict;
+  if (head === null) return 'replays: the ledger is empty';
+  const judged = `${counted(rollouts, 'rollout', 'rollouts')}, ${counted(blocks, 'block', 'blocks')}, ${counted(decisions, 'decision', 'decisions')}`;
+  const rest = withoutRules === 0 ? '' : `; ${counted(withoutRules, 'entry is', 'entries are')} of rollouts whose rules the ledger does not have`;
+  return `${entries === withoutRules ? 'cannot be replayed' : 'replays'}: ${judged}${rest}; head ${headText(head)}`;
+};
+
+/** Nothing that could be judged is no agreement. */
+const replayExitCode = (verdict: Replayed): ExitCode => {
+  if (!verdict.agrees) return 1;
+  return verdict.entries > 0 && verdict.entries === verdict.withoutRules ? 3 : 0;
+};
+
+const replay = async (source: LedgerSource, { options, io }: { readonly options: Pick<VerifyOptions, 'json'>; readonly io: CliIo }): Promise<void> => {
+  const verdict: Replayed = await replayLedger(source.lines()).catch((error: unknown) => {
+    const { verifies: _verifies, ...damage } = damageOf(error);
+    return { agrees: false, ...damage } as Replayed;
+  });
+  io.stdout(options.json === true ? `${JSON.stringify(verdict)}\n` : `${replaySentence(verdict)}\n`);
+  io.setExitCode(replayExitCode(verdict));
+};
+
 /** Runs a command on the source that its options name; what goes wrong is one line on stderr and an exit code. */
 const onSource = async (options: SourceOptions, { io, run }: { readonly io: CliIo; readonly run: (source: LedgerSource) => Promise<void> }): Promise<void> => {
   try {
@@ -71,6 +100,7 @@ const addShow = (ledger: Command, io: CliIo): Command =>
     .command('show')
     .description('show the newest entries, or write all of them to a file')
     .option('--model <model>', 'entries of this model only')
+    .addOption(new Option('--kind <kind>', 'decisions, blocks of counts, or both').choices(['decision', 'block', 'all']).default('decision'))
     .option('--limit <entries>', 'how many', limitArgument, 20)
     .option('--export <file>', 'write the whole ledger to a file, one JSON object a line, for those who verify it themselves')
     .action((options: ShowOptions & SourceOptions) => onSource(options, { io, run: (source) => showLedger(source, { options, io }) }));
@@ -91,12 +121,18 @@ const addVerify = (ledger: Command, io: CliIo): Command =>
     .option('--without-key', 'check the hashes alone, which shows no forgery by someone who hashes anew')
     .action((options: VerifyOptions) => onSource(options, { io, run: (source) => verify(source, { options, io }) }));
 
-/** `handoff ledger show | verify`: reads the decision ledger. Results are set by `io.setExitCode`; faults of usage are thrown as commander's `CommanderError`. */
+const addReplay = (ledger: Command, io: CliIo): Command =>
+  ledger
+    .command('replay')
+    .description('judge every rollout again from the entries alone: exit code 0 all agree, 1 one does not, 3 nobody could tell')
+    .action((options: SourceOptions & Pick<VerifyOptions, 'json'>) => onSource(options, { io, run: (source) => replay(source, { options, io }) }));
+
+/** `handoff ledger show | verify | replay`: reads the decision ledger. Results are set by `io.setExitCode`; faults of usage are thrown as commander's `CommanderError`. */
 export const ledgerCommand = (io: CliIo): Command => {
-  const ledger = new Command('ledger').description('see and verify the decisions of a gateway');
-  // Before the subcommands are added: they copy these two.
+  const ledger = new Command('ledger').description('see, verify and replay the decisions of a gateway');
+  // Before the subcommands are added: they copy these.
   ledger.exitOverride().configureOutput({ writeOut: io.stdout, writeErr: io.stderr });
-  for (const add of [addShow, addVerify]) {
+  for (const add of [addShow, addVerify, addReplay]) {
     add(ledger, io)
       .option('--data-dir <folder>', 'data folder of a gateway, running or not (HANDOFF_DATA_DIR, .handoff)')
       .option('--admin-url <url>', 'admin port of a running gateway')

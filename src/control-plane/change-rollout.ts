@@ -1,7 +1,9 @@
 import type { Clock } from '../clock.ts';
+import type { DecisionEvidence } from '../ledger/ledger-entry.ts';
 import { ProblemError } from '../problem.ts';
 import type { RolloutRecord, RolloutStore, TrafficAssignment } from '../store/rollout-store.ts';
 import { createInTurn, type InTurn } from './in-turn.ts';
+import { rulesOf } from './rollout-rules.ts';
 import type { Standing } from './standing.ts';
 
 /** What the control plane is made of, shared by its operations. */
@@ -36,15 +38,21 @@ export interface RolloutChange {
   readonly epoch: number;
   readonly move: string;
   readonly actor: string;
+  /** What the engine decided from; absent when a person did, or when the evidence has no part in it. */
+  readonly evidence?: DecisionEvidence;
 }
 
 /**
  * Saves a change together with its decision and returns the record as it is kept.
  * @throws ProblemError rollout-conflict when the kept record is not `previous` any more; nothing is changed then
  */
-export const changeRollout = async ({ store, clock }: ControlContext, { previous, next, epoch, move, actor }: RolloutChange): Promise<RolloutRecord> => {
+export const changeRollout = async (
+  { store, clock }: ControlContext,
+  { previous, next, epoch, move, actor, evidence }: RolloutChange,
+): Promise<RolloutRecord> => {
   const atMs = clock.wallMs();
   const record: RolloutRecord = { ...next, epoch: epoch + 1, revision: (previous?.revision ?? 0) + 1, changedAtMs: atMs };
+  const isFirst = previous?.rollout !== next.rollout;
   const saved = await store.save({
     record,
     expectedRevision: previous?.revision ?? null,
@@ -55,10 +63,12 @@ export const changeRollout = async ({ store, clock }: ControlContext, { previous
       actor,
       reason: record.reason,
       atMs,
-      fromWeightHundredths: previous?.rollout === next.rollout ? previous.weightHundredths : 0,
+      fromWeightHundredths: isFirst ? 0 : previous.weightHundredths,
       toWeightHundredths: record.weightHundredths,
       epoch: record.epoch,
       revision: record.revision,
+      ...(isFirst ? { rules: rulesOf(record) } : {}),
+      ...(evidence === undefined ? {} : { evidence }),
     },
   });
   if (saved === 'conflict') throw new ProblemError('rollout-conflict', `The rollout of ${record.model} was changed by someone else at the same time.`);

@@ -1,11 +1,12 @@
-import type { Acceptance, Criterion } from '../bundle/acceptance.ts';
-import { isGuardrail } from '../bundle/acceptance.ts';
+import { type Acceptance, type Criterion, isGuardrail } from '../bundle/acceptance.ts';
+import type { RolloutRecord } from '../store/rollout-store.ts';
 import { buildGuards } from './analysis/build-guards.ts';
 import type { GuardCriterion } from './analysis/guard-criterion.ts';
 import type { PairSource } from './count-pairs.ts';
 import type { WatchedOutcome } from './outcome-evidence.ts';
 import type { Plan } from './plan.ts';
 import type { CountedGuard, EventOf } from './rollout-evidence.ts';
+import { acceptanceOf, planOf, watchedOutputsOf } from './standing.ts';
 
 /** A live criterion, and how its events are counted in requests and in pairs. */
 interface LiveCriterion {
@@ -104,7 +105,7 @@ const plannedBlocksOf = ({ steps }: Plan, blockMs: number): number => {
 };
 
 /** Makes the guards of a rollout from what was agreed. */
-export const liveGuards = (
+const liveGuards = (
   acceptance: Acceptance,
   plan: Plan,
   { watchedOutputs, blockMs }: { readonly watchedOutputs: readonly string[]; readonly blockMs: number },
@@ -132,3 +133,9 @@ const unmeasuredWords = ({ criterion: { name }, pairsOf }: LiveCriterion, compar
   (pairsOf === 'latency' || typeof pairsOf === 'object') && pairsOf !== null && !compared
     ? [[name, 'the plan compares no requests: compare.share is 0 and no step is a shadow']]
     : [];
+/** Length of the blocks in which evidence is sealed, seconds. */
+export const blockSeconds = 60;
+
+/** The guards of a rollout, by the plan and the acceptance that are kept with it. */
+export const liveGuardsOf = (record: RolloutRecord): LiveGuards =>
+  liveGuards(acceptanceOf(record), planOf(record), { watchedOutputs: watchedOutputsOf(record), blockMs: blockSeconds * 1_000 });

@@ -11,6 +11,8 @@ import { type RolloutState, rolloutStateOf } from './rollout-state.ts';
 interface LedgerPage {
   readonly limit: number;
   readonly before?: number;
+  /** Entries of this kind only. */
+  readonly kind?: LedgerEntry['kind'];
 }
 
 /** An operator's wish for a weight, with who and why. */

@@ -6,7 +6,7 @@
 import type { FirstEventCounts, Observation, SecondCounts, SecondPairs } from '../store/rollout-store.ts';
 import { blockOf, isSealed } from './analysis/blocks.ts';
 import { type Evidence, foldBlock, startEvidence } from './analysis/evidence.ts';
-import { addCounts, type BlockCounts, type GuardCounts, type GuardPins } from './analysis/guard-counts.ts';
+import { addCounts, type BlockCounts, type GuardCounts, type GuardPins, holdsCounts } from './analysis/guard-counts.ts';
 import type { Guard } from './analysis/guard-test.ts';
 import { addSealedRuns, type LatencyHistory, startLatencyHistory } from './analysis/latency-history.ts';
 import { pinBlock } from './analysis/pin-block.ts';
@@ -39,7 +39,8 @@ export interface CountedGuard {
 type Pins = Readonly<Record<string, GuardPins>>;
 
 /** A block that is not folded yet, as it was last counted. */
-interface OpenBlock {
+export interface OpenBlock {
+  /** Number of the block on the clock of its incarnation. */
   readonly block: number;
   readonly pins: Pins;
   readonly counts: BlockCounts;
@@ -51,35 +52,62 @@ interface OpenBlock {
   readonly buckets: readonly BucketUnits[];
   /** Outcomes that matured while it was open, by guard. */
   readonly outcomes: Matured['counts'];
+  /** Wall time, milliseconds since the epoch, of its beginning and of the newest second that is counted: for people. */
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** A block with counts that was folded, and the evidence after it. */
+export interface SealedBlock extends OpenBlock {
+  readonly incarnation: string;
+  /** Of the rollout's blocks, the empty ones among them; 1-based. */
+  readonly number: number;
+  /** Blocks without counts that were folded between it and the one before with counts. */
+  readonly emptyBefore: number;
+  readonly after: Evidence;
 }
 
 /** Everything that is kept of a rollout's evidence: plain data, of a size independent of the traffic. */
 export interface KeptEvidence {
   readonly incarnation: string;
   readonly evidence: Evidence;
+  /** Counted up to the last second that is over: what is assessed. */
   readonly open: readonly OpenBlock[];
+  /** The block that is under way, with the second that is being counted: what an end of the process leaves. */
+  readonly underWay: OpenBlock | null;
+  /** The next block of this incarnation; null before the first. */
+  readonly nextBlock: number | null;
+  /** Blocks without counts that were folded since the last one with counts. */
+  readonly emptyBlocks: number;
+  /** The largest ln E that an assessment has found; null before the first. */
+  readonly peakLnE: number | null;
   /** Assignments of sealed blocks, for the sample ratio. */
   readonly assigned: readonly AssignedStratum[];
   /** The baseline's runs in the pairs of sealed blocks, from which thresholds are pinned. */
   readonly latency: LatencyHistory;
   /** Pairs begun in sealed blocks. */
   readonly pairs: number;
+  /** What of the outcomes has matured, and the units whose outcomes have not. */
+  readonly outcomes: KeptOutcomes;
   /** Eligible and ineligible requests of each of the last sixty minutes in which the engine ticked, newest last, and where this life's counters stood. */
   readonly minutes: readonly { readonly minute: number; readonly eligible: number; readonly ineligible: number }[];
   readonly counted: { readonly eligible: number; readonly ineligible: number };
-  readonly outcomes: KeptOutcomes;
 }
 
 export const startKeptEvidence = (guards: readonly CountedGuard[], incarnation: string): KeptEvidence => ({
   incarnation,
   evidence: startEvidence(guards.map(({ guard }) => guard)),
   open: [],
+  underWay: null,
+  nextBlock: null,
+  emptyBlocks: 0,
+  peakLnE: null,
   assigned: [],
   latency: startLatencyHistory(),
   pairs: 0,
+  outcomes: noOutcomes,
   minutes: [],
   counted: { eligible: 0, ineligible: 0 },
-  outcomes: noOutcomes,
 });
 
 /** How blocks are cut and sealed. */
@@ -92,58 +120,50 @@ export interface BlockRules {
 /** The evidence with one more observation, and from which second on the counters must still be kept. */
 export interface Gathered {
   readonly kept: KeptEvidence;
+  /** The blocks with counts that were folded now, oldest first. */
+  readonly sealed: readonly SealedBlock[];
   readonly keepFromSecond: number;
 }
 
-/** How an observation becomes evidence. */
-interface Gathering {
+/** What the blocks of an observation are made with. */
+interface GatherOptions {
   readonly guards: readonly CountedGuard[];
   readonly rules: BlockRules;
+  /** Wall time of the observation, milliseconds since the epoch. */
+  readonly wallMs: number;
   /** Outcomes that matured since the last one, by guard: they belong to the block of this moment. */
   readonly matured?: Matured['counts'];
 }
 
 /** Takes an observation into the evidence. Taking the same one again, with nothing matured since, changes nothing. */
-export const gather = (before: KeptEvidence, observation: Observation, { guards, rules, matured = {} }: Gathering): Gathered => {
-  const current = continueIn(before, guards, observation.incarnation);
-  const { nowSecond } = observation;
-  const outcomes = outcomesByBlock(current.open, blockOf(nowSecond, rules.blockSeconds), matured);
-  const blocks = cutBlocks(observation, rules.blockSeconds, outcomes.keys());
-  let sealed: SealedPart = current;
+export const gather = (before: KeptEvidence, observation: Observation, options: GatherOptions): Gathered => {
+  const { guards, rules } = options;
+  const { nowSecond, incarnation } = observation;
+  const begun = continueIn(before, guards, incarnation);
+  const cellsOf = cutBlocks(observation, { blockSeconds: rules.blockSeconds, fromSecond: 0, endSecond: nowSecond });
+  const nowBlock = blockOf(nowSecond, rules.blockSeconds);
+  const folding = createFolding(begun.kept, { guards, incarnation });
   const open: OpenBlock[] = [];
-  let keepFromSecond = blockOf(nowSecond, rules.blockSeconds) * rules.blockSeconds;
-  for (const [block, cells] of blocks) {
-    const pins = current.open.find((known) => known.block === block)?.pins ?? pinsFrom(guards, sealed);
-    const counted = countBlock({ block, pins, cells, outcomes: outcomes.get(block) ?? {} }, guards);
-    if (isComplete(block, cells, { rules, nowSecond }) && open.length === 0) sealed = seal(guards, sealed, counted);
-    else {
-      open.push(counted);
-      keepFromSecond = Math.min(keepFromSecond, block * rules.blockSeconds);
-    }
+  let nextBlock = begun.kept.nextBlock ?? Math.min(nowBlock, ...cellsOf.keys());
+  for (let block = nextBlock; block <= nowBlock; block += 1) {
+    const cells = cellsOf.get(block) ?? noCells;
+    const known = knownOf(block, begun.kept.open) ?? { pins: pinsFrom(guards, folding.kept()), outcomes: {} };
+    const outcomes = block === nowBlock ? addOutcomes(known.outcomes, options.matured) : known.outcomes;
+    const counted = countBlock({ block, pins: known.pins, cells, outcomes, ...timesOf(block, observation, options) }, guards);
+    if (isComplete(block, cells, { rules, nowSecond }) && open.length === 0) {
+      folding.fold(counted);
+      nextBlock = block + 1;
+    } else open.push(counted);
   }
-  return { kept: { ...current, ...sealed, open, ...eligibilityOf(current, observation) }, keepFromSecond };
+  const kept = { ...begun.kept, ...folding.kept(), open, underWay: underWayOf(observation, options, open.at(-1)), nextBlock };
+  return {
+    kept: { ...kept, ...eligibilityOf(begun.kept, observation) },
+    sealed: [...begun.sealed, ...folding.sealed],
+    keepFromSecond: nextBlock * rules.blockSeconds,
+  };
 };
 
-/** What sealed blocks have left behind. */
-type SealedPart = Pick<KeptEvidence, 'evidence' | 'assigned' | 'latency' | 'pairs' | 'outcomes'>;
-
-const seal = (guards: readonly CountedGuard[], { evidence, assigned, latency, pairs, outcomes }: SealedPart, block: OpenBlock): SealedPart => ({
-  evidence: foldBlock(
-    guards.map(({ guard }) => guard),
-    evidence,
-    block.counts,
-  ),
-  assigned: mergeAssigned([...assigned, ...block.assigned]),
-  latency: block.baselineRuns.length === 0 ? latency : addSealedRuns(latency, denseRuns(block.baselineRuns)),
-  pairs: pairs + block.pairs,
-  outcomes: { ...outcomes, units: mergeBuckets([...outcomes.units, ...block.buckets]) },
-});
-
-const denseRuns = (runs: SparseRuns): readonly number[] => {
-  const dense: number[] = [];
-  for (const [bucket, count] of runs) dense[bucket] = count;
-  return dense;
-};
+const noCells: BlockCells = { units: [], firstEvents: [], pairs: [] };
 
 /** A pair has two runs, and between them perhaps the start of a new process: half a minute, or it counts as one that was cut off by a crash. */
 const pairRestartSeconds = 30;
@@ -156,28 +176,95 @@ const isComplete = (block: number, cells: BlockCells, { rules, nowSecond }: { re
   );
 };
 
-/** The evidence as this life of the gateway goes on with it. */
-export const continueIn = (before: KeptEvidence, guards: readonly CountedGuard[], incarnation: string): KeptEvidence =>
-  before.incarnation === incarnation
-    ? before
-    : {
-        ...before,
-        ...before.open.reduce<SealedPart>((sealed, block) => seal(guards, sealed, block), before),
-        incarnation,
-        open: [],
-        counted: { eligible: 0, ineligible: 0 },
-      };
+/** What was fixed and what matured of a block at the ticks before; undefined for a new one. */
+const knownOf = (block: number, open: readonly OpenBlock[]): Pick<OpenBlock, 'pins' | 'outcomes'> | undefined => open.find((entry) => entry.block === block);
 
-/** The outcomes of each open block, with those that have matured now in the newest one. */
-const outcomesByBlock = (open: readonly OpenBlock[], newest: number, matured: Matured['counts']): ReadonlyMap<number, Matured['counts']> => {
-  const byBlock = new Map(open.filter(({ outcomes }) => Object.keys(outcomes).length > 0).map(({ block, outcomes }) => [block, outcomes]));
-  if (Object.keys(matured).length === 0) return byBlock;
-  const known = byBlock.get(newest) ?? {};
-  const added = Object.entries(matured).map(([guard, counts]) => [guard, addCounts(known[guard] ?? {}, counts)] as const);
-  return byBlock.set(newest, { ...known, ...Object.fromEntries(added) });
+/** The outcomes of a block with those that have matured in it since. */
+const addOutcomes = (known: Matured['counts'], matured: Matured['counts'] = {}): Matured['counts'] => ({
+  ...known,
+  ...Object.fromEntries(Object.entries(matured).map(([guard, counts]) => [guard, addCounts(known[guard] ?? {}, counts)])),
+});
+
+/** A block's times by the wall clock of now: its beginning, and the end of the newest second in it. */
+const timesOf = (block: number, { nowSecond }: Observation, { rules: { blockSeconds }, wallMs }: GatherOptions) => {
+  const wallOf = (second: number): number => Math.round(wallMs) - (nowSecond - second) * 1_000;
+  return { fromMs: wallOf(block * blockSeconds), toMs: wallOf(Math.min((block + 1) * blockSeconds, nowSecond)) };
 };
 
-const pinsFrom = (guards: readonly CountedGuard[], sealed: SealedPart): Pins =>
+/** The newest block counted to the last request, so that an end of the process loses no more than what came since. */
+const underWayOf = (observation: Observation, { guards, rules: { blockSeconds }, wallMs }: GatherOptions, newest: OpenBlock | undefined): OpenBlock | null => {
+  const { nowSecond } = observation;
+  if (newest === undefined) return null;
+  const cells = cutBlocks(observation, { blockSeconds, fromSecond: nowSecond, endSecond: nowSecond + 1 }).get(newest.block) ?? noCells;
+  // The outcomes are in the newest block's counts already.
+  const latest = countBlock({ ...newest, cells, outcomes: {} }, guards);
+  return {
+    ...newest,
+    counts: Object.fromEntries(Object.entries(newest.counts).map(([name, counts]) => [name, addCounts(counts, latest.counts[name] ?? {})])),
+    assigned: mergeAssigned([...newest.assigned, ...latest.assigned]),
+    pairs: newest.pairs + latest.pairs,
+    baselineRuns: addRuns(newest.baselineRuns, latest.baselineRuns),
+    buckets: mergeBuckets([...newest.buckets, ...latest.buckets]),
+    toMs: Math.round(wallMs),
+  };
+};
+
+/** Baseline runs of two parts of a block, by bucket. */
+const addRuns = (left: SparseRuns, right: SparseRuns): SparseRuns => {
+  const sum = new Map(left);
+  for (const [bucket, count] of right) sum.set(bucket, (sum.get(bucket) ?? 0) + count);
+  return [...sum];
+};
+
+const denseRuns = (runs: SparseRuns): readonly number[] => {
+  const dense: number[] = [];
+  for (const [bucket, count] of runs) dense[bucket] = count;
+  return dense;
+};
+
+/** What sealed blocks have left behind. */
+type SealedPart = Pick<KeptEvidence, 'evidence' | 'assigned' | 'latency' | 'pairs' | 'outcomes' | 'emptyBlocks'>;
+
+const afterBlock = (guards: readonly CountedGuard[], before: SealedPart, block: OpenBlock): SealedPart => ({
+  evidence: foldBlock(
+    guards.map(({ guard }) => guard),
+    before.evidence,
+    block.counts,
+  ),
+  assigned: mergeAssigned([...before.assigned, ...block.assigned]),
+  latency: block.baselineRuns.length === 0 ? before.latency : addSealedRuns(before.latency, denseRuns(block.baselineRuns)),
+  pairs: before.pairs + block.pairs,
+  outcomes: { ...before.outcomes, units: mergeBuckets([...before.outcomes.units, ...block.buckets]) },
+  emptyBlocks: holdsCounts([block.counts, block.assigned]) ? 0 : before.emptyBlocks + 1,
+});
+
+/** Folds blocks one after the other; those without counts are only numbered. */
+const createFolding = (before: SealedPart, { guards, incarnation }: { readonly guards: readonly CountedGuard[]; readonly incarnation: string }) => {
+  const sealed: SealedBlock[] = [];
+  const { evidence, assigned, latency, pairs, outcomes, emptyBlocks } = before;
+  let part: SealedPart = { evidence, assigned, latency, pairs, outcomes, emptyBlocks };
+  return {
+    sealed,
+    kept: (): SealedPart => part,
+    fold: (block: OpenBlock): void => {
+      const after = afterBlock(guards, part, block);
+      if (after.emptyBlocks === 0)
+        sealed.push({ ...block, incarnation, number: after.evidence.sealedBlocks, emptyBefore: part.emptyBlocks, after: after.evidence });
+      part = after;
+    },
+  };
+};
+
+/** The evidence as this life of the gateway goes on with it: what an earlier one left open is over, and the blocks with counts among it are sealed. */
+export const continueIn = (before: KeptEvidence, guards: readonly CountedGuard[], incarnation: string): Pick<Gathered, 'kept' | 'sealed'> => {
+  if (before.incarnation === incarnation) return { kept: before, sealed: [] };
+  const folding = createFolding(before, { guards, incarnation: before.incarnation });
+  for (const block of before.open) folding.fold(before.underWay?.block === block.block ? before.underWay : block);
+  const kept: KeptEvidence = { ...before, ...folding.kept(), incarnation, open: [], underWay: null, nextBlock: null, counted: { eligible: 0, ineligible: 0 } };
+  return { kept, sealed: folding.sealed };
+};
+
+const pinsFrom = (guards: readonly CountedGuard[], sealed: Pick<KeptEvidence, 'evidence' | 'latency'>): Pins =>
   pinBlock(
     guards.map(({ guard }) => guard),
     sealed,
@@ -189,24 +276,23 @@ interface BlockCells {
   readonly pairs: SecondPairs[];
 }
 
-/** The cells by block, oldest first, and the blocks that must be there without cells. The second that is still being counted is left for the next tick. */
+/** The cells of the seconds from `fromSecond` to before `endSecond`, by block. */
 const cutBlocks = (
-  { counts, firstEvents, pairs, nowSecond }: Observation,
-  blockSeconds: number,
-  alsoBlocks: Iterable<number>,
-): readonly (readonly [number, BlockCells])[] => {
+  { counts, firstEvents, pairs }: Observation,
+  { blockSeconds, fromSecond, endSecond }: { readonly blockSeconds: number; readonly fromSecond: number; readonly endSecond: number },
+): ReadonlyMap<number, BlockCells> => {
   const blocks = new Map<number, BlockCells>();
-  const cellsOf = (second: number): BlockCells => cellsOfBlock(blockOf(second, blockSeconds));
-  const cellsOfBlock = (block: number): BlockCells => {
+  const cellsOf = (second: number): BlockCells => {
+    const block = blockOf(second, blockSeconds);
     const cells = blocks.get(block) ?? { units: [], firstEvents: [], pairs: [] };
     blocks.set(block, cells);
     return cells;
   };
-  for (const block of alsoBlocks) cellsOfBlock(block);
-  for (const cell of counts) if (cell.second < nowSecond) cellsOf(cell.second).units.push(cell);
-  for (const cell of firstEvents) if (cell.second < nowSecond) cellsOf(cell.second).firstEvents.push(cell);
-  for (const cell of pairs) if (cell.second < nowSecond) cellsOf(cell.second).pairs.push(cell);
-  return [...blocks].sort(([left], [right]) => left - right);
+  const isIn = ({ second }: { readonly second: number }): boolean => second >= fromSecond && second < endSecond;
+  for (const cell of counts.filter(isIn)) cellsOf(cell.second).units.push(cell);
+  for (const cell of firstEvents.filter(isIn)) cellsOf(cell.second).firstEvents.push(cell);
+  for (const cell of pairs.filter(isIn)) cellsOf(cell.second).pairs.push(cell);
+  return blocks;
 };
 
 const pendingOf = ({ units, firstEvents }: BlockCells): number =>
@@ -227,21 +313,23 @@ const countGuard = (eventOf: EventOf, { units, firstEvents }: BlockCells): Guard
     },
   );
 
-interface BlockParts extends Pick<OpenBlock, 'block' | 'pins' | 'outcomes'> {
+interface BlockParts extends Pick<OpenBlock, 'block' | 'pins' | 'outcomes' | 'fromMs' | 'toMs'> {
   readonly cells: BlockCells;
 }
 
-const countBlock = ({ block, pins, cells, outcomes }: BlockParts, guards: readonly CountedGuard[]): OpenBlock => ({
-  block,
-  pins,
+const countBlock = ({ cells, ...parts }: BlockParts, guards: readonly CountedGuard[]): OpenBlock => ({
+  block: parts.block,
+  pins: parts.pins,
   counts: Object.fromEntries(
-    guards.map((guard) => [guard.guard.name, { ...outcomes[guard.guard.name], ...countsOf(guard, cells, pins[guard.guard.name] ?? {}) }]),
+    guards.map((guard) => [guard.guard.name, { ...parts.outcomes[guard.guard.name], ...countsOf(guard, cells, parts.pins[guard.guard.name] ?? {}) }]),
   ),
-  outcomes,
-  buckets: guards.some(({ outcome }) => outcome !== null) ? bucketsOf(cells.units) : [],
   assigned: mergeAssigned(cells.units.map(({ w, arm, n }) => ({ w, candidate: arm === 'candidate' ? n : 0, baseline: arm === 'baseline' ? n : 0 }))),
   pairs: pairsIn(cells.pairs),
   baselineRuns: baselineRuns(cells.pairs),
+  buckets: guards.some(({ outcome }) => outcome !== null) ? bucketsOf(cells.units) : [],
+  outcomes: parts.outcomes,
+  fromMs: parts.fromMs,
+  toMs: parts.toMs,
 });
 
 const countsOf = ({ eventOf, pairsOf }: CountedGuard, cells: BlockCells, pins: GuardPins): GuardCounts => ({
@@ -250,7 +338,8 @@ const countsOf = ({ eventOf, pairsOf }: CountedGuard, cells: BlockCells, pins: G
   pins,
 });
 
-const mergeAssigned = (strata: readonly AssignedStratum[]): readonly AssignedStratum[] => {
+/** Adds assignments up: one stratum a probability. */
+export const mergeAssigned = (strata: readonly AssignedStratum[]): readonly AssignedStratum[] => {
   const merged = new Map<number, AssignedStratum>();
   for (const { w, candidate, baseline } of strata) {
     const known = merged.get(w) ?? { w, candidate: 0, baseline: 0 };
@@ -282,5 +371,6 @@ export const assignedOf = ({ assigned, open }: KeptEvidence): readonly AssignedS
 
 /** Pairs that have begun so far. */
 export const comparedPairsOf = ({ pairs, open }: KeptEvidence): number => open.reduce((sum, block) => sum + block.pairs, pairs);
+
 /** The units whose outcomes are not mature yet. */
 export const waitingUnitsOf = ({ outcomes, open }: KeptEvidence): WaitingUnits => ({ kept: outcomes, open: open.flatMap(({ buckets }) => buckets) });

@@ -2,19 +2,35 @@
  * The spine of the engine. Once a second, for every model on its own: load, assess, keep, decide, save, publish. Everything
  * is injected, time too; what a tick needs of the last one is in the store, so a new process goes on where the old one stood.
  */
-import type { RolloutRecord } from '../store/rollout-store.ts';
+import type { BlockContent, DecisionEvidence } from '../ledger/ledger-entry.ts';
+import type { FilterChange, RolloutRecord } from '../store/rollout-store.ts';
 import type { Assessment } from './assessment.ts';
 import { type ControlContext, changeRollout, gateway, takeStanding } from './change-rollout.ts';
 import { type Decided, decide } from './decide.ts';
+import type { SeenAtDecision } from './decision-evidence.ts';
 import { isLive, ticked } from './position.ts';
 import { planOf, type Standing, standingAfter } from './standing.ts';
 
-/** How the evidence of a rollout outlives the process: as text that only the measuring half reads. */
+/** What is to be kept after an assessment, all in one transaction. */
+export interface KeepNow {
+  /** All that the same assessment could be made from again, as text that only the measuring half reads. */
+  readonly evidence: string | null;
+  /** Blocks that were sealed and are not in the ledger yet. */
+  readonly blocks: readonly BlockContent[];
+  readonly filters: readonly FilterChange[];
+}
+
+/** How the evidence of a rollout outlives the process and the rollout. */
 export interface EvidenceKeeping {
   /** Called once before the first assessment of a rollout in this process; null: there is none yet. */
   readonly restore: (model: string, record: RolloutRecord, evidence: string | null) => void | Promise<void>;
-  /** What is to be kept after an assessment: all that the same assessment could be made from again. */
-  readonly textOf: (model: string, record: RolloutRecord) => string | null;
+  readonly toKeep: (model: string, record: RolloutRecord) => KeepNow;
+  /** What `toKeep` gave last is in the store. */
+  readonly kept: (model: string, record: RolloutRecord) => void;
+  /** What the ledger is to say of a decision that is made from the last assessment. */
+  readonly forDecision: (model: string, record: RolloutRecord, seen: SeenAtDecision) => DecisionEvidence;
+  /** The model has no rollout any more that takes evidence. */
+  readonly release: (model: string) => void;
 }
 
 export interface EngineDeps {
@@ -61,7 +77,10 @@ const maxTickedMs = 5_000;
 
 const load = async (state: EngineState, model: string, tickedMs: number): Promise<Subject | null> => {
   const standing = state.context.standings.get(model);
-  if (standing?.record == null || !isLive(standing.record.phase)) return null;
+  if (standing?.record == null || !isLive(standing.record.phase)) {
+    if (state.restored.delete(model)) state.evidence.release(model);
+    return null;
+  }
   const { record } = standing;
   // Without both versions nothing is compared and the weight is not in force: that time passes no step either.
   const subject = { model, standing, record, tickedMs: standing.availability === 'available' ? tickedMs : 0, storeDown: false };
@@ -89,8 +108,11 @@ const keep = async ({ context, evidence, onFault }: EngineState, subject: Assess
   const { stepElapsedMs, bakeElapsedMs } = ticked(record, tickedMs);
   const change = { model, rollout: record.rollout, expectedRevision: record.revision, progress: { stepElapsedMs, bakeElapsedMs } };
   try {
-    const saved = await context.store.saveProgress({ ...change, evidence: evidence.textOf(model, record) });
-    if (saved === 'saved') return subject;
+    const saved = await context.store.saveProgress({ ...change, ...evidence.toKeep(model, record) });
+    if (saved === 'saved') {
+      evidence.kept(model, record);
+      return subject;
+    }
   } catch (error) {
     onFault(model, error);
     return { ...subject, tickedMs: 0, assessment: { ...assessment, storeDown: true } };
@@ -107,14 +129,16 @@ const decideNow = ({ unkept }: EngineState, subject: Assessed): DecidedSubject =
   return { ...subject, decision: isPossible ? decision : { action: 'nothing', waitsFor: 'a version that is not available' } };
 };
 
-const save = async ({ context, unkept, onFault }: EngineState, subject: DecidedSubject): Promise<SavedSubject> => {
-  const { record, decision } = subject;
+const save = async ({ context, unkept, evidence, onFault }: EngineState, subject: DecidedSubject): Promise<SavedSubject> => {
+  const { model, record, decision, assessment, tickedMs } = subject;
   if (decision.action === 'nothing') return { ...subject, saved: null };
   const next = { ...record, ...decision.to, reason: decision.sentence };
   // The ledger has one word for a rollback, whoever makes it.
   const move = decision.action === 'roll-back' ? 'rollback' : decision.action;
   try {
-    const saved = await changeRollout(context, { previous: record, next, epoch: record.epoch, move, actor: gateway });
+    const seen = { before: ticked(record, tickedMs), assessment };
+    const change = { previous: record, next, epoch: record.epoch, move, actor: gateway };
+    const saved = await changeRollout(context, { ...change, evidence: evidence.forDecision(model, record, seen) });
     unkept.delete(record.rollout);
     return { ...subject, saved };
   } catch (error) {

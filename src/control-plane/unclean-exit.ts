@@ -6,7 +6,7 @@ import { isLive, positionOf } from './position.ts';
 const uncleanExit = 'unclean-exit';
 
 /** Two deaths within this time are the candidate's doing until a person knows better. */
-const suspiciousMs = 10 * 60_000;
+export const repeatedDeathMs = 10 * 60_000;
 
 /** More decisions than a rollout makes in ten minutes. */
 const decisionsAtOnce = 1_000;
@@ -14,7 +14,7 @@ const decisionsAtOnce = 1_000;
 const diedRecently = async ({ store, clock }: ControlContext, { model, rollout }: RolloutRecord): Promise<boolean> => {
   const decisions = await store.decisions({ model, limit: decisionsAtOnce });
   return decisions.some(
-    (decision) => decision.rollout === rollout && decision.move === uncleanExit && Math.abs(clock.wallMs() - decision.atMs) <= suspiciousMs,
+    (decision) => decision.rollout === rollout && decision.move === uncleanExit && Math.abs(clock.wallMs() - decision.atMs) <= repeatedDeathMs,
   );
 };
 

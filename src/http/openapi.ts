@@ -74,7 +74,11 @@ const ledgerPage = z
     head: z.object({ sequence: z.int(), hash }).nullable().meta({ description: 'The newest entry of all models; null when there is none.' }),
   })
   .meta({ id: 'LedgerPage' });
-const pageQuery = z.object({ limit: z.int().min(1).max(maxLedgerEntries).optional(), before: z.int().optional() });
+const pageQuery = z.object({
+  limit: z.int().min(1).max(maxLedgerEntries).optional(),
+  before: z.int().optional(),
+  kind: z.enum(['decision', 'block']).optional().meta({ description: 'Entries of this kind only. Not with after.' }),
+});
 
 const failures = (...types: readonly ProblemType[]): ZodOpenApiResponsesObject => {
   const byStatus = Map.groupBy(types, (type) => problems[type].status);

@@ -41,5 +41,6 @@ export const linkEntry = (content: LedgerContent, { head, key }: Place): LedgerE
     keyId: key.id,
   } as const;
   const hash = hashOf(unsealed);
-  return { ...unsealed, hash, mac: macOf(hash, key) };
+  // Kind and body come from one content, which the compiler cannot follow through the copy.
+  return { ...unsealed, hash, mac: macOf(hash, key) } as LedgerEntry;
 };

@@ -48,7 +48,8 @@ const anyEntry = z.strictObject({
 export type AnyLedgerEntry = z.infer<typeof anyEntry>;
 
 type Fault = Extract<ChainVerdict, { verifies: false }>;
-type Step = { readonly verifies: true; readonly entry: AnyLedgerEntry } | Fault;
+/** The entry of a line that is in its place, or what is wrong with it. */
+export type Step = { readonly verifies: true; readonly entry: AnyLedgerEntry } | Fault;
 
 const faultAt = (sequence: number, fault: ChainFault, reason: string): Fault => ({ verifies: false, sequence, fault, reason });
 
@@ -93,7 +94,8 @@ const placeFault = (entry: AnyLedgerEntry, previous: LedgerHead | null): Fault |
   return faultAt(expected, 'unlinked', `entry ${expected} does not follow ${before}: it names the hash ${short(entry.prevHash)}, expected ${short(prevHash)}`);
 };
 
-const checkLine = (line: string, { previous, keys }: { readonly previous: LedgerHead | null; readonly keys: ChainExpectation['keys'] }): Step => {
+/** Checks one line against the entry before it. */
+export const checkLine = (line: string, { previous, keys }: { readonly previous: LedgerHead | null; readonly keys: ChainExpectation['keys'] }): Step => {
   const entry = readEntryLine(line);
   const expected = (previous?.sequence ?? 0) + 1;
   if (typeof entry === 'string') return faultAt(expected, 'malformed', `entry ${expected} cannot be read: ${entry}`);

@@ -1,5 +1,5 @@
 /** What the webhook's receiver gets: CloudEvents, made from what is kept, so that the same event has the same bytes on every try. */
-import type { LedgerEntry } from '../ledger/ledger-entry.ts';
+import type { DecisionEntry } from '../ledger/ledger-entry.ts';
 
 /**
  * An event in structured JSON mode.
@@ -49,7 +49,7 @@ export const cloudEvent = <Data>({ keyId, id, type, subject, time, data }: Event
 const hashDigits = 16;
 
 /** A decision of the ledger as an event. Its id is the sequence with the beginning of the entry's hash; weights are percent. */
-export const decisionEvent = ({ sequence, at, model, rollout, body, keyId, hash }: LedgerEntry) =>
+export const decisionEvent = ({ sequence, at, model, rollout, body, keyId, hash }: DecisionEntry) =>
   cloudEvent({
     keyId,
     id: `${sequence}-${hash.slice(0, hashDigits)}`,

@@ -1,4 +1,4 @@
-import type { DecisionBody, LedgerContent, LedgerEntry } from '../ledger/ledger-entry.ts';
+import type { DecisionBody, DecisionEntry, LedgerContent } from '../ledger/ledger-entry.ts';
 import type { Decision, NewDecision, RolloutRecord } from './rollout-store.ts';
 
 const contentOf = ({ atMs, model, rollout }: NewDecision, body: DecisionBody): LedgerContent => ({
@@ -28,13 +28,15 @@ export const decisionEntry = (
     ...decidedBy(decision),
     migrated: false,
     state: { attempt, phase, baseline, candidate, candidateDigest, planDigest, step },
+    ...(decision.rules === undefined ? {} : { rules: decision.rules }),
+    ...(decision.evidence === undefined ? {} : { evidence: decision.evidence }),
   });
 
 /** A decision that was kept before there was a chain: its time is its own, its seal is of the migration. */
 export const migratedEntry = (decision: NewDecision): LedgerContent => contentOf(decision, { ...decidedBy(decision), migrated: true });
 
 /** A ledger entry read as a decision. */
-export const decisionOf = ({ sequence, at, model, rollout, body }: LedgerEntry): Decision => ({
+export const decisionOf = ({ sequence, at, model, rollout, body }: DecisionEntry): Decision => ({
   sequence,
   model,
   rollout,

@@ -1,4 +1,4 @@
-import type { LedgerEntry } from '../ledger/ledger-entry.ts';
+import type { DecisionEntry } from '../ledger/ledger-entry.ts';
 
 /** A CloudEvent as JSON, exactly as it is sent. */
 export type EventText = string;
@@ -12,7 +12,7 @@ export interface QueuedEvent {
 }
 
 /** What an event says: a decision by its entry of the ledger, or a notice that was queued as a whole. */
-export type QueuedContent = { readonly kind: 'decision'; readonly entry: LedgerEntry } | { readonly kind: 'notice'; readonly event: EventText };
+export type QueuedContent = { readonly kind: 'decision'; readonly entry: DecisionEntry } | { readonly kind: 'notice'; readonly event: EventText };
 
 /** A signal of a version that holds. */
 export interface KeptHold {

@@ -1,4 +1,4 @@
-import type { LedgerEntry, LedgerHead } from '../ledger/ledger-entry.ts';
+import type { BlockContent, DecisionEvidence, LedgerEntry, LedgerHead, RolloutRules } from '../ledger/ledger-entry.ts';
 import type { Outbox } from './outbox.ts';
 import type { KeptEpoch, OutcomeStore } from './outcome-store.ts';
 
@@ -134,6 +134,28 @@ export interface PairExample {
   readonly requestId: string;
 }
 
+/** A part of a filter's bits, which stand in the order of its pages. */
+export interface FilterChunk {
+  /** 0-based, in units of the chunk's length. */
+  readonly index: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Up: what a key filter has got since it was kept last: the entries to enter again after what is kept, or anew all that changed. */
+export type FilterChange = { readonly name: string /** Entries that the filter has had when this is kept. */; readonly upTo: number } & (
+  | { readonly kind: 'entries'; readonly entries: Uint8Array }
+  | { readonly kind: 'snapshot'; readonly size: string /** The chunks that changed since the last snapshot. */; readonly chunks: readonly FilterChunk[] }
+);
+
+/** A key filter as it is kept: the chunks that are not all zeros, and the entries since, in their order. */
+export interface KeptFilter {
+  readonly name: string;
+  /** Size and state of the filter as JSON, at its last snapshot. */
+  readonly size: string;
+  readonly chunks: readonly FilterChunk[];
+  readonly entries: readonly Uint8Array[];
+}
+
 /** Up: what one life of a process has counted of one rollout. Cumulative for each second, so a repeated or lost message harms nothing. */
 export interface Observation {
   readonly rollout: string;
@@ -148,6 +170,8 @@ export interface Observation {
   readonly notCompared: string | null;
   /** The last few, newest last. */
   readonly examples: readonly PairExample[];
+  /** What the rollout's key filters have got that is not kept yet, at the very moment of the counts. */
+  readonly filters: readonly FilterChange[];
   /** False when keys were seen in an earlier life that this one does not know: their requests are then no evidence. */
   readonly knowsKeys: boolean;
   /** Requests that satisfied both contracts, and those that satisfied the baseline's alone, in this life. */
@@ -217,7 +241,13 @@ export interface Decision {
   readonly revision: number;
 }
 
-export type NewDecision = Omit<Decision, 'sequence'>;
+/** A decision to be kept. Its inputs are in the ledger alone. */
+export interface NewDecision extends Omit<Decision, 'sequence'> {
+  /** Of the first decision of a rollout. */
+  readonly rules?: RolloutRules;
+  /** Of a decision of the engine. */
+  readonly evidence?: DecisionEvidence;
+}
 
 /** A rollout that is over, remembered for ever by what was tried. */
 export interface EndedRollout {
@@ -234,12 +264,17 @@ export interface KeptProgress {
   readonly evidence: string | null;
 }
 
-/** The decision ledger, for reading. Entries are written by `save` alone. Every method is idempotent. */
+/** The decision ledger, for reading. Entries are written by `save` and `saveProgress` alone. Every method is idempotent. */
 export interface DecisionLedger {
   /** Id of the key with which this store seals. */
   readonly keyId: string;
-  /** Entries with a sequence below `before`, newest first; those of one model, or of all. */
-  readonly page: (query: { readonly model?: string; readonly limit: number; readonly before?: number }) => Promise<readonly LedgerEntry[]>;
+  /** Entries with a sequence below `before`, newest first; those of one model or of one kind, or of all. */
+  readonly page: (query: {
+    readonly model?: string;
+    readonly kind?: LedgerEntry['kind'];
+    readonly limit: number;
+    readonly before?: number;
+  }) => Promise<readonly LedgerEntry[]>;
   /** The entries of all models with a sequence above `after`, oldest first: called again with the last sequence, it reads the whole chain in order. */
   readonly following: (query: { readonly after: number; readonly limit: number }) => Promise<readonly LedgerEntry[]>;
   /** The newest entry of all models; null when there is none. */
@@ -260,7 +295,8 @@ export interface RolloutStore {
     readonly decision: NewDecision;
   }) => Promise<'saved' | 'conflict'>;
   /**
-   * Replaces the clocks and the evidence of a rollout in one transaction, if it is still at `expectedRevision`; the revision stays.
+   * Replaces the clocks and the evidence of a rollout, seals its blocks into the ledger and keeps what its key filters have got, all in one
+   * transaction, if it is still at `expectedRevision`; the revision stays. A block whose number the ledger has is passed over.
    * Durable when it resolves `saved`; `conflict` (another revision or rollout) changes nothing. Idempotent.
    */
   readonly saveProgress: (change: {
@@ -269,7 +305,11 @@ export interface RolloutStore {
     readonly expectedRevision: number;
     readonly progress: RolloutProgress;
     readonly evidence: string | null;
+    readonly blocks?: readonly BlockContent[];
+    readonly filters?: readonly FilterChange[];
   }) => Promise<'saved' | 'conflict'>;
+  /** The key filters of a rollout that has not ended, by name; none for any other. Idempotent. */
+  readonly loadFilters: (query: { readonly rollout: string }) => Promise<readonly KeptFilter[]>;
   /** What was kept last of a rollout that is its model's current one; null for any other. Idempotent. */
   readonly loadProgress: (query: { readonly model: string; readonly rollout: string }) => Promise<KeptProgress | null>;
   /** Every rollout of a model that ended, oldest first. It is written in the transaction that ends the rollout. Idempotent. */

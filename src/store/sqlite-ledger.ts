@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { canonicalJson } from '../ledger/canonical-json.ts';
 import { linkEntry } from '../ledger/chain.ts';
-import type { LedgerContent, LedgerEntry, LedgerHead } from '../ledger/ledger-entry.ts';
+import type { DecisionEntry, LedgerContent, LedgerEntry, LedgerHead } from '../ledger/ledger-entry.ts';
 import type { LedgerKey } from '../ledger/ledger-key.ts';
 import type { DecisionLedger } from './rollout-store.ts';
 
@@ -13,9 +13,10 @@ values (:format, :sequence, :at, :model, :rollout, :kind, :body, :prevHash, :key
 
 const selectHead = 'select sequence, hash from ledger order by sequence desc limit 1';
 const selectPage = `select ${columns} from ledger where sequence < :before order by sequence desc limit :limit`;
+const selectPageOfKind = `select ${columns} from ledger where kind = :kind and sequence < :before order by sequence desc limit :limit`;
 const selectPageOfModel = `select ${columns} from ledger where model = :model and sequence < :before order by sequence desc limit :limit`;
-const selectDecisions = `select ${columns} from ledger where model = :model and kind = 'decision' and sequence < :before order by sequence desc limit :limit`;
-const selectEntry = `select ${columns} from ledger where sequence = :sequence`;
+const selectPageOfModelAndKind = `select ${columns} from ledger where model = :model and kind = :kind and sequence < :before order by sequence desc limit :limit`;
+const selectDecision = `select ${columns} from ledger where kind = 'decision' and sequence = :sequence`;
 const selectFollowing = `select ${columns} from ledger where sequence > :after order by sequence limit :limit`;
 
 type Page = Parameters<DecisionLedger['page']>[0];
@@ -26,11 +27,11 @@ export interface LedgerTable {
   readonly append: (content: LedgerContent) => LedgerEntry;
   readonly page: (query: Page) => readonly LedgerEntry[];
   /** Entries of kind `decision` only. */
-  readonly decisions: (query: Page & { readonly model: string }) => readonly LedgerEntry[];
+  readonly decisions: (query: Page & { readonly model: string }) => readonly DecisionEntry[];
   readonly following: (query: Parameters<DecisionLedger['following']>[0]) => readonly LedgerEntry[];
   readonly head: () => LedgerHead | null;
-  /** @throws Error when there is no such entry */
-  readonly entry: (sequence: number) => LedgerEntry;
+  /** @throws Error when there is no such decision */
+  readonly decision: (sequence: number) => DecisionEntry;
 }
 
 /** The rows need no parsing: the STRICT table holds the types, and `append` alone writes them. */
@@ -42,28 +43,33 @@ export const createLedgerTable = (database: DatabaseSync, key: LedgerKey): Ledge
   const newest = database.prepare(selectHead);
   const pageOfAll = database.prepare(selectPage);
   const pageOfModel = database.prepare(selectPageOfModel);
-  const pageOfDecisions = database.prepare(selectDecisions);
+  const pageOfKind = database.prepare(selectPageOfKind);
+  const pageOfModelAndKind = database.prepare(selectPageOfModelAndKind);
   const following = database.prepare(selectFollowing);
-  const one = database.prepare(selectEntry);
+  const one = database.prepare(selectDecision);
   const head = (): LedgerHead | null => {
     const row = newest.get();
     return row === undefined ? null : { sequence: Number(row.sequence), hash: String(row.hash) };
   };
+  const rowsOf = ({ model, kind, limit, before = Number.MAX_SAFE_INTEGER }: Page) => {
+    if (model === undefined) return kind === undefined ? pageOfAll.all({ limit, before }) : pageOfKind.all({ kind, limit, before });
+    return kind === undefined ? pageOfModel.all({ model, limit, before }) : pageOfModelAndKind.all({ model, kind, limit, before });
+  };
+  const page = (query: Page): readonly LedgerEntry[] => rowsOf(query).map(entryOf);
   return {
     append: (content) => {
       const entry = linkEntry(content, { head: head(), key });
       insert.run({ ...entry, body: canonicalJson(entry.body) });
       return entry;
     },
-    page: ({ model, limit, before = Number.MAX_SAFE_INTEGER }) =>
-      (model === undefined ? pageOfAll.all({ limit, before }) : pageOfModel.all({ model, limit, before })).map(entryOf),
-    decisions: ({ model, limit, before = Number.MAX_SAFE_INTEGER }) => pageOfDecisions.all({ model, limit, before }).map(entryOf),
+    page,
+    decisions: (query) => page({ ...query, kind: 'decision' }) as readonly DecisionEntry[],
     following: ({ after, limit }) => following.all({ after, limit }).map(entryOf),
     head,
-    entry: (sequence) => {
+    decision: (sequence) => {
       const row = one.get({ sequence });
-      if (row === undefined) throw new Error(`the ledger has no entry ${sequence}`);
-      return entryOf(row);
+      if (row === undefined) throw new Error(`the ledger has no decision ${sequence}`);
+      return entryOf(row) as DecisionEntry;
     },
   };
 };

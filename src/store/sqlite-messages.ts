@@ -1,6 +1,6 @@
 import type { LedgerEntry, LedgerHead } from '../ledger/ledger-entry.ts';
 import type { KeptEpoch, OutcomeCounts, OutcomeStore } from './outcome-store.ts';
-import type { Decision, DecisionLedger, EndedRollout, KeptProgress, RolloutRecord, RolloutStore } from './rollout-store.ts';
+import type { Decision, DecisionLedger, EndedRollout, KeptFilter, KeptProgress, RolloutRecord, RolloutStore } from './rollout-store.ts';
 import type { OutboxAnswer, OutboxRequest } from './sqlite-outbox.ts';
 
 /** What the driver asks its worker thread to do. Requests are served one after the other, in the order of sending. */
@@ -10,6 +10,7 @@ export type SqliteRequest =
   | { readonly call: 'decisions'; readonly query: Parameters<RolloutStore['decisions']>[0] }
   | { readonly call: 'saveProgress'; readonly change: Parameters<RolloutStore['saveProgress']>[0] }
   | { readonly call: 'loadProgress'; readonly query: Parameters<RolloutStore['loadProgress']>[0] }
+  | { readonly call: 'loadFilters'; readonly query: Parameters<RolloutStore['loadFilters']>[0] }
   | { readonly call: 'ended'; readonly model: string }
   | { readonly call: 'beginLife' }
   | { readonly call: 'epochs'; readonly model: string }
@@ -28,8 +29,10 @@ export interface SqliteAnswers {
   /** The sealed entry, or null for a conflict. */
   readonly save: LedgerEntry | null;
   readonly decisions: readonly Decision[];
-  readonly saveProgress: 'saved' | 'conflict';
+  /** The sealed blocks, or null for a conflict. */
+  readonly saveProgress: readonly LedgerEntry[] | null;
   readonly loadProgress: KeptProgress | null;
+  readonly loadFilters: readonly KeptFilter[];
   readonly ended: readonly EndedRollout[];
   readonly beginLife: { readonly previousEndedUncleanly: boolean };
   readonly epochs: readonly KeptEpoch[];

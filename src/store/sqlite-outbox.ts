@@ -1,6 +1,6 @@
 /** The outbox and the signals that hold, as the store's worker thread writes and reads them. */
 import type { DatabaseSync } from 'node:sqlite';
-import type { LedgerEntry } from '../ledger/ledger-entry.ts';
+import type { DecisionEntry } from '../ledger/ledger-entry.ts';
 import type { KeptHold, Notice, Outbox, QueuedContent, QueuedEvent } from './outbox.ts';
 import { transaction } from './sqlite-schema.ts';
 
@@ -26,8 +26,8 @@ export type OutboxRequest = { readonly [Method in keyof Outbox]: { readonly meth
 /** What each method answers with. */
 export type OutboxAnswer = Awaited<ReturnType<Outbox[keyof Outbox]>>;
 
-/** Prepares the outbox's statements. `entryOf` reads an entry of the ledger by its sequence. */
-export const createOutboxTables = (database: DatabaseSync, entryOf: (sequence: number) => LedgerEntry) => {
+/** Prepares the outbox's statements. `decisionOf` reads a decision of the ledger by its sequence. */
+export const createOutboxTables = (database: DatabaseSync, decisionOf: (sequence: number) => DecisionEntry) => {
   const statements = {
     setWebhook: database.prepare('update webhook set is_on = :isOn'),
     heads: database.prepare(selectHeads),
@@ -46,7 +46,7 @@ export const createOutboxTables = (database: DatabaseSync, entryOf: (sequence: n
   const read = (position: number): QueuedContent | null => {
     const row = statements.event.get({ position });
     if (row === undefined) return null;
-    return row.event === null ? { kind: 'decision', entry: entryOf(Number(row.sequence)) } : { kind: 'notice', event: String(row.event) };
+    return row.event === null ? { kind: 'decision', entry: decisionOf(Number(row.sequence)) } : { kind: 'notice', event: String(row.event) };
   };
 
   return (request: OutboxRequest): OutboxAnswer => {

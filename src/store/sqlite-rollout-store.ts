@@ -75,7 +75,7 @@ interface SqliteStoreOptions {
   readonly dataDir: string;
   /** The secret of the ledger's key; absent: `<dataDir>/ledger.key`, made when it is not there. */
   readonly ledgerSecret?: Uint8Array;
-  /** Hears of every entry once it is durable, in order, before `save` resolves. */
+  /** Hears of every entry once it is durable, in order, before `save` or `saveProgress` resolves. */
   readonly onEntry?: (entry: LedgerEntry) => void;
 }
 
@@ -114,8 +114,13 @@ export const createSqliteRolloutStore = async ({ dataDir, ledgerSecret, onEntry 
       return 'saved';
     },
     decisions: (query) => ask({ call: 'decisions', query }),
-    saveProgress: (change) => ask({ call: 'saveProgress', change }),
+    saveProgress: async (change) => {
+      const entries = await ask({ call: 'saveProgress', change });
+      for (const entry of entries ?? []) onEntry?.(entry);
+      return entries === null ? 'conflict' : 'saved';
+    },
     loadProgress: (query) => ask({ call: 'loadProgress', query }),
+    loadFilters: (query) => ask({ call: 'loadFilters', query }),
     ended: (model) => ask({ call: 'ended', model }),
     beginLife: () => ask({ call: 'beginLife' }),
     epochs: (model) => ask({ call: 'epochs', model }),

@@ -12,6 +12,7 @@ import { decisionEntry, decisionOf } from './decision-entry.ts';
 import { ledgerSecretIn } from './ledger-secret.ts';
 import type { RolloutRecord } from './rollout-store.ts';
 import { createEpochTable } from './sqlite-epochs.ts';
+import { createFilterTables } from './sqlite-filters.ts';
 import { createLedgerTable, type LedgerTable } from './sqlite-ledger.ts';
 import type { NumberedRequest, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
 import { createOutboxTables } from './sqlite-outbox.ts';
@@ -125,9 +126,10 @@ const answerer = (store: OpenStore) => {
   const ledger = createLedgerTable(store.database, store.key);
   const epochs = createEpochTable(store.database);
   const save = createSave(store, { statements, ledger, epochs });
-  const progress = createProgressTables(store.database);
+  const filters = createFilterTables(store.database);
+  const progress = createProgressTables(store.database, { ledger, filters });
   const outcomes = createOutcomeTables(store.database);
-  const outbox = createOutboxTables(store.database, ledger.entry);
+  const outbox = createOutboxTables(store.database, ledger.decision);
   return (request: SqliteRequest): Extract<SqliteReply, { done: true }>['answer'] => {
     switch (request.call) {
       case 'load':
@@ -146,6 +148,8 @@ const answerer = (store: OpenStore) => {
         return progress.save(request.change);
       case 'loadProgress':
         return progress.load(request.query);
+      case 'loadFilters':
+        return filters.load(request.query.rollout);
       case 'ended':
         return progress.ended(request.model);
       case 'beginLife':

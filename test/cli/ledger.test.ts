@@ -180,6 +180,42 @@ describe('ledger verify', () => {
   });
 });
 
+describe('ledger replay', () => {
+  it('agrees with the ledger of a gateway, from its file, its port and an export', async () => {
+    await run(['show', '--data-dir', admin.dataDir, '--export', path('out.jsonl')]);
+    for (const from of [
+      ['--data-dir', admin.dataDir],
+      ['--admin-url', url],
+      ['--file', path('out.jsonl')],
+    ]) {
+      const { stdout, stderr, exitCode } = await run(['replay', ...from]);
+      expect(stdout).toMatch(/^replays: 1 rollout, 0 blocks, 2 decisions; head 2:[0-9a-f]{64}\n$/);
+      expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 });
+    }
+    const { stdout } = await run(['replay', '--data-dir', admin.dataDir, '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ agrees: true, entries: 2, rollouts: 1, withoutRules: 0 });
+  });
+
+  it('fails with 1 and the first entry that does not agree', async () => {
+    const [, file = ''] = await exported((text) => text.replace('enough', 'Enough'));
+    expect(await run(['replay', '--file', file])).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/^does not replay: entry 6 was changed/) });
+    await admin.closeStore();
+    await writeFile(join(admin.dataDir, 'handoff.db'), 'x'.repeat(5_000));
+    const { stdout, exitCode } = await run(['replay', '--data-dir', admin.dataDir, '--json']);
+    expect({ verdict: JSON.parse(stdout), exitCode }).toMatchObject({ verdict: { agrees: false, fault: 'damaged' }, exitCode: 1 });
+  });
+
+  it('fails with 3 when there is nothing that it can judge, or nothing to read', async () => {
+    const [, file = ''] = await exported();
+    expect(await run(['replay', '--file', file])).toMatchObject({ exitCode: 3, stdout: expect.stringContaining('6 entries are of rollouts whose rules') });
+    expect(await run(['replay', '--file', '/not/there'])).toMatchObject({ exitCode: 3, stdout: '' });
+  });
+
+  it('fails with 2 for sources that contradict each other', async () => {
+    expect(await run(['replay', '--data-dir', 'a', '--file', 'b'])).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('expected one') });
+  });
+});
+
 describe('ledger show', () => {
   it('shows the newest entries first, and the head', async () => {
     const { stdout, exitCode } = await run(['show', '--data-dir', admin.dataDir]);

@@ -12,6 +12,7 @@ import { ProblemError } from '../../src/problem.ts';
 import type { RolloutStore, TrafficAssignment } from '../../src/store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
 import { assessmentWith } from '../support/assessment.ts';
+import { noEvidence } from '../support/no-evidence.ts';
 import { found, planFile } from '../support/rollout-files.ts';
 
 let directory = '';
@@ -142,7 +143,7 @@ describe('a promotion', () => {
     const engine = createEngine({
       context: shared,
       assess: () => assessmentWith(),
-      evidence: { restore: () => undefined, textOf: () => null },
+      evidence: noEvidence,
       onFault: () => undefined,
     });
     await control.move('card-fraud', { move: 'start' }, byHand);

@@ -43,7 +43,7 @@ let measure: ReturnType<typeof createMeasure>;
 const life = (incarnation: string): void => {
   evidence = createEvidence({ monotonicMs: () => nowMs, incarnation });
   evidence.compareWith(record.rollout, () => null);
-  measure = createMeasure({ counters: { ...evidence, incarnation }, deadlineSecondsOf: () => 1 });
+  measure = createMeasure({ counters: { ...evidence, incarnation }, deadlineSecondsOf: () => 1, wallMs: () => nowMs });
 };
 
 beforeEach(() => {
@@ -138,7 +138,7 @@ describe('the latency of pairs', () => {
     const random = createRandom(5);
     await watch(random, {}, 200);
     const before = await assess();
-    const text = measure.evidence.textOf(model, record);
+    const text = measure.evidence.toKeep(model, record).evidence;
     nowMs = 0;
     life('second');
     await measure.evidence.restore(model, record, text);
@@ -161,7 +161,7 @@ describe('a pair that has begun', () => {
     const withPending = (await assess()).evidence?.value ?? 0;
     expect(withPending).toBeLessThan(known);
 
-    const text = measure.evidence.textOf(model, record);
+    const text = measure.evidence.toKeep(model, record).evidence;
     life('second');
     await measure.evidence.restore(model, record, text);
     nowMs += 1_000;

@@ -43,7 +43,7 @@ let measure: ReturnType<typeof createMeasure>;
 
 const life = (incarnation: string): void => {
   evidence = createEvidence({ monotonicMs: () => nowMs, incarnation });
-  measure = createMeasure({ counters: { ...evidence, incarnation }, deadlineSecondsOf: () => 1 });
+  measure = createMeasure({ counters: { ...evidence, incarnation }, deadlineSecondsOf: () => 1, wallMs: () => 1_767_225_600_000 + nowMs });
 };
 
 beforeEach(() => {
@@ -112,7 +112,7 @@ describe('the measure of a rollout', () => {
     const random = createRandom(4);
     for (let seconds = 0; seconds < 90; seconds += 1) second(random, { baseline: 0.01, candidate: 0.02 });
     const before = await assess();
-    const text = measure.evidence.textOf(model, record);
+    const text = measure.evidence.toKeep(model, record).evidence;
     nowMs = 0;
     life('second');
     await measure.evidence.restore(model, record, text);
@@ -160,5 +160,42 @@ describe('the measure of a rollout', () => {
         keyed: { key: { high: 3, low: 4 }, draw: 9_999 },
       }).evidence,
     ).toBe('later');
+  });
+
+  test('keeps what was counted in the second that is not over, for an end of the process', async () => {
+    nowMs = 500;
+    const begin = () =>
+      evidence.begin({ rollout: record.rollout, threshold: Math.ceil(0.1 * u32Range), arm: 'candidate', watchedOutputs: 1, assignedAtMs: nowMs, keyed: null });
+    for (let index = 0; index < 7; index += 1) begin().end({ error: false, breach: false, abstained: false, flagged: () => false });
+    begin();
+    expect((await assess()).candidateUnits).toBe(0);
+    const { evidence: text } = measure.evidence.toKeep(model, record);
+    life('second');
+    await measure.evidence.restore(model, record, text);
+    expect((await assess()).candidateUnits).toBe(8);
+  });
+
+  test('gives each sealed block to the ledger until it is kept, and not after', async () => {
+    const random = createRandom(6);
+    await measure.evidence.restore(model, record, null);
+    for (let seconds = 0; seconds < 62; seconds += 1) {
+      second(random, { baseline: 0.01, candidate: 0.02 });
+      await assess();
+    }
+    const numbers = () => measure.evidence.toKeep(model, record).blocks.map(({ body }) => body.number);
+    expect([numbers(), numbers()]).toEqual([[1], [1]]);
+    measure.evidence.kept(model, record);
+    expect(numbers()).toEqual([]);
+  });
+
+  test('takes an observation before the evidence is back for no loss: nothing is forgotten until it is', async () => {
+    const random = createRandom(7);
+    for (let seconds = 0; seconds < 130; seconds += 1) {
+      second(random, { baseline: 0.01, candidate: 0.02 });
+      await assess();
+    }
+    const before = await assess();
+    await measure.evidence.restore(model, record, null);
+    expect((await assess()).candidateUnits).toBe(before.candidateUnits);
   });
 });

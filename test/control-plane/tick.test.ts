@@ -9,6 +9,7 @@ import { createEngine, type Engine } from '../../src/control-plane/tick.ts';
 import type { Decision, RolloutStore, TrafficAssignment } from '../../src/store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
 import { assessmentWith, errorsGuardrail } from '../support/assessment.ts';
+import { noEvidence } from '../support/no-evidence.ts';
 import { found, planFile } from '../support/rollout-files.ts';
 
 /** Simulated time: a tick is a second. */
@@ -77,10 +78,11 @@ const gateway = async (files = found(['1.4.0', '2.0.0'], [planned])): Promise<Ga
     context,
     assess: (model) => assessment(model),
     evidence: {
+      ...noEvidence,
       restore: (_model, _record, kept) => {
         restored.push(kept);
       },
-      textOf: () => text,
+      toKeep: () => ({ evidence: text, blocks: [], filters: [] }),
     },
     onFault: (model, error) => faults.push(`${model}: ${error instanceof Error ? error.message : String(error)}`),
   });

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AdminDeps } from '../../src/http/admin-server.ts';
 import { parseKeys } from '../../src/http/keys-file.ts';
 import { canonicalJson } from '../../src/ledger/canonical-json.ts';
-import type { LedgerEntry } from '../../src/ledger/ledger-entry.ts';
+import type { DecisionEntry } from '../../src/ledger/ledger-entry.ts';
 import { verifyChain } from '../../src/ledger/verify-chain.ts';
 import { createTestAdmin, type TestAdmin } from '../support/admin-app.ts';
 
@@ -151,7 +151,7 @@ describe('the ledger', () => {
   it('comes in pages, newest first', async () => {
     for (const weight of [1, 2, 3]) await setWeight({ weight, reason: 'step' }).expect(200);
     const first = await request(admin.app).get('/rollouts/card-fraud/ledger?limit=2').expect(200);
-    const weights = ({ entries }: { readonly entries: readonly LedgerEntry[] }) => entries.map(({ body }) => body.toWeightHundredths / 100);
+    const weights = ({ entries }: { readonly entries: readonly DecisionEntry[] }) => entries.map(({ body }) => body.toWeightHundredths / 100);
     expect(weights(first.body)).toEqual([3, 2]);
     const second = await request(admin.app).get(`/rollouts/card-fraud/ledger?limit=2&before=${first.body.next}`).expect(200);
     expect(weights(second.body)).toEqual([1, 0]);
@@ -174,7 +174,7 @@ describe('the ledger', () => {
 
   it('comes whole, newest first or in order', async () => {
     for (const weight of [1, 2]) await setWeight({ weight, reason: 'step' }).expect(200);
-    const sequences = ({ entries }: { readonly entries: readonly LedgerEntry[] }) => entries.map(({ sequence }) => sequence);
+    const sequences = ({ entries }: { readonly entries: readonly DecisionEntry[] }) => entries.map(({ sequence }) => sequence);
     const newest = (await request(admin.app).get('/ledger?limit=2').expect(200)).body;
     expect([sequences(newest), newest.next, newest.head.sequence]).toEqual([[3, 2], 2, 3]);
     const inOrder = (await request(admin.app).get('/ledger?after=0&limit=2').expect(200)).body;

@@ -20,6 +20,7 @@ import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.t
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { assessmentWith } from '../support/assessment.ts';
 import { declaredForTests } from '../support/card-fraud-outcomes.ts';
+import { noEvidence } from '../support/no-evidence.ts';
 import { createRandom } from '../support/random.ts';
 import { found, planFile } from '../support/rollout-files.ts';
 
@@ -141,7 +142,7 @@ const engineOf = (context: ReturnType<typeof createControlContext>) =>
   createEngine({
     context,
     assess: () => assessmentWith(),
-    evidence: { restore: () => undefined, textOf: () => null },
+    evidence: noEvidence,
     onFault: (_, error) => {
       throw error;
     },

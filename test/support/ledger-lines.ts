@@ -127,7 +127,7 @@ export const tamperings: readonly Tampering[] = [
           changed(
             changed(all, 3, () => ({ sequence: 4 })),
             4,
-            ({ body }) => ({ sequence: body.reason === 'a look at real traffic' ? 3 : 4 }),
+            ({ body }) => ({ sequence: 'reason' in body && body.reason === 'a look at real traffic' ? 3 : 4 }),
           ),
         ),
         2,

@@ -1,4 +1,4 @@
-import { combineFamilies, type FamilyEvidence, largestPrefix, type WeightedTest } from './combine-families.ts';
+import { combineFamilies, combineTests, type FamilyEvidence, largestPrefix, type WeightedTest } from './combine-families.ts';
 import type { IntervalOptions } from './confidence-sequence.ts';
 import { lnValue } from './e-process.ts';
 import type { Evidence } from './evidence.ts';
@@ -21,7 +21,7 @@ export interface AssessmentInput {
   readonly evidence: Evidence;
   /**
    * The open blocks at each prefix: up to now - 1 s, and up to the watermark. At least one; the first is what people are shown.
-   * Each family takes the prefix with the larger sum.
+   * Each family takes the prefix with the larger evidence.
    */
   readonly prefixes: readonly [OpenBlocks, ...OpenBlocks[]];
   /** Rollback at 1/alpha, promotion at 1/beta, both in (0, 1). */
@@ -43,7 +43,10 @@ export interface GuardAssessment extends EValue, GuardSummary {
   readonly name: string;
   readonly kind: GuardKind;
   readonly weight: number;
-  /** Share of the largest family's evidence, w_g E_g / E, in [0, 1]. */
+  /**
+   * Share of the largest family's evidence E, in [0, 1]: w_g E_g / E. In a family of which the largest test counts, the one to blame has 1
+   * and the others say how near they come.
+   */
   readonly share: number;
   /** The smallest promotion e-value of the guard's tests. */
   readonly graduation: EValue;
@@ -54,7 +57,7 @@ export interface GuardAssessment extends EValue, GuardSummary {
 
 /** The whole of a rollout's evidence at one moment. */
 export interface Assessment {
-  /** The largest family's weighted sum. */
+  /** The largest family's evidence: its weighted sum, or its largest weighted test. */
   readonly evidence: EValue & { readonly family: EvidenceFamily };
   readonly families: Readonly<Record<EvidenceFamily, EValue>>;
   /** 1 / alpha. */
@@ -110,11 +113,8 @@ const familyValues = (families: readonly FamilyEvidence[]): Readonly<Record<Evid
 };
 
 /** Share per guard in one family, by logarithms: two sums beyond 1e308 still have shares. */
-const sharesOf = ({ ln, tests }: FamilyEvidence): ReadonlyMap<string, number> => {
-  const shares = new Map<string, number>();
-  for (const { guard, lnWeighted } of tests) shares.set(guard, (shares.get(guard) ?? 0) + Math.exp(lnWeighted - ln));
-  return shares;
-};
+const sharesOf = ({ family, ln, tests }: FamilyEvidence): ReadonlyMap<string, number> =>
+  new Map([...Map.groupBy(tests, ({ guard }) => guard)].map(([guard, members]) => [guard, Math.exp(combineTests(family, members) - ln)]));
 
 const largestShare = (shares: ReadonlyMap<string, number>): string | null =>
   [...shares].reduce((best, next) => (next[1] > best[1] ? next : best), ['', 0])[0] || null;
@@ -146,9 +146,16 @@ const assessGuard = (guard: Guard, input: AssessmentInput, judged: Judged): Guar
   };
 };
 
-/** ln of the guard's own weighted sum in the family where it is largest. */
+/** ln of the guard's own evidence in the family where it is largest. */
 const lnLargestFamily = (guard: Guard, families: readonly FamilyEvidence[]): number =>
-  Math.max(...families.map(({ tests }) => logSumExp(tests.filter((test) => test.guard === guard.name).map((test) => test.lnWeighted))));
+  Math.max(
+    ...families.map(({ family, tests }) =>
+      combineTests(
+        family,
+        tests.filter((test) => test.guard === guard.name),
+      ),
+    ),
+  );
 
 /** A guard of several tests is within its margin only when all of them are: the smallest, never the mean. */
 const smallestPromotion = (guard: Guard, evidence: Evidence, blocks: OpenBlocks): number =>

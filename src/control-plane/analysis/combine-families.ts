@@ -12,27 +12,39 @@ export interface WeightedTest {
 /** The families, in the order in which a tie is settled. */
 const evidenceFamilies: readonly EvidenceFamily[] = ['assignment', 'first-event', 'outcome'];
 
-/** One family's weighted sum, with its tests. */
+/** One family's evidence, with its tests. */
 export interface FamilyEvidence {
   readonly family: EvidenceFamily;
-  /** ln of sum w_g E_g over the family's tests; -Infinity for a family without tests. */
+  /** ln of what is compared with 1/alpha: the weighted sum of the assignment family, the largest weighted test of another; -Infinity without tests. */
   readonly ln: number;
   readonly tests: readonly WeightedTest[];
 }
 
 /**
- * The weighted sum of each family. A rollback needs one of them to reach 1/alpha: the weights of all families together are 1, so the union
- * bound over the families is exact.
+ * ln of the evidence of some tests of one family. The tests of the assignment family all follow the order of the assignments, so their
+ * weighted sum is a supermartingale in it. First events and outcomes have an order each, test by test: in a common one a key's second kind of
+ * event comes when its arm is known, so only one test at a time may be held against 1/alpha.
  *
- * @see Vovk, Wang, "E-values: calibration, combination and applications", 2021 (the weighted mean)
+ * @returns -Infinity for no tests
+ */
+export const combineTests = (family: EvidenceFamily, tests: readonly WeightedTest[]): number => {
+  const logs = tests.map(({ lnWeighted }) => lnWeighted);
+  return family === 'assignment' ? logSumExp(logs) : Math.max(Number.NEGATIVE_INFINITY, ...logs);
+};
+
+/**
+ * The evidence of each family. A rollback needs one of them to reach 1/alpha: P(sum of the assignment family ever does) <= alpha times the sum
+ * of its weights, P(w_i E_i ever does) <= alpha w_i for each other test, and all weights together are 1, so the union bound is alpha.
+ *
+ * @see Vovk, Wang, "E-values: calibration, combination and applications", 2021 (the weighted mean); Ville's inequality
  */
 export const combineFamilies = (tests: readonly WeightedTest[]): readonly FamilyEvidence[] =>
   evidenceFamilies.map((family) => {
     const members = tests.filter((test) => test.family === family);
-    return { family, ln: logSumExp(members.map(({ lnWeighted }) => lnWeighted)), tests: members };
+    return { family, ln: combineTests(family, members), tests: members };
   });
 
-/** Per family the prefix of requests with the larger sum: each prefix is judged whole, never guard by guard. */
+/** Per family the prefix of requests with the larger evidence: each prefix is judged whole, never guard by guard. */
 export const largestPrefix = (prefixes: readonly (readonly FamilyEvidence[])[]): readonly FamilyEvidence[] =>
   evidenceFamilies.map((family) =>
     prefixes

@@ -21,7 +21,7 @@ export interface IntervalOptions {
 }
 
 /** 95 % at all times. */
-const defaultIntervalOptions: IntervalOptions = { a: 0.025, tolerance: 1e-7 };
+export const defaultIntervalOptions: IntervalOptions = { a: 0.025, tolerance: 1e-7 };
 
 interface Search {
   readonly from: number;

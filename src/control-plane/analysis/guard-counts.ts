@@ -7,7 +7,7 @@ import { mergeUnits, mergeValues, type UnitStratum, type ValueStratum } from './
 export interface GuardPins {
   /** One a latency slot; absent while the history is too short. The counts of pairs are made with it. */
   readonly latencyEdges?: readonly LatencyEdge[];
-  /** The baseline's rate that turns an absolute margin into the ratio of first events. */
+  /** The baseline's rate that turns an absolute margin into the ratio of first events; absent while no baseline request is sealed. */
   readonly firstEventRate?: number;
   /** How often the baseline differs from itself, a share. Absent: disagreement is silent. */
   readonly noiseFloor?: number;
@@ -62,4 +62,21 @@ export const addCounts = (a: GuardCounts, b: GuardCounts): GuardCounts => ({
     ? { baselineWithItself: addSelf(a.baselineWithItself ?? noDisagreement, b.baselineWithItself ?? noDisagreement) }
     : {}),
   ...(b.pins ? { pins: b.pins } : {}),
+});
+
+/** Whether there is a count above 0 anywhere in it, whatever the counts are: probabilities and pins are none. A block without is empty. */
+export const holdsCounts = (value: unknown): boolean => {
+  if (typeof value === 'number') return value !== 0;
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([name, part]) => name !== 'w' && name !== 'pins' && holdsCounts(part));
+};
+
+/** Counts as they are kept for ever: members and strata that hold nothing are left out. They give the same evidence. */
+export const compactCounts = ({ pins, ...counts }: GuardCounts): GuardCounts => ({
+  ...(Object.fromEntries(
+    Object.entries(counts)
+      .filter(([, part]) => holdsCounts(part))
+      .map(([name, part]) => [name, name === 'pairs' || !Array.isArray(part) ? part : part.filter(holdsCounts)]),
+  ) as GuardCounts),
+  ...(holdsCounts(Object.values(pins ?? {})) ? { pins } : {}),
 });

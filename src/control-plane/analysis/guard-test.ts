@@ -2,7 +2,7 @@ import type { GuardKind, GuardMargin } from './guard-criterion.ts';
 import type { BetGrid, Hypothesis, Side } from './hypothesis.ts';
 import type { LatencyMargin } from './latency-edge.ts';
 
-/** Tests whose evidence may be added: assignment order with the pairs, first events of keys, outcomes at maturity. */
+/** In whose order a test's evidence grows: that of the assignments with the pairs, of first events of keys, of outcomes at maturity. Only the first is common to its tests. */
 export type EvidenceFamily = 'assignment' | 'first-event' | 'outcome';
 
 /** The counts that a test reads: fields of `GuardCounts`. */

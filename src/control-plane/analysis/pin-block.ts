@@ -26,7 +26,9 @@ const pinGuard = (guard: Guard, past: SealedPast): GuardPins => {
     return differences ? { noiseFloor: noiseFloorOf(differences) } : {};
   }
   if (!guard.rollback.some(({ source }) => source === 'firstEvents')) return {};
-  return { firstEventRate: firstEventRate(sealedBaseline(past.evidence, guard.name)) };
+  const sealed = sealedBaseline(past.evidence, guard.name);
+  // Without a baseline request the rate would be taken for 1, and an absolute margin for a far stricter relative one.
+  return sealed.n > 0 ? { firstEventRate: firstEventRate(sealed) } : {};
 };
 
 const sealedBaseline = ({ totals }: Evidence, guard: string) =>

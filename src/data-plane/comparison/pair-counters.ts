@@ -5,7 +5,7 @@
  */
 import type { PairExample, SecondPairs } from '../../store/rollout-store.ts';
 import { createFirstEventKeys, type FirstEventKeys } from '../observe/first-event-keys.ts';
-import { firstEventsSize, type KeyFilterState, seenKeysSize } from '../observe/key-filter.ts';
+import { createKeyFilter, firstEventsSize, type KeyFilter, seenKeysSize } from '../observe/key-filter.ts';
 import type { KeyHash } from '../observe/key-hash.ts';
 
 /** How one run of a pair ended. */
@@ -48,9 +48,9 @@ export interface PendingSelfPair {
 }
 
 /** The keys that were in a pair of both versions, and of the baseline with itself: the same user differs from itself again, so there too a key counts once. */
-export interface PairKeysState {
-  readonly pairs: KeyFilterState;
-  readonly self: KeyFilterState;
+export interface PairKeys {
+  readonly pairs: KeyFilter;
+  readonly self: KeyFilter;
 }
 
 /** What the pairs of one rollout have shown. */
@@ -62,8 +62,6 @@ export interface PairCounters {
   /** The seconds that are kept, oldest first, and the examples. The caller gets copies. */
   readonly observe: () => { readonly pairs: readonly SecondPairs[]; readonly examples: readonly PairExample[] };
   readonly forgetBefore: (second: number) => void;
-  /** A copy of the keys that were in a pair, to be stored in the transaction of the counts. */
-  readonly keys: () => PairKeysState;
   /** Keys of an earlier life are not known: the pairs of keyed requests count for latency alone from now on. */
   readonly disownKeys: () => void;
 }
@@ -96,12 +94,12 @@ const createCell = (second: number, differences: number): PairCell => ({
   baselineWithItself: { differ: zeros(differences), agree: zeros(differences) },
 });
 
-/** Makes the counters of one rollout, with the keys of a stored state if there is one. */
-export const createPairCounters = (stored: PairKeysState | null = null): PairCounters => {
+/** Makes the counters of one rollout over filters of its keys, which are kept with the others. */
+export const createPairCounters = (filters: PairKeys = { pairs: createKeyFilter(seenKeysSize), self: createKeyFilter(firstEventsSize) }): PairCounters => {
   let cells: PairCell[] = [];
   const examples: PairExample[] = [];
-  const keys = createFirstEventKeys(stored?.pairs ?? seenKeysSize);
-  const selfKeys = createFirstEventKeys(stored?.self ?? firstEventsSize);
+  const keys = createFirstEventKeys(filters.pairs);
+  const selfKeys = createFirstEventKeys(filters.self);
   let knowsKeys = true;
 
   const cellOf = (second: number, { differences }: PairRequest): PairCell => {
@@ -144,7 +142,6 @@ export const createPairCounters = (stored: PairKeysState | null = null): PairCou
     forgetBefore: (second) => {
       cells = cells.filter((cell) => cell.second >= second);
     },
-    keys: () => ({ pairs: keys.state(), self: selfKeys.state() }),
     disownKeys: () => {
       knowsKeys = false;
     },

@@ -26,9 +26,11 @@ export interface KeyFilterPage {
   readonly bitsSet: number;
 }
 
-/** A chain of filters to store; the bytes are copies. */
+/** A chain of filters as it stands. */
 export interface KeyFilterState extends KeyFilterSize {
   readonly pages: readonly KeyFilterPage[];
+  /** The tags that keys were entered with, ascending. */
+  readonly tags: readonly number[];
 }
 
 /** A set of entries (key, tag). */
@@ -39,8 +41,14 @@ export interface KeyFilter {
   has(key: KeyHash, tag: number): boolean;
   /** Enters it into the open filter. Does nothing for a key that the filter does not take. */
   enter(key: KeyHash, tag: number): void;
-  /** A copy to store. */
+  /** The state itself, not a copy: read it at once. */
   state(): KeyFilterState;
+}
+
+/** Hears of each bit that is set, by the page's number and the byte's in it, before `entered`. */
+export interface KeyFilterListener {
+  readonly touched: (page: number, byte: number) => void;
+  readonly entered: (key: KeyHash, tag: number) => void;
 }
 
 /** Odd constants (golden ratio, and those of the xxHash32 primes): they keep the hashes of one key apart. */
@@ -75,7 +83,11 @@ const holds = ({ bytes }: OpenPage, { start, step }: Entry, { bitsPerEntry, size
   return true;
 };
 
-const setBits = (page: OpenPage, { start, step }: Entry, { bitsPerEntry, sizeLog2 }: KeyFilterSize): void => {
+interface BitSetting extends KeyFilterSize {
+  readonly touched: (byte: number) => void;
+}
+
+const setBits = (page: OpenPage, { start, step }: Entry, { bitsPerEntry, sizeLog2, touched }: BitSetting): void => {
   for (let i = 0; i < bitsPerEntry; i += 1) {
     const index = ((start + Math.imul(i, step)) >>> 0) >>> (32 - sizeLog2);
     const before = page.bytes[index >>> 3] ?? 0;
@@ -83,16 +95,19 @@ const setBits = (page: OpenPage, { start, step }: Entry, { bitsPerEntry, sizeLog
     if (after === before) continue;
     page.bytes[index >>> 3] = after;
     page.bitsSet += 1;
+    touched(index >>> 3);
   }
 };
 
-/** Makes an empty set, or the one of a stored state. */
-export const createKeyFilter = (initial: KeyFilterSize | KeyFilterState): KeyFilter => {
+/** Makes an empty set, or the one of a kept state, whose bytes are then this set's own. */
+export const createKeyFilter = (initial: KeyFilterSize | KeyFilterState, listener: KeyFilterListener | null = null): KeyFilter => {
   const { sizeLog2, bitsPerEntry } = initial;
   const size = { sizeLog2, bitsPerEntry };
   const emptyPage = (): OpenPage => ({ bytes: new Uint8Array(2 ** (sizeLog2 - 3)), bitsSet: 0 });
-  const pages: OpenPage[] = 'pages' in initial ? initial.pages.map(({ bytes, bitsSet }) => ({ bytes: bytes.slice(), bitsSet })) : [emptyPage()];
+  const pages: OpenPage[] = 'pages' in initial ? initial.pages.map((page) => ({ ...page })) : [emptyPage()];
+  const tags: number[] = 'tags' in initial ? [...initial.tags] : [];
   let open = pages.at(-1) ?? emptyPage();
+  const setting: BitSetting = { ...size, touched: (byte) => listener?.touched(pages.length - 1, byte) };
 
   const takes = (key: KeyHash): boolean => {
     const mask = 2 ** (pages.length - 1) - 1;
@@ -108,11 +123,13 @@ export const createKeyFilter = (initial: KeyFilterSize | KeyFilterState): KeyFil
     },
     enter: (key, tag) => {
       if (!takes(key)) return;
-      setBits(open, entryOf(key, tag), size);
+      if (!tags.includes(tag)) tags.splice(tags.filter((known) => known < tag).length, 0, tag);
+      setBits(open, entryOf(key, tag), setting);
+      listener?.entered(key, tag);
       if (open.bitsSet * 2 < 2 ** sizeLog2) return;
       open = emptyPage();
       pages.push(open);
     },
-    state: () => ({ ...size, pages: pages.map(({ bytes, bitsSet }) => ({ bytes: bytes.slice(), bitsSet })) }),
+    state: () => ({ ...size, pages, tags }),
   };
 };

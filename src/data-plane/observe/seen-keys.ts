@@ -1,4 +1,4 @@
-import { createKeyFilter, type KeyFilterSize, type KeyFilterState, seenKeysSize } from './key-filter.ts';
+import { createKeyFilter, type KeyFilter, seenKeysSize } from './key-filter.ts';
 import type { KeyHash } from './key-hash.ts';
 
 /*
@@ -16,13 +16,6 @@ export interface KeyedRequest {
   readonly threshold: number;
 }
 
-/** The keys seen so far, to store. */
-export interface SeenKeysState {
-  readonly filter: KeyFilterState;
-  /** The thresholds with which keys were entered, ascending. */
-  readonly thresholds: readonly number[];
-}
-
 /** Which keyed requests count, and with which probability of the candidate. */
 export interface SeenKeys {
   /**
@@ -31,32 +24,21 @@ export interface SeenKeys {
    * @returns the exact probability w2, or (w2 - w1) / (1 - w1), with which the request went to the candidate; null when it does not count
    */
   count(request: KeyedRequest): number | null;
-  /** A copy to store in the transaction of the counts. */
-  state(): SeenKeysState;
 }
 
 const u32Range = 2 ** 32;
 
-/** Makes an empty filter of seen keys, or the one of a stored state. */
-export const createSeenKeys = (initial: KeyFilterSize | SeenKeysState = seenKeysSize): SeenKeys => {
-  const filter = createKeyFilter('filter' in initial ? initial.filter : initial);
-  const thresholds: number[] = 'filter' in initial ? [...initial.thresholds] : [];
-
-  const highestHeld = (key: KeyHash): number => thresholds.findLast((threshold) => filter.has(key, threshold)) ?? 0;
-
-  const enter = (key: KeyHash, threshold: number): void => {
-    if (!thresholds.includes(threshold)) thresholds.splice(thresholds.filter((known) => known < threshold).length, 0, threshold);
-    filter.enter(key, threshold);
-  };
+/** Makes the seen keys of a filter: an empty one by default. An entry's tag is the threshold with which its key counted. */
+export const createSeenKeys = (filter: KeyFilter = createKeyFilter(seenKeysSize)): SeenKeys => {
+  const highestHeld = (key: KeyHash): number => filter.state().tags.findLast((threshold) => filter.has(key, threshold)) ?? 0;
 
   return {
     count: ({ key, draw, threshold }) => {
       if (threshold <= 0 || !filter.takes(key)) return null;
       const held = highestHeld(key);
       if (threshold <= held || draw < held) return null;
-      enter(key, threshold);
+      filter.enter(key, threshold);
       return (threshold - held) / (u32Range - held);
     },
-    state: () => ({ filter: filter.state(), thresholds: [...thresholds] }),
   };
 };

@@ -26,10 +26,15 @@ const limit = whole(limitText)
   .refine((value) => value >= 1 && value <= maxLedgerEntries, limitText)
   .default(defaultEntries);
 
-const newestFirst = z.object({ limit, before: whole(sequenceText).optional() });
+const newestFirst = z.object({
+  limit,
+  before: whole(sequenceText).optional(),
+  kind: z.enum(['decision', 'block'], 'decision or block; absent: every kind').optional(),
+});
 const eitherWay = newestFirst
   .extend({ after: whole(sequenceText).optional() })
-  .refine(({ before, after }) => before === undefined || after === undefined, { path: ['after'], message: 'before or after, not both' });
+  .refine(({ before, after }) => before === undefined || after === undefined, { path: ['after'], message: 'before or after, not both' })
+  .refine(({ kind, after }) => kind === undefined || after === undefined, { path: ['kind'], message: 'no kind beside after: the chain is read whole' });
 
 /** The entries asked for, of one more than that; `next` is null on the last page. */
 const pageOf = (entries: readonly LedgerEntry[], size: number) => {
@@ -37,12 +42,14 @@ const pageOf = (entries: readonly LedgerEntry[], size: number) => {
   return { entries: page, next: entries.length > size ? (page.at(-1)?.sequence ?? null) : null };
 };
 
-const beforeOf = (before: number | undefined) => (before === undefined ? {} : { before });
+type NewestFirst = z.infer<typeof newestFirst>;
+
+const givenOf = ({ before, kind }: NewestFirst) => ({ ...(before === undefined ? {} : { before }), ...(kind === undefined ? {} : { kind }) });
 
 const ledgerOfModel = ({ rollouts, ledger }: LedgerRoutesDeps): Resource => ({
   get: async (request, response) => {
     const query = parseQuery(newestFirst, request.query);
-    const entries = await rollouts.ledger(pathParameter(request, 'model'), { limit: query.limit + 1, ...beforeOf(query.before) });
+    const entries = await rollouts.ledger(pathParameter(request, 'model'), { limit: query.limit + 1, ...givenOf(query) });
     response.json({ ...pageOf(entries, query.limit), head: await ledger.head() });
   },
 });
@@ -52,7 +59,7 @@ const wholeLedger = ({ ledger }: LedgerRoutesDeps): Resource => ({
     const query = parseQuery(eitherWay, request.query);
     const size = query.limit + 1;
     const entries =
-      query.after === undefined ? await ledger.page({ limit: size, ...beforeOf(query.before) }) : await ledger.following({ after: query.after, limit: size });
+      query.after === undefined ? await ledger.page({ limit: size, ...givenOf(query) }) : await ledger.following({ after: query.after, limit: size });
     response.json({ ...pageOf(entries, query.limit), head: await ledger.head() });
   },
 });

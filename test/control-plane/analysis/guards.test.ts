@@ -108,8 +108,14 @@ describe('an assessment', () => {
     expect(assessment.guards.map(({ verdict }) => verdict)).toEqual(all.map(() => 'undecided'));
     expect(assessment.rollBack).toBe(false);
     expect(assessment.blamed).toBeNull();
-    const sum = Object.values(assessment.families).reduce((total, { e }) => total + e, 0);
-    expect(sum).toBeCloseTo(1, 12);
+    const weightsOf = (family: string) =>
+      plan(all, { keyed: true, compared: true }).flatMap(({ rollback }) => rollback.filter((test) => test.family === family).map(({ weight }) => weight));
+    expect(assessment.families.assignment.e).toBeCloseTo(
+      weightsOf('assignment').reduce((total, weight) => total + weight, 0),
+      12,
+    );
+    expect(assessment.families['first-event'].e).toBeCloseTo(Math.max(...weightsOf('first-event')), 12);
+    expect(assessment.families.outcome.e).toBeCloseTo(Math.max(...weightsOf('outcome')), 12);
     for (const guard of assessment.guards) expect(guard).toMatchObject({ effect: null, interval: null });
   });
 
@@ -140,6 +146,25 @@ describe('an assessment', () => {
       { guard: 'b', id: 'c', family: 'assignment', lnWeighted: lnHalf },
     ]);
     expect(families.map(({ ln }) => Math.round(Math.exp(ln)))).toEqual([120, 60, 0]);
+  });
+
+  it.each(['first-event', 'outcome'] as const)('adds nothing within the family %s, whose tests have an order each', (family) => {
+    const families = combineFamilies([
+      { guard: 'a', id: 'a', family, lnWeighted: Math.log(60) },
+      { guard: 'b', id: 'b', family, lnWeighted: Math.log(70) },
+    ]);
+    expect(families.map(({ ln }) => Math.round(Math.exp(ln)))).toEqual(family === 'outcome' ? [0, 0, 70] : [0, 70, 0]);
+  });
+
+  it('is no rollback by two first-event tests of which none reaches the threshold', () => {
+    const firstEvents = [units(0.5, [17, 0, 1, 0])];
+    const counts: GuardCounts = { firstEvents, pins: { firstEventRate: 0.01 } };
+    const assessment = assess([errors, breaches], { errors: counts, 'bad-outputs': counts }, { keyed: true });
+    const [first = 0, second = 0] = assessment.guards.map(({ share }) => share * assessment.evidence.e);
+    expect(first + second).toBeGreaterThan(100);
+    expect(assessment).toMatchObject({ rollBack: false, blamed: null, evidence: { family: 'first-event' } });
+    expect(Math.max(...assessment.guards.map(({ share }) => share))).toBe(1);
+    expect(assessment.guards.map(({ verdict }) => verdict)).toEqual(['undecided', 'undecided']);
   });
 
   it('takes a family whole from the prefix where its sum is larger', () => {
@@ -214,6 +239,17 @@ describe('an assessment', () => {
 });
 
 describe('a new block is pinned', () => {
+  it('without a rate of first events while no baseline request is sealed: the test is silent, not stricter than the margin', () => {
+    const guards = plan([errors], { keyed: true });
+    const evidence = startEvidence(guards);
+    const pins = pinBlock(guards, { evidence, latency: startLatencyHistory() });
+    expect(pins.errors).toEqual({});
+    const block = { errors: { firstEvents: [units(0.5, [60, 0, 10, 0])], pins: pins.errors ?? {} } };
+    expect(foldBlock(guards, evidence, block).tests['errors/rollback/firstEvents']?.lnCapital).toEqual(
+      foldBlock(guards, evidence, {}).tests['errors/rollback/firstEvents']?.lnCapital,
+    );
+  });
+
   it('from sealed history only', () => {
     const guards = plan(all, { keyed: true, compared: true });
     const evidence = foldBlock(guards, startEvidence(guards), {

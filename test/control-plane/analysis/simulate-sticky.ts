@@ -4,6 +4,7 @@ import type { CompletedStratum } from '../../../src/control-plane/analysis/compl
 import { fold, lnValue, startEProcess } from '../../../src/control-plane/analysis/e-process.ts';
 import { rememberFactors } from '../../../src/control-plane/analysis/remember-factors.ts';
 import { createFirstEventKeys } from '../../../src/data-plane/observe/first-event-keys.ts';
+import { createKeyFilter } from '../../../src/data-plane/observe/key-filter.ts';
 import { mix32 } from '../../../src/data-plane/observe/key-hash.ts';
 import { createSeenKeys } from '../../../src/data-plane/observe/seen-keys.ts';
 import type { Random } from '../../support/random.ts';
@@ -76,8 +77,8 @@ const nextRequest = (request: number, { salt, requests, random }: Sticky) => {
 
 export const runSticky = (requests: number, random: Random): StickyRun => {
   const sticky = { salt: random.u32(), requests, random };
-  const seen = createSeenKeys(size);
-  const withEvent = createFirstEventKeys(size);
+  const seen = createSeenKeys(createKeyFilter(size));
+  const withEvent = createFirstEventKeys(createKeyFilter(size));
   const [all, first, events] = [startTally(), startTally(), startTally()];
   let [surplus, variance] = [0, 0];
   for (let request = 0; request < requests; request += 1) {

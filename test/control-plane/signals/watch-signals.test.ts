@@ -12,6 +12,7 @@ import type { CloudEvent } from '../../../src/notify/cloud-event.ts';
 import type { RolloutStore } from '../../../src/store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../../../src/store/sqlite-rollout-store.ts';
 import { assessmentWith } from '../../support/assessment.ts';
+import { noEvidence } from '../../support/no-evidence.ts';
 import { found, planFile } from '../../support/rollout-files.ts';
 
 const lag: SignalRule = { name: 'feature-lag', unit: 's', holdAbove: 300, clearBelow: 120, pageAfterMs: 900_000, staleAfterMs: 120_000, whenMissing: 'hold' };
@@ -70,7 +71,7 @@ const life = async (versions = ['1.4.0', '2.0.0'], plan: Record<string, unknown>
   const engine = createEngine({
     context,
     assess: (_model, record) => assessmentWith({ signal: signals.holding(record) }),
-    evidence: { restore: () => undefined, textOf: () => null },
+    evidence: noEvidence,
     onFault: (_model, error) => {
       throw error;
     },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createPairCounters, type PairCounters, type RunOutcome } from '../../../src/data-plane/comparison/pair-counters.ts';
+import { createKeyFilter, firstEventsSize, seenKeysSize } from '../../../src/data-plane/observe/key-filter.ts';
 import { createRandom } from '../../support/random.ts';
 
 const run = (bucket: number, more: Partial<RunOutcome> = {}): RunOutcome => ({ bucket, error: false, breach: false, ...more });
@@ -53,9 +54,9 @@ describe('the counters of pairs', () => {
   });
 
   test('know the keys of a stored state', () => {
-    const before = createPairCounters();
-    before.begin(keyed(1), 1);
-    const after = createPairCounters(before.keys());
+    const filters = { pairs: createKeyFilter(seenKeysSize), self: createKeyFilter(firstEventsSize) };
+    createPairCounters(filters).begin(keyed(1), 1);
+    const after = createPairCounters(filters);
     after.begin(keyed(1), 1);
     after.begin(keyed(2), 1);
     expect(pairsOf(after)[0]?.counted.n).toBe(1);

@@ -59,7 +59,7 @@ test('a slower candidate is found in the shadow step, before it got traffic', { 
     },
   });
   evidence.compareWith(record.rollout, lane.lacks);
-  const measure = createMeasure({ counters: { ...evidence, incarnation: 'a-life' }, deadlineSecondsOf: () => 10 });
+  const measure = createMeasure({ counters: { ...evidence, incarnation: 'a-life' }, deadlineSecondsOf: () => 10, wallMs: () => 0 });
   try {
     const rule = { sharePercent: 20, maxCpuPercent: 100, differences: [] };
     let assessment = await measure.assess(model, record);

@@ -38,9 +38,10 @@ describe('a key counts', () => {
   });
 
   it('not at weight 0, and at weight 100 it is held', () => {
-    const seen = createSeenKeys();
+    const filter = createKeyFilter(small);
+    const seen = createSeenKeys(filter);
     expect(seen.count({ key: key(1), draw: draw(60), threshold: 0 })).toBeNull();
-    expect(seen.state().thresholds).toEqual([]);
+    expect(filter.state().tags).toEqual([]);
     expect(seen.count({ key: key(1), draw: draw(60), threshold: range })).toBe(1);
     expect(seen.count({ key: key(1), draw: draw(60), threshold: threshold(50) })).toBeNull();
   });
@@ -51,10 +52,14 @@ describe('the filter', () => {
     const request = fc.record({ id: fc.nat(40), draw: fc.nat(range - 1), percent: fc.constantFrom(0, 1, 10, 50, 90) });
     fc.assert(
       fc.property(fc.array(request, { maxLength: 60 }), fc.nat(60), (requests, cut) => {
-        const kept = createSeenKeys(small);
-        let restarted = createSeenKeys(small);
+        const kept = createSeenKeys(createKeyFilter(small));
+        let filter = createKeyFilter(small);
+        let restarted = createSeenKeys(filter);
         requests.forEach(({ id, draw: u, percent }, index) => {
-          if (index === cut) restarted = createSeenKeys(restarted.state());
+          if (index === cut) {
+            filter = createKeyFilter(structuredClone(filter.state()));
+            restarted = createSeenKeys(filter);
+          }
           const one = { key: key(id), draw: u, threshold: threshold(percent) };
           expect(restarted.count(one)).toBe(kept.count(one));
         });
@@ -99,7 +104,7 @@ describe('the filter', () => {
 
   it('counts keys with the stated probability while filters close and weights fall and rise', () => {
     const random = createRandom(42);
-    const seen = createSeenKeys(small);
+    const seen = createSeenKeys(createKeyFilter(small));
     const draws = Array.from({ length: 6000 }, () => random.u32());
     let [surplus, variance] = [0, 0];
     for (const percent of [1, 10, 50, 10, 50, 90, 30]) {
@@ -116,10 +121,11 @@ describe('the filter', () => {
 
 describe('a first event', () => {
   it('is a key seen for the first time, also after it is stored and read', () => {
-    const keys = createFirstEventKeys();
+    const filter = createKeyFilter(small);
+    const keys = createFirstEventKeys(filter);
     expect(keys.isFirst(key(1))).toBe(true);
     expect(keys.isFirst(key(1))).toBe(false);
-    const read = createFirstEventKeys(keys.state());
+    const read = createFirstEventKeys(createKeyFilter(structuredClone(filter.state())));
     expect(read.isFirst(key(1))).toBe(false);
     expect(read.isFirst(key(2))).toBe(true);
   });
