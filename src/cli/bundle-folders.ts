@@ -4,10 +4,14 @@ import type { Fault } from '../bundle/fault.ts';
 import { findBundles } from '../bundle/find-bundles.ts';
 import { type Bundle, type BundlePlace, readBundle } from '../bundle/read-bundle.ts';
 import { systemClock } from '../clock.ts';
+import { checkEligibility } from '../control-plane/check-eligibility.ts';
+import { checkPlan } from '../control-plane/check-plan.ts';
+import type { Plan } from '../control-plane/plan.ts';
 import { readPlans } from '../control-plane/read-plans.ts';
 import { openVersion } from '../data-plane/inference/open-version.ts';
 import type { GoldenResult } from '../data-plane/inference/run-golden.ts';
-import { createLauncher } from '../data-plane/processes/launcher.ts';
+import type { Launcher } from '../data-plane/processes/launcher.ts';
+import { withLauncher } from './with-launcher.ts';
 
 /** The folders that a command works on. */
 export interface BundleFolders {
@@ -38,34 +42,32 @@ export interface BundleProof {
   readonly golden: readonly GoldenResult[];
 }
 
-const silentHooks = { onRun: () => undefined, onWorkerRestart: () => undefined, onBreaker: () => undefined };
+/** For versions that are opened and watched by nobody. */
+export const silentHooks = { onRun: () => undefined, onWorkerRestart: () => undefined, onBreaker: () => undefined };
 
-/** Reads, loads and proves bundles one after the other, each as the gateway does before it serves it, then lets it go. */
-export const proveBundles = async (places: readonly BundlePlace[]): Promise<readonly BundleProof[]> => {
-  const launcher = createLauncher();
-  const prove = async (place: BundlePlace): Promise<BundleProof> => {
-    const { bundle, faults } = await readBundle(place);
-    if (bundle === null) return { place, bundle, faults, golden: [] };
-    const opened = await openVersion(bundle, { launcher, monotonicMs: systemClock.monotonicMs, hooks: silentHooks });
-    await opened.version?.close();
-    return { place, bundle, faults: opened.faults, golden: opened.golden };
-  };
-  try {
-    const proofs: BundleProof[] = [];
-    for (const place of places) proofs.push(await prove(place));
-    return proofs;
-  } finally {
-    await launcher.close();
-  }
+const prove = async (place: BundlePlace, launcher: Launcher): Promise<BundleProof> => {
+  const { bundle, faults } = await readBundle(place);
+  if (bundle === null) return { place, bundle, faults, golden: [] };
+  const opened = await openVersion(bundle, { launcher, monotonicMs: systemClock.monotonicMs, hooks: silentHooks });
+  await opened.version?.close();
+  return { place, bundle, faults: opened.faults, golden: opened.golden };
 };
 
+/** Reads, loads and proves bundles one after the other, each as the gateway does before it serves it, then lets it go. */
+export const proveBundles = (places: readonly BundlePlace[]): Promise<readonly BundleProof[]> =>
+  withLauncher(async (launcher) => {
+    const proofs: BundleProof[] = [];
+    for (const place of places) proofs.push(await prove(place, launcher));
+    return proofs;
+  });
+
 /** What is wrong with the plans: their own text, and versions that are not there. */
-export const planFaults = async (folders: BundleFolders, found: readonly { readonly place: BundlePlace }[]): Promise<readonly Fault[]> => {
+export const planFaults = async (folders: BundleFolders, found: readonly Looked[]): Promise<readonly Fault[]> => {
   const { plans, faults } = await readPlans(folders.rolloutDir);
   const missing = plans.flatMap(({ file, plan }) =>
     (['baseline', 'candidate'] as const)
       .filter((field) => !found.some(({ place }) => place.model === plan.model && place.version === plan[field]))
       .map((field) => ({ file, field, got: plan[field], expected: `a version in ${join(folders.modelsDir, plan.model)}` })),
   );
-  return [...faults, ...missing];
+  return [...faults, ...missing, ...plans.flatMap(({ file, plan }) => candidateFaults(file, plan, found))];
 };

@@ -11,11 +11,11 @@ import { CouldNotCheckError } from '../checklist/evaluation/cases.ts';
 import { goNoGo } from '../checklist/go-no-go.ts';
 import { systemClock } from '../clock.ts';
 import { readPlans } from '../control-plane/read-plans.ts';
-import { createLauncher } from '../data-plane/processes/launcher.ts';
 import { type BundleFolders, planFaults, selectBundles, withFolders } from './bundle-folders.ts';
 import { checkTable, criteriaTable, findingLines, goNoGoText, reportJson } from './check-report.ts';
 import type { CliIo } from './io.ts';
 import { gatewayVocabulary } from './vocabulary.ts';
+import { withLauncher } from './with-launcher.ts';
 
 interface CheckOptions extends BundleFolders {
   readonly json?: true;
@@ -97,11 +97,8 @@ const check = async (names: readonly string[], options: CheckOptions, { io, prog
   if (options.writeDigests) for (const place of places) await writeDigests(place);
   if (!(await signOff(places, options, io))) return io.setExitCode(2);
   const { monotonicMs } = systemClock;
-  const launcher = createLauncher();
-  const deps = { vocabulary: await gatewayVocabulary(program), machine: await readMachine(monotonicMs), monotonicMs, launcher };
-  const results = await checkAll(places, options, deps)
-    .catch((error: unknown) => couldNotCheck(error, io))
-    .finally(launcher.close);
+  const deps = { vocabulary: await gatewayVocabulary(program), machine: await readMachine(monotonicMs), monotonicMs };
+  const results = await withLauncher((launcher) => checkAll(places, options, { ...deps, launcher })).catch((error: unknown) => couldNotCheck(error, io));
   if (results === null) return io.setExitCode(3);
   const ofPlans = names.length === 0 ? await planFaults(options, results) : [];
   print({ results, ofPlans }, options, io);
