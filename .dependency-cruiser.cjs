@@ -38,7 +38,7 @@ module.exports = {
       comment: 'Domain files know no transport, no process and no settings.',
       severity: 'error',
       from: { path: '^src/(data-plane|control-plane|store|ledger|bundle|telemetry|notify)' },
-      to: { path: '^src/(http|cli|app\\.ts|main\\.ts|cli\\.ts|settings\\.ts)' },
+      to: { path: '^src/(http|cli|app\\.ts|main\\.ts|cli\\.js|settings\\.ts)' },
     },
     {
       name: 'protocol-knows-no-transport',

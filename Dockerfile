@@ -47,7 +47,7 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.HANDOFF_PORT + '/health/ready').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # Exec form: the gateway is process 1 and gets SIGTERM itself. `check` or `smoke` in the place of `serve` runs those.
-ENTRYPOINT ["node", "/app/src/cli.ts"]
+ENTRYPOINT ["node", "/app/src/cli.js"]
 CMD ["serve"]
 
 FROM gateway AS examples

@@ -5,8 +5,8 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type LoadResult, runLoad } from './client.ts';
-import { childrenOf, cpuTimeOf } from './cpu-time.ts';
-import { prepareRequests } from './requests.ts';
+import { cpuTimeOf, descendantsOf } from './cpu-time.ts';
+import { model, prepareRequests } from './requests.ts';
 import { type BenchGateway, type BenchServer, pin, startBenchGateway, startScript } from './servers.ts';
 import { columns, median, quantile, spread } from './statistics.ts';
 
@@ -51,7 +51,7 @@ const measure = async (
   const result = await runLoad({ port, requests, ...load });
   const [after, machineMs, client] = [cpuTimeOf(pid), machineCpuMs(), process.cpuUsage(before.client)];
   const ownMs = after.ownMs - before.server.ownMs;
-  const workersMs = after.childrenMs - before.server.childrenMs;
+  const workersMs = after.descendantsMs - before.server.descendantsMs;
   const othersMs = machineMs - before.machineMs - ownMs - workersMs - (client.user + client.system) / 1_000;
   const [perRequest, perSecond] = [1_000 / result.answered, 1 / result.seconds];
   return {
@@ -164,7 +164,7 @@ try {
   const contenders = [ceiling, ...Object.entries(gateways).map(([name, server]) => ({ name, server, rounds: [] as Round[] })), naive];
   if (options.pin) {
     pin(process.pid, 1);
-    for (const { pid } of running) for (const each of [pid, ...childrenOf(pid)]) pin(each, pid === sink.pid ? 1 : 0);
+    for (const { pid } of running) for (const each of [pid, ...descendantsOf(pid)]) pin(each, pid === sink.pid ? 1 : 0);
   }
   for (const { server } of contenders) await measure(server, { seconds: warmUpSeconds, connections });
   for (let round = 0; round < rounds; round += 1) {
@@ -175,6 +175,12 @@ try {
   );
   print(`Half load, open loop on ${openLoopConnections} connections, ${seconds} s each:\n\n${await halfLoad(contenders, seconds)}\n`);
   await reportSpans(gateways, sink);
+  for (const [name, { gateway }] of Object.entries(gateways)) {
+    const { body } = await gateway.admin('GET', `/rollouts/${model}`);
+    if (body.weight === weightPercent) continue;
+    print(`${name}: ${body.phase} at weight ${body.weight} (${body.reason}); its figures are not those of a canary at ${weightPercent} %\n`);
+    process.exitCode = 1;
+  }
   for (const { name, rounds: all } of contenders) {
     const wrong = all.find(({ load }) => load.wrong > 0);
     if (wrong === undefined) continue;

@@ -2,6 +2,7 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, RequestListener } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 import { ulid } from 'ulid';
 import { createLedgerAnnouncer } from './announce-ledger.ts';
 import { faultText } from './bundle/fault.ts';
@@ -12,7 +13,7 @@ import { type ControlContext, createControlContext } from './control-plane/chang
 import { createRolloutControl, type RolloutControl } from './control-plane/rollout-control.ts';
 import { createBundleLibrary } from './data-plane/bundle-library.ts';
 import { type Comparison, createComparison } from './data-plane/comparison/comparison.ts';
-import { startComparisonProcess } from './data-plane/comparison/comparison-process.ts';
+import { comparisonProcessesBy } from './data-plane/comparison/comparison-process.ts';
 import { createComparisonHooks } from './data-plane/comparison-hooks.ts';
 import { createInfer } from './data-plane/infer.ts';
 import { openVersion } from './data-plane/inference/open-version.ts';
@@ -21,6 +22,7 @@ import { createObserver } from './data-plane/observe/observer.ts';
 import { createPredictionIds } from './data-plane/observe/prediction-id.ts';
 import { predictionKey } from './data-plane/observe/prediction-key.ts';
 import { createPostOutcomes } from './data-plane/outcomes/post-outcomes.ts';
+import type { Launcher } from './data-plane/processes/launcher.ts';
 import { createModelRegistry } from './data-plane/registry.ts';
 import { explainRouting } from './data-plane/routing/explain-routing.ts';
 import { createVerifyAgain } from './data-plane/verify-again.ts';
@@ -52,8 +54,8 @@ import { createTracing } from './telemetry/tracing.ts';
 export interface App {
   readonly log: Log;
   readonly data: RequestListener;
-  readonly admin: RequestListener;
-  readonly metrics: RequestListener;
+  /** The other ports, a moment later: the data port need not wait for them. */
+  readonly others: Promise<OtherPorts>;
   /** The first look at the folders, begun already. */
   readonly loaded: Promise<RescanReport>;
   /** From now on not ready, so that no new traffic is sent here. */
@@ -62,8 +64,16 @@ export interface App {
   readonly close: () => Promise<void>;
 }
 
+/** What express serves on ports of its own. */
+export interface OtherPorts {
+  readonly admin: RequestListener;
+  readonly metrics: RequestListener;
+}
+
 /** Spans that are not sent within this time at the end are lost. */
 const flushMs = 2_000;
+/** On a machine with time to spare the first tabular model is there by then. */
+const expressAfterMs = 400;
 const version = '0.1.0';
 
 const readKeys = async (file: string | undefined): Promise<readonly Key[] | null> => {
@@ -89,7 +99,7 @@ const openTrust = async (settings: Settings): Promise<Trust> => {
 };
 
 /** What everything else stands on. */
-const openGround = async (settings: Settings) => {
+const openGround = async (settings: Settings, launcher: Launcher) => {
   const log = createLog({ level: settings.logLevel });
   const keys = await readKeys(settings.keysFile);
   const trust = await openTrust(settings);
@@ -97,7 +107,7 @@ const openGround = async (settings: Settings) => {
   const tracing = await createTracing({ environment: processEnvironment(), version, clock: systemClock, randomBytes, log, onDropped: metrics.spansDropped });
   const incarnation = randomUUID();
   const evidence = createEvidence({ monotonicMs: systemClock.monotonicMs, incarnation });
-  return { log, keys, trust, metrics, tracing, incarnation, evidence, registry: createModelRegistry(), randomU32: createRandomU32() };
+  return { launcher, log, keys, trust, metrics, tracing, incarnation, evidence, registry: createModelRegistry(), randomU32: createRandomU32() };
 };
 
 type Ground = Awaited<ReturnType<typeof openGround>>;
@@ -127,14 +137,14 @@ const createComparing = (ground: Ground, { hashKey }: Kept['predictionIds']): Co
     ...ground,
     hashKey,
     monotonicMs: systemClock.monotonicMs,
-    startProcess: startComparisonProcess,
+    startProcess: comparisonProcessesBy(ground.launcher),
     hooksFor: createComparisonHooks(ground),
   });
 
 /** The bundles, and what brings them and the rollouts in line with the folders. */
 const createServing = (
   settings: Settings,
-  { log, metrics, tracing, registry, trust }: Ground,
+  { launcher, log, metrics, tracing, registry, trust }: Ground,
   { controlled, opening }: { readonly controlled: Promise<{ readonly control: RolloutControl }>; readonly opening: Promise<Kept> },
 ) => {
   const control = controlled.then((parts) => parts.control);
@@ -146,7 +156,7 @@ const createServing = (
     registry,
     trust,
     onServe: createServedRecorder({ servedBundles: opening.then(({ store }) => store.servedBundles), clock: systemClock, log }),
-    open: (bundle) => openVersion(bundle, { monotonicMs: systemClock.monotonicMs, hooks: createVersionHooks(bundle, { metrics, tracing, log }) }),
+    open: (bundle) => openVersion(bundle, { launcher, monotonicMs: systemClock.monotonicMs, hooks: createVersionHooks(bundle, { metrics, tracing, log }) }),
   });
   const loading = createModelLoading({ library, registry, control, rolloutDir: settings.rolloutDir, metrics, log });
   return { library, loading };
@@ -166,17 +176,19 @@ const createControl = (ground: Ground, { store, predictionIds, restoreKeys }: Ke
   const comparison = createComparing(ground, predictionIds);
   let states: RolloutControl['list'] = () => [];
   const events = createEventFeed({ states: () => states(), incarnation, onClients: metrics.setEventClients });
+  const { promise: firstAssigned, resolve: tellAssigned } = Promise.withResolvers<void>();
   const assign = (assignment: TrafficAssignment): void => {
     registry.assign(assignment);
     comparison.follow(assignment.model);
     events.changed();
+    tellAssigned();
   };
   const publish = publishWithKeys({ ...ground, restoreKeys, publish: assign });
   const verifyAgain = createVerifyAgain({ registry, trust });
   const context = createControlContext({ store, clock: systemClock, newId: () => ulid(), publish, verifyAgain });
   const control = createRolloutControl(context);
   states = control.list;
-  return { context, control, events, comparison };
+  return { context, control, events, comparison, firstAssigned };
 };
 
 /** What goes on beside the requests: the engine with its signals, the webhook, the stream of events. */
@@ -239,21 +251,21 @@ const createModelViews = (deps: Parameters<typeof describeModels>[0] & Parameter
 type Shared = Pick<DataServerDeps, 'newId' | 'random' | 'log' | 'isDraining' | 'others'>;
 
 /** @throws SettingsError for a keys file that does not hold, DataDirectoryInUseError for a second gateway on the data directory */
-export const createApp = async (settings: Settings): Promise<App> => {
-  const ground = await openGround(settings);
+export const createApp = async (settings: Settings, launcher: Launcher): Promise<App> => {
+  const ground = await openGround(settings, launcher);
   const { log, keys, metrics, registry, randomU32 } = ground;
   const opening = openData(settings, ground);
   const controlled = opening.then((kept) => createControl(ground, kept));
   const { library, loading } = createServing(settings, ground, { controlled, opening });
-  // Worker processes come up while the store is opened and the rest is loaded: express alone takes longer than a worker.
+  // Worker processes come up while the store is opened and the rest is loaded.
   const loaded = loading.rescan();
   // Whoever waits for them hears of a failure; until then it must not end the process.
   for (const begun of [controlled, loaded]) begun.catch(() => undefined);
+  // They were for the start alone: an idle process is memory for nothing.
+  void loaded.catch(() => undefined).then(launcher.dismissIdle);
   const kept = await opening;
   const { store, restoreKeys, predictionIds } = kept;
-  const { context, control, events, comparison } = await controlled;
-  const { createAdminApp } = await import('./http/admin-server.ts');
-  const { createDataApp, createMetricsApp } = await import('./http/open-apps.ts');
+  const { context, control, events, comparison, firstAssigned } = await controlled;
   const random = (): number => randomU32() / 2 ** 32;
   const { watched, background } = await beginTicking(settings, ground, { context, events, restoreKeys, random });
   let draining = false;
@@ -264,27 +276,25 @@ export const createApp = async (settings: Settings): Promise<App> => {
     kept,
     standings: context.standings,
     comparison,
-    shared: { ...common, isDraining: () => draining, others: createDataApp({ ...common, ...openInferenceDeps(ground, loading) }) },
+    shared: { ...common, isDraining: () => draining, others: (request, response) => void expressApps.then((apps) => apps.data(request, response)) },
   });
   metrics.observePendingRequests(data.pending);
   const scrape = createScrape(ground, control, watched);
   const explain = (model: string, key: string) => explainRouting(registry.get(model)?.traffic, { model, key });
+  const loadExpressApps = async () => {
+    // Express takes as long to load as a model to prove: the first model's answers come first, but not if it takes long.
+    await Promise.race([firstAssigned, loaded.catch(() => undefined), pause(expressAfterMs)]);
+    const [{ createAdminApp }, { createDataApp, createMetricsApp }] = await Promise.all([import('./http/admin-server.ts'), import('./http/open-apps.ts')]);
+    const models = createModelViews({ library, registry, predictionIds, servedBundles: store.servedBundles });
+    const parts = { keys, rollouts: control, ...watched, events, ledger: store.ledger, explain, models, rescan: loading.rescan, metrics: scrape };
+    const dataApp = createDataApp({ ...common, ...openInferenceDeps(ground, loading) });
+    return { data: dataApp, admin: createAdminApp({ ...common, ...parts }), metrics: createMetricsApp({ ...common, metrics: scrape }) };
+  };
+  const expressApps = loadExpressApps();
   return {
     log,
     data: data.listener,
-    admin: createAdminApp({
-      ...common,
-      keys,
-      rollouts: control,
-      ...watched,
-      events,
-      ledger: store.ledger,
-      explain,
-      models: createModelViews({ library, registry, predictionIds, servedBundles: store.servedBundles }),
-      rescan: loading.rescan,
-      metrics: scrape,
-    }),
-    metrics: createMetricsApp({ ...common, metrics: scrape }),
+    others: expressApps,
     loaded,
     beginDrain: () => {
       draining = true;
@@ -315,9 +325,10 @@ const createScrape =
     return metrics.text();
   };
 
-const close = async ({ registry, tracing }: Ground, store: Kept['store'], background: readonly Repeating[]): Promise<void> => {
+const close = async ({ registry, tracing, launcher }: Ground, store: Kept['store'], background: readonly Repeating[]): Promise<void> => {
   await Promise.all(background.map(({ stop }) => stop()));
   await Promise.all(registry.list().flatMap((model) => [...model.versions.values()].map((serving) => serving.close())));
+  await launcher.close();
   await tracing.shutdown(flushMs);
   await store.close();
 };

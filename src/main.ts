@@ -1,7 +1,11 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApp } from './app.ts';
+import type { Launcher } from './data-plane/processes/launcher.ts';
 import type { Settings } from './settings.ts';
+
+// An import of node:http would ask for everything in it, its WebSocket too, and so load undici: 20 ms of the start.
+const { createServer } = process.getBuiltinModule('node:http');
 
 /** A gateway that listens. */
 export interface RunningGateway {
@@ -43,13 +47,14 @@ const closed = (server: Server, timeoutMs: number): Promise<void> =>
 const portOf = (server: Server): number => (server.address() as AddressInfo).port;
 
 /** Settings -> app -> listen. The ports answer at once and each model as soon as it is proven; `listening` is logged when the first look at the folders is over. */
-export const startGateway = async (settings: Settings): Promise<RunningGateway> => {
-  const app = await createApp(settings);
+export const startGateway = async (settings: Settings, launcher: Launcher): Promise<RunningGateway> => {
+  const app = await createApp(settings, launcher);
   const data = await listen(app.data, { host: settings.host, port: settings.port });
-  const admin = await listen(app.admin, { host: settings.adminHost, port: settings.adminPort });
+  const { admin: adminApp, metrics: metricsApp } = await app.others;
+  const admin = await listen(adminApp, { host: settings.adminHost, port: settings.adminPort });
   const others = [admin];
   if (settings.metricsPort !== undefined)
-    others.push(await listen(app.metrics, { host: settings.metricsHost ?? settings.adminHost, port: settings.metricsPort }));
+    others.push(await listen(metricsApp, { host: settings.metricsHost ?? settings.adminHost, port: settings.metricsPort }));
   const ports = { port: portOf(data), adminPort: portOf(admin) };
   const loading = app.loaded.then(
     ({ accepted, refused }) => app.log.info({ ...ports, accepted: accepted.length, refused: refused.length }, 'listening'),

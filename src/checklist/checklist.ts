@@ -7,6 +7,7 @@ import { contractSchema } from '../bundle/odcs.ts';
 import { type Bundle, type BundlePlace, readBundle } from '../bundle/read-bundle.ts';
 import { openVersion } from '../data-plane/inference/open-version.ts';
 import type { ServingVersion } from '../data-plane/inference/serving-version.ts';
+import type { Launcher } from '../data-plane/processes/launcher.ts';
 import { checkAcceptance, checkCriteria } from './acceptance.ts';
 import { checkBudgets, type Machine } from './budgets.ts';
 import { checkContractFields } from './contract-fields.ts';
@@ -30,6 +31,7 @@ export interface ChecklistDeps {
   readonly vocabulary: Vocabulary;
   readonly machine: Machine;
   readonly monotonicMs: () => number;
+  readonly launcher: Launcher;
 }
 
 /** How a bundle came out. */
@@ -96,8 +98,8 @@ interface Opened {
   readonly golden: Checked['golden'];
 }
 
-const open = async (bundle: Bundle, { monotonicMs }: ChecklistDeps): Promise<Opened> => {
-  const { version, faults, golden } = await openVersion(bundle, { monotonicMs, hooks: silentHooks });
+const open = async (bundle: Bundle, { monotonicMs, launcher }: ChecklistDeps): Promise<Opened> => {
+  const { version, faults, golden } = await openVersion(bundle, { launcher, monotonicMs, hooks: silentHooks });
   return { version, faults, golden: countGolden(golden) };
 };
 

@@ -10,6 +10,8 @@ import type { Plan } from '../control-plane/plan.ts';
 import { readPlans } from '../control-plane/read-plans.ts';
 import { openVersion } from '../data-plane/inference/open-version.ts';
 import type { GoldenResult } from '../data-plane/inference/run-golden.ts';
+import type { Launcher } from '../data-plane/processes/launcher.ts';
+import { withLauncher } from './with-launcher.ts';
 
 /** The folders that a command works on. */
 export interface BundleFolders {
@@ -43,14 +45,21 @@ export interface BundleProof {
 /** For versions that are opened and watched by nobody. */
 export const silentHooks = { onRun: () => undefined, onWorkerRestart: () => undefined, onBreaker: () => undefined };
 
-/** Reads, loads and proves a bundle as the gateway does before it serves, then lets it go. */
-export const proveBundle = async (place: BundlePlace): Promise<BundleProof> => {
+const prove = async (place: BundlePlace, launcher: Launcher): Promise<BundleProof> => {
   const { bundle, faults } = await readBundle(place);
   if (bundle === null) return { place, bundle, faults, golden: [] };
-  const opened = await openVersion(bundle, { monotonicMs: systemClock.monotonicMs, hooks: silentHooks });
+  const opened = await openVersion(bundle, { launcher, monotonicMs: systemClock.monotonicMs, hooks: silentHooks });
   await opened.version?.close();
   return { place, bundle, faults: opened.faults, golden: opened.golden };
 };
+
+/** Reads, loads and proves bundles one after the other, each as the gateway does before it serves it, then lets it go. */
+export const proveBundles = (places: readonly BundlePlace[]): Promise<readonly BundleProof[]> =>
+  withLauncher(async (launcher) => {
+    const proofs: BundleProof[] = [];
+    for (const place of places) proofs.push(await prove(place, launcher));
+    return proofs;
+  });
 
 /** A bundle that was looked at; null when it cannot be read. */
 type Looked = Pick<BundleProof, 'place' | 'bundle'>;

@@ -15,6 +15,7 @@ import { type BundleFolders, planFaults, selectBundles, withFolders } from './bu
 import { checkTable, criteriaTable, findingLines, goNoGoText, reportJson } from './check-report.ts';
 import type { CliIo } from './io.ts';
 import { gatewayVocabulary } from './vocabulary.ts';
+import { withLauncher } from './with-launcher.ts';
 
 interface CheckOptions extends BundleFolders {
   readonly json?: true;
@@ -97,7 +98,7 @@ const check = async (names: readonly string[], options: CheckOptions, { io, prog
   if (!(await signOff(places, options, io))) return io.setExitCode(2);
   const { monotonicMs } = systemClock;
   const deps = { vocabulary: await gatewayVocabulary(program), machine: await readMachine(monotonicMs), monotonicMs };
-  const results = await checkAll(places, options, deps).catch((error: unknown) => couldNotCheck(error, io));
+  const results = await withLauncher((launcher) => checkAll(places, options, { ...deps, launcher })).catch((error: unknown) => couldNotCheck(error, io));
   if (results === null) return io.setExitCode(3);
   const ofPlans = names.length === 0 ? await planFaults(options, results) : [];
   print({ results, ofPlans }, options, io);

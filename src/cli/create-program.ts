@@ -1,10 +1,11 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { checkCommand } from './check.ts';
 import { diffCommand } from './diff.ts';
 import { explainCommand } from './explain.ts';
 import { initCommand } from './init.ts';
 import type { CliIo } from './io.ts';
 import { ledgerCommand } from './ledger.ts';
+import { newProgram } from './new-program.ts';
 import { planCommand } from './plan.ts';
 import { rehearseCommand } from './rehearse.ts';
 import { reportCommand } from './report.ts';
@@ -33,8 +34,4 @@ const commands = [
 ];
 
 /** The command line with all its commands, not run yet. */
-export const createProgram = (io: CliIo): Command => {
-  const program = new Command('handoff').description('serve ONNX models from handoff bundles and roll new versions out safely').exitOverride();
-  for (const make of commands) program.addCommand(make(io).exitOverride());
-  return program;
-};
+export const createProgram = (io: CliIo): Command => newProgram(io, commands);

@@ -1,7 +1,7 @@
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { processEnvironment } from '../settings.ts';
-import { createProgram } from './create-program.ts';
 import type { CliIo } from './io.ts';
+import { newProgram } from './new-program.ts';
 
 const io: CliIo = {
   stdout: (text) => void process.stdout.write(text),
@@ -12,7 +12,13 @@ const io: CliIo = {
   },
 };
 
-const program = createProgram(io).configureOutput({ writeOut: io.stdout, writeErr: io.stderr });
+/** A start of the gateway loads its own command alone: the others stand on packages that would take the first answer's time. */
+const load = async (): Promise<Command> => {
+  if (process.argv[2] === 'serve') return newProgram(io, [(await import('./serve.ts')).serveCommand]);
+  return (await import('./create-program.ts')).createProgram(io);
+};
+
+const program = (await load()).configureOutput({ writeOut: io.stdout, writeErr: io.stderr });
 
 process.once('SIGINT', () => process.exit(130));
 

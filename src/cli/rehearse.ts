@@ -5,6 +5,7 @@ import { systemClock } from '../clock.ts';
 import { durationWords } from '../control-plane/forecast/duration-words.ts';
 import { openVersion } from '../data-plane/inference/open-version.ts';
 import type { ServingVersion } from '../data-plane/inference/serving-version.ts';
+import type { Launcher } from '../data-plane/processes/launcher.ts';
 import { readCases } from '../rehearsal/read-cases.ts';
 import { type RehearsedRollout, rehearse } from '../rehearsal/rehearse.ts';
 import { type BundleFolders, silentHooks, withFolders } from './bundle-folders.ts';
@@ -12,6 +13,7 @@ import { type FoundPlan, findPlan } from './find-plan.ts';
 import type { CliIo } from './io.ts';
 import { positive, share } from './stated-traffic.ts';
 import { textTable } from './text-table.ts';
+import { withLauncher } from './with-launcher.ts';
 
 interface RehearseOptions extends BundleFolders {
   readonly rps: number;
@@ -58,18 +60,22 @@ const tableOf = (rollouts: readonly RehearsedRollout[]): string =>
 const reasonOf = ({ fault, ending }: RehearsedRollout): string =>
   `${fault ?? 'the clean candidate'}: ${ending.sentence}${ending.notMeasured.length === 0 ? '' : `; not measured: ${ending.notMeasured.join(', ')}`}`;
 
-const open = async (bundle: Bundle): Promise<ServingVersion> => {
-  const { version, faults } = await openVersion(bundle, { monotonicMs: systemClock.monotonicMs, hooks: silentHooks });
+const open = async (bundle: Bundle, launcher: Launcher): Promise<ServingVersion> => {
+  const { version, faults } = await openVersion(bundle, { launcher, monotonicMs: systemClock.monotonicMs, hooks: silentHooks });
   if (version === null) throw new Error(`${bundle.model} ${bundle.version} does not serve: ${faults.map(faultText).join('; ')}`);
   return version;
 };
 
-const play = async (found: Extract<FoundPlan, { ok: true }>, options: RehearseOptions, io: CliIo): Promise<readonly RehearsedRollout[]> => {
+const play = async (
+  found: Extract<FoundPlan, { ok: true }>,
+  options: RehearseOptions,
+  { io, launcher }: { readonly io: CliIo; readonly launcher: Launcher },
+): Promise<readonly RehearsedRollout[]> => {
   const all = await readCases(found.candidate.place.folder);
   const cases = all.filter(({ id }) => options.cases?.test(id) ?? true);
-  const baseline = await open(found.baseline);
+  const baseline = await open(found.baseline, launcher);
   try {
-    const candidate = await open(found.candidate);
+    const candidate = await open(found.candidate, launcher);
     try {
       return await rehearse({
         ...found,
@@ -98,7 +104,7 @@ const rehearseModel = async (model: string, options: RehearseOptions, io: CliIo)
     for (const line of found.lines) io.stderr(`${line}\n`);
     return io.setExitCode(found.exitCode);
   }
-  const rollouts = await play(found, options, io).catch((error: unknown) => {
+  const rollouts = await withLauncher((launcher) => play(found, options, { io, launcher })).catch((error: unknown) => {
     io.stderr(`${model} could not be rehearsed: ${error instanceof Error ? error.message : String(error)}\n`);
     return null;
   });

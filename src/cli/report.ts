@@ -11,6 +11,7 @@ import { type BundleFolders, selectBundles, withFolders } from './bundle-folders
 import type { CliIo } from './io.ts';
 import { commandErrorOf, LedgerCommandError, ledgerSource, type SourceOptions } from './ledger-source.ts';
 import { gatewayVocabulary } from './vocabulary.ts';
+import { withLauncher } from './with-launcher.ts';
 
 interface ReportOptions extends BundleFolders, SourceOptions {
   readonly json?: true;
@@ -37,7 +38,7 @@ const judgeOffline = async (
   if (place === undefined) return null;
   const { monotonicMs } = systemClock;
   const deps = { vocabulary: await gatewayVocabulary(program), machine: await readMachine(monotonicMs), monotonicMs };
-  const { bundle, evaluation } = await runChecklist(place, before, deps);
+  const { bundle, evaluation } = await withLauncher((launcher) => runChecklist(place, before, { ...deps, launcher }));
   if (bundle?.digest !== candidateDigest || evaluation === null) return null;
   return evaluation.judgements.map(({ criterion, candidate: value, baseline: other, effect, verdict }) => ({
     criterion,

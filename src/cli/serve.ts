@@ -1,6 +1,8 @@
 import { Command, Option } from 'commander';
-import { type RunningGateway, startGateway } from '../main.ts';
-import { environmentName, readSettings, type SettingName, SettingsError, secretSettings, settingsSchema } from '../settings.ts';
+import { workerEntry } from '../data-plane/inference/worker-entry.ts';
+import { createLauncher } from '../data-plane/processes/launcher.ts';
+import type { RunningGateway } from '../main.ts';
+import { environmentName, readSettings, type SettingName, type Settings, SettingsError, secretSettings, settingsSchema } from '../settings.ts';
 import { DataDirectoryInUseError } from '../store/rollout-store.ts';
 import type { CliIo } from './io.ts';
 
@@ -27,9 +29,25 @@ const drainOnSignal = (started: Promise<RunningGateway>): void => {
   for (const signal of signals) process.removeAllListeners(signal).once(signal, drain);
 };
 
+/** Worker processes come up while the rest of the gateway is loaded: more than the cores can run would only delay it. */
+const preparedWorkers = 2;
+
+const start = async (settings: Settings): Promise<RunningGateway> => {
+  const launcher = createLauncher();
+  launcher.prepare(workerEntry, preparedWorkers);
+  try {
+    const { startGateway } = await import('../main.ts');
+    return await startGateway(settings, launcher);
+  } catch (error) {
+    // The command then ends by itself, and only without processes. Any other fault ends it at once, and them with it.
+    if (error instanceof SettingsError) await launcher.close();
+    throw error;
+  }
+};
+
 const serve = async (flags: Readonly<Record<string, unknown>>, io: CliIo): Promise<void> => {
   try {
-    const started = startGateway(readSettings(flags, io.env));
+    const started = start(readSettings(flags, io.env));
     drainOnSignal(started);
     await started;
   } catch (error) {

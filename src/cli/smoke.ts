@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { faultText } from '../bundle/fault.ts';
 import { type Difference, differencesFrom, type GoldenCase } from '../bundle/golden-case.ts';
 import { type BundlePlace, readBundle } from '../bundle/read-bundle.ts';
-import { type BundleFolders, proveBundle, selectBundles, withFolders } from './bundle-folders.ts';
+import { type BundleFolders, type BundleProof, proveBundles, selectBundles, withFolders } from './bundle-folders.ts';
 import type { CliIo } from './io.ts';
 import { textTable } from './text-table.ts';
 
@@ -26,9 +26,7 @@ interface CaseResult {
 /** A case that takes longer is answered by no working gateway. */
 const timeoutMs = 10_000;
 
-const inProcess = async (place: BundlePlace): Promise<readonly CaseResult[]> => {
-  const { model, version } = place;
-  const { faults, golden } = await proveBundle(place);
+const inProcess = ({ place: { model, version }, faults, golden }: BundleProof): readonly CaseResult[] => {
   if (golden.length === 0) return [{ model, version, file: '-', result: 'failed', differences: [], detail: faults.map(faultText).join('; ') }];
   return golden.map(({ file, ok, differences }) => ({ model, version, file, result: ok ? 'ok' : 'failed', differences }));
 };
@@ -117,8 +115,9 @@ const smoke = async (names: readonly string[], options: SmokeOptions, io: CliIo)
     return io.setExitCode(2);
   }
   const { url } = options;
+  if (url === undefined) return report((await proveBundles(places)).flatMap(inProcess), options, io);
   const results: CaseResult[] = [];
-  for (const place of places) results.push(...(url === undefined ? await inProcess(place) : await overHttp(place, { url, key })));
+  for (const place of places) results.push(...(await overHttp(place, { url, key })));
   report(results, options, io);
 };
 

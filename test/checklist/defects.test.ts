@@ -8,7 +8,10 @@ import { runChecklist } from '../../src/checklist/checklist.ts';
 import type { RuleId } from '../../src/checklist/finding.ts';
 import { systemClock } from '../../src/clock.ts';
 import { type BundleCopy, copyBundle, placeOf } from '../support/bundle-copy.ts';
+import { testLauncher } from '../support/test-launcher.ts';
 import { testVocabulary } from '../support/vocabulary.ts';
+
+const launcher = testLauncher();
 
 /** A machine that has everything and is as fast as the one of the promise, so that only the bundle is judged. */
 const machineFor = (referenceMs: number) => ({ cores: 64, memoryMiB: 1_000_000, cpuFlags: new Set(['avx2']), referenceMs });
@@ -257,6 +260,7 @@ const rulesBroken = async ({
     machine,
     vocabulary: await testVocabulary(),
     monotonicMs: systemClock.monotonicMs,
+    launcher,
   });
   return [...new Set(findings.map(({ rule }) => rule))];
 };

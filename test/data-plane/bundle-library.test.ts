@@ -9,8 +9,11 @@ import { openVersion } from '../../src/data-plane/inference/open-version.ts';
 import type { ModelRegistry } from '../../src/data-plane/registry.ts';
 import { createModelRegistry } from '../../src/data-plane/registry.ts';
 import { deliver, makeTeamFolders, type TeamFolders } from '../support/bundles.ts';
-import { livingChildren } from '../support/process-is-alive.ts';
+import { livingWorkers } from '../support/process-is-alive.ts';
 import { createRecordingHooks } from '../support/real-bundles.ts';
+import { testLauncher } from '../support/test-launcher.ts';
+
+const launcher = testLauncher();
 
 const baseline = { model: 'card-fraud', version: '1.4.0' };
 
@@ -25,12 +28,12 @@ beforeEach(async () => {
     ...folders,
     registry,
     trust: createTrust({ mode: 'warn', keysDir: null }),
-    open: (bundle) => openVersion(bundle, { monotonicMs: () => performance.now(), hooks: createRecordingHooks().hooks }),
+    open: (bundle) => openVersion(bundle, { launcher, monotonicMs: () => performance.now(), hooks: createRecordingHooks().hooks }),
   });
 });
 afterEach(async () => {
   await Promise.all(registry.list().flatMap(({ name, versions }) => [...versions.keys()].map((version) => library.release(name, version))));
-  expect(livingChildren()).toEqual([]);
+  expect(livingWorkers()).toEqual([]);
   await folders.remove();
 });
 
@@ -55,7 +58,7 @@ describe('bundle library', { timeout: 60_000 }, () => {
     const place = await onlyPlace();
     const [first, second] = await Promise.all([library.take(place), library.take(place)]);
     expect(second).toBe(first);
-    expect(livingChildren()).toHaveLength(1);
+    expect(livingWorkers()).toHaveLength(1);
   });
 
   test('leaves a served version alone when it is taken again', async () => {
@@ -113,9 +116,9 @@ describe('bundle library', { timeout: 60_000 }, () => {
   test('takes a version out, ends its process and forgets its report', async () => {
     await deliver(folders, { from: baseline });
     await library.take(await onlyPlace());
-    expect(livingChildren()).toHaveLength(1);
+    expect(livingWorkers()).toHaveLength(1);
     await library.release('card-fraud', '1.4.0');
-    expect(livingChildren()).toEqual([]);
+    expect(livingWorkers()).toEqual([]);
     expect(registry.list()).toEqual([]);
     expect(library.reports()).toEqual([]);
     await library.release('card-fraud', '1.4.0');

@@ -6,6 +6,9 @@ import type { ServingVersion } from '../../src/data-plane/inference/serving-vers
 import { attempt, attemptDeadline, failureOf } from '../../src/data-plane/rescue.ts';
 import { createUnrecordedSpan } from '../../src/telemetry/request-span.ts';
 import { brokenModel, createRecordingHooks, realBundle } from '../support/real-bundles.ts';
+import { testLauncher } from '../support/test-launcher.ts';
+
+const launcher = testLauncher();
 
 const monotonicMs = (): number => performance.now();
 const span = createUnrecordedSpan({ traceId: '0'.repeat(32), spanId: '0'.repeat(16), traceparent: '', tracestate: undefined });
@@ -53,6 +56,7 @@ describe('attempt', { timeout: 60_000 }, () => {
   const open = async (way: 'nan' | 'out-of-range' | null): Promise<ServingVersion> => {
     const bundle = await realBundle('card-fraud', '2.0.0');
     const opened = await openVersion(way === null ? bundle : { ...bundle, modelBytes: await brokenModel(way) }, {
+      launcher,
       monotonicMs,
       hooks: createRecordingHooks().hooks,
     });

@@ -160,12 +160,12 @@ asks_for_a_key() {
     got=$(inside "$node" -e 'fetch(process.argv[1]).then(({ status }) => console.log(status))' "http://127.0.0.1:$path")
     [ "$got" = "$expected" ] || fail "$path without a key: status $got, expected $expected"
   done <<<$'8081/rollouts 401\n8081/health/ready 200\n8082/metrics 200\n8080/health/ready 200'
-  (cd "$root" && inside "$node" src/cli.ts smoke card-fraud/1.4.0 --url http://127.0.0.1:8080 >/dev/null 2>&1) && fail "the data port answers without a key"
+  (cd "$root" && inside "$node" src/cli.js smoke card-fraud/1.4.0 --url http://127.0.0.1:8080 >/dev/null 2>&1) && fail "the data port answers without a key"
   return 0
 }
 
 answers() {
-  (cd "$root" && inside "$node" src/cli.ts smoke --url http://127.0.0.1:8080 --key-file "$work/keys/secret") || fail "golden cases do not hold (exit code $?)"
+  (cd "$root" && inside "$node" src/cli.js smoke --url http://127.0.0.1:8080 --key-file "$work/keys/secret") || fail "golden cases do not hold (exit code $?)"
   say "after the golden cases $(memory_of)"
 }
 

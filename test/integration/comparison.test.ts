@@ -1,8 +1,8 @@
 /** A shadow step, told from outside: requests are answered by the baseline, and run once more on both versions behind their backs. */
-import { readFile } from 'node:fs/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { deliver, goldenRows, makeTeamFolders, plan } from '../support/bundles.ts';
 import { type GatewayProcess, startGateway } from '../support/gateway.ts';
+import { livingBelow } from '../support/process-is-alive.ts';
 
 const model = 'card-fraud';
 const breakingAmount = 5_000;
@@ -81,21 +81,11 @@ describe('a shadow step', () => {
 describe('the comparison process', () => {
   test('is replaced when it is killed, and says so meanwhile', async () => {
     const gateway = await startShadow();
-    const { body } = await gateway.admin('GET', `/models/${model}/2.0.0`);
-    const pid = await comparisonPid(gateway.pid, [Number(body.worker_pid)]);
-    process.kill(pid, 'SIGKILL');
+    const [pid, ...others] = livingBelow(gateway.pid, 'comparison-worker-main.ts');
+    expect(others).toEqual([]);
+    process.kill(pid ?? Number.NaN, 'SIGKILL');
     await expect.poll(() => gateway.metric(/^gateway_comparison_restarts_total\{.*reason="exit"/)).toBe(1);
     await expect.poll(() => gateway.metric(/^gateway_comparison_up/), { timeout: 30_000 }).toBe(1);
     expect(gateway.log()).toContainEqual(expect.objectContaining({ msg: 'the comparison process died and is being replaced' }));
   });
 });
-
-/** The gateway's child that runs the comparison's own file. */
-const comparisonPid = async (gatewayPid: number, others: readonly number[]): Promise<number> => {
-  const children = (await readFile(`/proc/${gatewayPid}/task/${gatewayPid}/children`, 'utf8')).trim().split(' ').map(Number);
-  for (const pid of children.filter((child) => !others.includes(child))) {
-    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    if (command.includes('comparison')) return pid;
-  }
-  throw new Error(`no comparison process among ${children.join(', ')}`);
-};

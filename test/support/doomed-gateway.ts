@@ -4,10 +4,12 @@
  */
 import { readFile } from 'node:fs/promises';
 import { startWorker } from '../../src/data-plane/inference/worker-process.ts';
+import { createLauncher } from '../../src/data-plane/processes/launcher.ts';
 
 const [path = '', features = '[]'] = process.argv.slice(2);
 const values: readonly number[] = JSON.parse(features);
 const worker = await startWorker({
+  launcher: createLauncher(),
   model: await readFile(path),
   image: null,
   maxRunMs: () => 600_000,

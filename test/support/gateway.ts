@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { TeamFolders } from './bundles.ts';
 
-const cli = new URL('../../src/cli.ts', import.meta.url).pathname;
+const cli = new URL('../../src/cli.js', import.meta.url).pathname;
 
 /** A gateway in a process of its own, spoken to over HTTP only. */
 export interface GatewayProcess {

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-const statusOf = (pid: number | string): string => {
+const textOf = (pid: string, file: 'cmdline' | 'status'): string => {
   try {
-    return readFileSync(`/proc/${pid}/status`, 'utf8');
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
   } catch {
     return '';
   }
@@ -17,12 +17,21 @@ export const processIsAlive = (pid: number): boolean => {
   } catch {
     return false;
   }
-  return process.platform !== 'linux' || !isZombie(statusOf(pid));
+  return process.platform !== 'linux' || !isZombie(textOf(String(pid), 'status'));
 };
 
-/** The processes that this one has started and that run. Linux only; elsewhere none are seen. */
-export const livingChildren = (): readonly number[] => {
-  const pids = process.platform === 'linux' ? readdirSync('/proc').filter((name) => /^\d+$/.test(name)) : [];
-  const isLivingChild = (status: string): boolean => new RegExp(`^PPid:\\s+${process.pid}$`, 'm').test(status) && !isZombie(status);
-  return pids.filter((pid) => isLivingChild(statusOf(pid))).map(Number);
+const parentOf = (pid: string): string => /^PPid:\s+(\d+)$/m.exec(textOf(pid, 'status'))?.[1] ?? '0';
+
+const isBelow = (pid: string, ancestor: number): boolean => {
+  const parent = parentOf(pid);
+  return parent === String(ancestor) || (parent !== '0' && isBelow(parent, ancestor));
 };
+
+/** The processes below one that run this first file. Linux only; elsewhere none are seen. */
+export const livingBelow = (ancestor: number, entry: string): readonly number[] => {
+  const pids = process.platform === 'linux' ? readdirSync('/proc').filter((name) => /^\d+$/.test(name)) : [];
+  return pids.filter((pid) => textOf(pid, 'cmdline').includes(entry) && isBelow(pid, ancestor) && !isZombie(textOf(pid, 'status'))).map(Number);
+};
+
+/** The worker processes that run below this process; its launcher is none. */
+export const livingWorkers = (): readonly number[] => livingBelow(process.pid, '/worker-main.ts');

@@ -2,14 +2,14 @@
  * The gateway's side of one comparison process. States: loading (a limit on its time), idle, in a pair (each run has the
  * deadline from its own start, and its memory is watched), ended. Whatever a version does there, every promise settles.
  */
-import type { ChildProcess } from 'node:child_process';
-import { fork } from 'node:child_process';
-import { getCompileCacheDir } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import { residentMiB } from '../inference/resident-memory.ts';
+import type { LaunchedProcess, Launcher } from '../processes/launcher.ts';
 import type { ComparedOutputs, ComparedVersion, FromComparison, PairWork, Ran, Side, ToComparison } from './comparison-protocol.ts';
+import { decodeMessage, encodeMessage, messageFrame } from './comparison-protocol.ts';
 
-const entry = fileURLToPath(new URL('./comparison-worker-start.ts', import.meta.url));
+const entry = new URL('./comparison-worker-main.ts', import.meta.url).href;
+/** Last in line: comparing runs in spare capacity only. */
+const niceBy = 19;
 
 /** How often a busy process is looked at: a run may overstay by this much, and is over its deadline all the same. */
 const watchEveryMs = 25;
@@ -59,7 +59,7 @@ interface Underway {
 }
 
 interface State {
-  readonly child: ChildProcess;
+  readonly process: LaunchedProcess;
   loading: boolean;
   pair: Underway | null;
   /** When the load or the present run began. */
@@ -68,74 +68,64 @@ interface State {
   refusal: string | null;
 }
 
-export const startComparisonProcess: StartComparisonProcess = (deps) =>
-  new Promise((resolveStart, rejectStart) => {
-    const child = spawnComparison();
-    const state: State = { child, loading: true, pair: null, begunMs: deps.monotonicMs(), end: null, refusal: null };
-    const watch = setInterval(() => void look(deps, state), watchEveryMs).unref();
-    const ended = new Promise<ComparisonEnd>((resolve) => {
-      const onEnd = (): void => {
+/** How comparison processes are started by this launcher. */
+export const comparisonProcessesBy =
+  (launcher: Launcher): StartComparisonProcess =>
+  (deps) =>
+    new Promise((resolveStart, rejectStart) => {
+      const process = launcher.start(entry);
+      const state: State = { process, loading: true, pair: null, begunMs: deps.monotonicMs(), end: null, refusal: null };
+      const watch = setInterval(() => look(deps, state), watchEveryMs).unref();
+      const ended = process.ended.then((): ComparisonEnd => {
         clearInterval(watch);
         const end = state.end ?? 'died';
         rejectStart(new Error(state.refusal ?? `the comparison process ended while it loaded: ${end}`));
         losePair(deps, state, end);
-        resolve(end);
-      };
-      child.once('exit', onEnd);
-      // A process that cannot even be spawned has no exit.
-      child.on('error', () => {
-        if (child.pid === undefined) onEnd();
+        return end;
       });
-    });
-    const onLoaded = (startCpuMs: number): void => {
-      state.loading = false;
-      resolveStart({ pid: child.pid ?? 0, startCpuMs, runPair: createRunPair(deps, state), ended, kill: () => kill(state, 'closed') });
-    };
-    child.on('message', (message: FromComparison) => {
-      switch (message.kind) {
-        case 'alive':
-          return post(child, { kind: 'load', versions: deps.versions });
-        case 'loaded':
-          return onLoaded(message.cpuMs);
-        case 'refused':
+      const onLoaded = (startCpuMs: number): void => {
+        state.loading = false;
+        resolveStart({ pid: process.pid() ?? 0, startCpuMs, runPair: createRunPair(deps, state), ended, kill: () => kill(state, 'closed') });
+      };
+      const take = (message: FromComparison): void => {
+        if (message.kind === 'loaded') onLoaded(message.cpuMs);
+        else if (message.kind === 'ran') receive(deps, state, message);
+        else {
           state.refusal = message.message;
-          return kill(state, 'refused');
-        case 'ran':
-          return receive(deps, state, message);
-      }
+          kill(state, 'refused');
+        }
+      };
+      process.receive((_, payload) => {
+        try {
+          take(decodeMessage(payload));
+        } catch {
+          // Bytes that are no message: a graph has written over the process's memory.
+          kill(state, 'died');
+        }
+      });
+      process.yieldToGateway(niceBy);
+      post(process, { kind: 'load', versions: deps.versions });
     });
-  });
 
-/** The one place where such a process begins. */
-const spawnComparison = (): ChildProcess =>
-  fork(entry, [String(process.pid), ...[getCompileCacheDir()].flatMap((folder) => folder ?? [])], {
-    serialization: 'advanced',
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    execArgv: [],
-  });
-
-/** A send to a process that is just ending fails; its `exit` then settles the pair. */
-const post = (child: ChildProcess, message: ToComparison): void => {
-  child.send(message, () => undefined);
-};
+const post = (process: LaunchedProcess, message: ToComparison): void => process.send(messageFrame, encodeMessage(message));
 
 const kill = (state: State, reason: ComparisonEnd): void => {
   state.end ??= reason;
-  state.child.kill('SIGKILL');
+  state.process.kill();
 };
 
 const createRunPair = ({ monotonicMs }: ComparisonProcessDeps, state: State): ComparisonProcess['runPair'] => {
   let nextId = 0;
   return (work) =>
     new Promise((resolve) => {
-      if (state.child.exitCode !== null || state.child.signalCode !== null) {
+      if (state.process.isOver()) {
         resolve({ ran: [], compared: null, lost: state.end ?? 'died', lostAfterMs: 0 });
         return;
       }
       nextId += 1;
       state.begunMs = monotonicMs();
       state.pair = { id: nextId, work, ran: [], settle: resolve };
-      post(state.child, { kind: 'pair', id: nextId, work });
+      post(state.process, { kind: 'pair', id: nextId, work });
     });
 };
 
@@ -155,9 +145,10 @@ const losePair = ({ monotonicMs }: ComparisonProcessDeps, state: State, lost: Co
   pair?.settle({ ran: pair.ran, compared: null, lost, lostAfterMs: monotonicMs() - state.begunMs });
 };
 
-const look = async ({ deadlineMs, maxMemoryMiB, monotonicMs }: ComparisonProcessDeps, state: State): Promise<void> => {
-  const { loading, pair, child } = state;
-  if ((!loading && pair === null) || child.pid === undefined) return;
+const look = ({ deadlineMs, maxMemoryMiB, monotonicMs }: ComparisonProcessDeps, state: State): void => {
+  const { loading, pair, process } = state;
+  if (!loading && pair === null) return;
+  const pid = process.pid();
   if (monotonicMs() - state.begunMs > (loading ? maxLoadMs : deadlineMs)) kill(state, 'hung');
-  else if ((await residentMiB(child.pid)) > maxMemoryMiB) kill(state, 'memory');
+  else if (pid !== null && residentMiB(pid) > maxMemoryMiB) kill(state, 'memory');
 };

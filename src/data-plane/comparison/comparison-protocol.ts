@@ -1,8 +1,9 @@
 /**
- * The messages between the gateway and a comparison process, over Node's own IPC with structured clone.
- * gateway -> process: one `load`, then one `pair` at a time. process -> gateway: `alive`, then `loaded` or `refused`, then
+ * The messages between the gateway and a comparison process, each a frame that holds a structured clone.
+ * gateway -> process: one `load`, then one `pair` at a time. process -> gateway: `loaded` or `refused`, then
  * for each pair one `ran` a run, sent before the next run begins, and with the last one what the outputs say together.
  */
+import { deserialize, serialize } from 'node:v8';
 import type { ModelContract } from '../../bundle/contract.ts';
 import type { Manifest } from '../../bundle/manifest.ts';
 import type { DifferenceRule } from '../../store/rollout-store.ts';
@@ -63,7 +64,6 @@ export type ToComparison =
   | { readonly kind: 'pair'; readonly id: number; readonly work: PairWork };
 
 export type FromComparison =
-  | { readonly kind: 'alive' }
   | { readonly kind: 'loaded'; readonly cpuMs: number }
   | { readonly kind: 'refused'; readonly message: string }
   | {
@@ -72,3 +72,9 @@ export type FromComparison =
       readonly ran: Ran /** With the last run, if both gave an output. */;
       readonly compared: ComparedOutputs | null;
     };
+
+/** The one kind of frame. */
+export const messageFrame = 1;
+
+export const encodeMessage = (message: ToComparison | FromComparison): Buffer => serialize(message);
+export const decodeMessage = <Message extends ToComparison | FromComparison>(payload: Buffer): Message => deserialize(payload);

@@ -1,17 +1,18 @@
 /** A comparison process: holds one copy of both versions of a rollout, runs one pair at a time, each run alone, and does nothing else. */
 import { systemClock } from '../../clock.ts';
 import type { OutputRow } from '../guards/compile-outputs.ts';
-import { beChildOfGateway } from '../inference/child-of-gateway.ts';
+import { joinGateway } from '../processes/join-gateway.ts';
 import { type ComparedSide, openSide, type SideRun } from './compared-side.ts';
 import type { ComparedOutputs, FromComparison, PairWork, Side, ToComparison } from './comparison-protocol.ts';
+import { decodeMessage, encodeMessage, messageFrame } from './comparison-protocol.ts';
 import { firstDifferingRow } from './differ.ts';
 import { redact } from './redact.ts';
 
-/** Last in line: comparing runs in spare capacity only. */
-const niceness = 19;
-
 /** Resolves when the message is on its way, so that a run that never ends cannot hold it back. */
-const send = (message: FromComparison): Promise<void> => new Promise((resolve) => void process.send?.(message, undefined, undefined, () => resolve()));
+const send = (message: FromComparison): Promise<void> => {
+  gateway.send(messageFrame, encodeMessage(message));
+  return gateway.flushed();
+};
 
 const cpuMs = (): number => {
   const { user, system } = process.cpuUsage();
@@ -68,10 +69,8 @@ const load = async ({ versions }: Extract<ToComparison, { kind: 'load' }>): Prom
 
 const refuse = (error: unknown): Promise<void> => send({ kind: 'refused', message: error instanceof Error ? error.message : String(error) });
 
-process.on('message', (message: ToComparison) => {
+const gateway = joinGateway((_, payload) => {
+  const message: ToComparison = decodeMessage(payload);
   if (message.kind === 'load') void load(message).catch(refuse);
   else if (sides !== null) void runPair(sides, message.id, message.work);
 });
-
-beChildOfGateway({ gatewayPid: Number(process.argv[2]), niceness });
-void send({ kind: 'alive' });

@@ -29,7 +29,7 @@ export interface KeptProcessDeps {
 
 const firstPauseMs = 50;
 const pauseGrowth = 3;
-/** Starting a process holds the gateway's loop for 10 ms, so a version that kills it again and again must not do so often; the CPU budget has its say too. */
+/** A start takes a tenth of a second of CPU, so a version that kills the process again and again must not take that often; the CPU budget has its say too. */
 const longestPauseMs = 5_000;
 /** A process that lived this long has the deaths before it forgotten. */
 const steadyMs = 30_000;

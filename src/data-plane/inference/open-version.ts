@@ -6,6 +6,7 @@ import type { RemotePlacement } from '../../bundle/manifest.ts';
 import type { Bundle } from '../../bundle/read-bundle.ts';
 import { type CompiledContract, compileContract } from '../contract/compile-contract.ts';
 import { compileOutputs } from '../guards/compile-outputs.ts';
+import type { Launcher } from '../processes/launcher.ts';
 import type { RunCost } from './choose-batch.ts';
 import { chooseBatch } from './choose-batch.ts';
 import type { ImageInput } from './executor.ts';
@@ -21,6 +22,7 @@ import { createServingVersion } from './serving-version.ts';
 import { createWorkerPlacement } from './worker-placement.ts';
 
 export interface OpenVersionDeps {
+  readonly launcher: Launcher;
   readonly monotonicMs: () => number;
   readonly hooks: VersionHooks;
 }

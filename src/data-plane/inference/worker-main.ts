@@ -1,42 +1,39 @@
-/** A worker process: holds one graph, runs what it is sent, and dies with its gateway even while a run never ends. */
+/** A worker process: holds one graph, and runs what it is sent. */
 import { systemClock } from '../../clock.ts';
-import { beChildOfGateway } from './child-of-gateway.ts';
+import { joinGateway } from '../processes/join-gateway.ts';
 import type { Execute } from './executor.ts';
 import { createExecutor } from './executor.ts';
 import { InferenceFailure } from './inference-failure.ts';
 import { openSession } from './onnx-session.ts';
-import type { FromWorker, ToWorker } from './worker-protocol.ts';
+import type { WorkerFailure } from './worker-protocol.ts';
+import { decodeLoad, decodeRun, encodeDone, fromWorker, toJson, toWorker } from './worker-protocol.ts';
 
-/** A gateway that has just gone reads no more; this process then ends too, and says nothing. */
-const send = (message: FromWorker): void => {
-  process.send?.(message, undefined, undefined, () => undefined);
+let execute: Execute | null = null;
+
+const load = async (payload: Buffer): Promise<void> => {
+  const { model, image } = decodeLoad(payload);
+  const session = await openSession(model);
+  execute = createExecutor(session, image, systemClock.monotonicMs);
+  gateway.send(fromWorker.loaded, toJson(session.signature));
 };
 
-/** Half of the way down: still served, but after whoever waits at 0. */
-const niceness = 10;
+const run = async (payload: Buffer): Promise<void> => {
+  const { id, feeds } = decodeRun(payload);
+  try {
+    if (execute === null) throw new Error('no model is loaded');
+    gateway.send(fromWorker.done, encodeDone(id, await execute(feeds)));
+  } catch (error) {
+    fail(id, error);
+  }
+};
 
 const fail = (id: number | null, error: unknown): void => {
-  const failure = InferenceFailure.from(error);
-  send({ kind: 'failed', id, reason: failure.reason, message: failure.message, invalid: failure.invalid });
+  const { reason, message, invalid } = InferenceFailure.from(error);
+  const failure: WorkerFailure = { id, reason, message, invalid };
+  gateway.send(fromWorker.failed, toJson(failure));
 };
 
-const serve = (): void => {
-  let execute: Execute | null = null;
-  const load = async ({ model, image }: Extract<ToWorker, { kind: 'load' }>): Promise<void> => {
-    const session = await openSession(model);
-    execute = createExecutor(session, image, systemClock.monotonicMs);
-    send({ kind: 'loaded', signature: session.signature });
-  };
-  const run = async ({ id, feeds }: Extract<ToWorker, { kind: 'run' }>): Promise<void> => {
-    if (execute === null) throw new Error('no model is loaded');
-    send({ kind: 'done', id, result: await execute(feeds) });
-  };
-  process.on('message', (message: ToWorker) => {
-    if (message.kind === 'load') load(message).catch((error: unknown) => fail(null, error));
-    else run(message).catch((error: unknown) => fail(message.id, error));
-  });
-};
-
-beChildOfGateway({ gatewayPid: Number(process.argv[2]), niceness });
-serve();
-send({ kind: 'alive' });
+const gateway = joinGateway((kind, payload) => {
+  if (kind === toWorker.load) load(payload).catch((error: unknown) => fail(null, error));
+  else run(payload).catch((error: unknown) => fail(null, error));
+});

@@ -17,7 +17,7 @@ export interface WorkerPlacementDeps extends WorkerDeps {
 }
 
 const firstPauseMs = 50;
-/** Starting a process holds the gateway's loop for 10 ms: a model that keeps breaking must not do that to the others often. */
+/** A start takes a tenth of a second of CPU: a model that keeps breaking must not take that from the others often. */
 const pauseGrowth = 20;
 const longestPauseMs = 20_000;
 /** A process that lived this long has its deaths forgotten. */
@@ -84,7 +84,7 @@ const keepRunning = (first: WorkerProcess, deps: WorkerPlacementDeps): KeptWorke
     state = { kind: 'restarting' };
     timer = setTimeout(() => {
       pauseMs = Math.min(pauseMs * pauseGrowth, longestPauseMs);
-      starting = startWorker(deps).then(adopt, () => {
+      starting = startWorker({ ...deps, yieldsAtOnce: true }).then(adopt, () => {
         if (state.kind === 'restarting') restart();
       });
     }, pauseMs).unref();

@@ -1,25 +1,25 @@
-import type { ChildProcess } from 'node:child_process';
-import { fork } from 'node:child_process';
-import { getCompileCacheDir } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import type { Tensors } from '../contract/tensor.ts';
+import type { LaunchedProcess, Launcher } from '../processes/launcher.ts';
 import type { ImageInput, RunResult } from './executor.ts';
 import { InferenceFailure } from './inference-failure.ts';
 import type { GraphSignature } from './onnx-session.ts';
 import { residentMiB } from './resident-memory.ts';
-import type { FromWorker, ToWorker } from './worker-protocol.ts';
-
-/** The gateway's cache of compiled code, if it has one. */
-const compileCache = (): readonly string[] => [getCompileCacheDir()].flatMap((folder) => folder ?? []);
-
-const entry = fileURLToPath(new URL('./worker-start.ts', import.meta.url));
+import { workerEntry } from './worker-entry.ts';
+import type { WorkerFailure } from './worker-protocol.ts';
+import { decodeDone, encodeLoad, encodeRun, fromJson, fromWorker, toWorker } from './worker-protocol.ts';
 
 /** How often a busy worker's time and memory are looked at: a run or a load may overstay by this much. */
 const watchEveryMs = 25;
 /** How often the memory of a worker with short runs is looked at. */
 const weighEveryMs = 1_000;
 
+/** Half of the way down: still served, but after whoever waits at the gateway's own priority. */
+const niceBy = 10;
+
 export interface WorkerDeps {
+  readonly launcher: Launcher;
+  /** It comes after the gateway on full cores from its very start, and not only once its model is loaded. */
+  readonly yieldsAtOnce?: boolean;
   readonly model: Uint8Array;
   readonly image: ImageInput | null;
   /** A run may take this long from its own start; then the process is killed. Asked anew at every look. */
@@ -59,7 +59,7 @@ const lost: Readonly<Record<WorkerEnd, string>> = {
 
 /** What a worker process does at the moment, and how it ended. */
 interface Work {
-  readonly child: ChildProcess;
+  readonly process: LaunchedProcess;
   readonly running: Map<number, Running>;
   loading: boolean;
   /** When the oldest run, or the load, began: runs queue up in the process, so a run begins when the one before it ends. */
@@ -79,35 +79,42 @@ interface Work {
  */
 export const startWorker = (deps: WorkerDeps): Promise<WorkerProcess> =>
   new Promise((resolveStart, rejectStart) => {
-    const child = fork(entry, [String(process.pid), ...compileCache()], {
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      execArgv: [],
+    const process = deps.launcher.start(workerEntry);
+    const work: Work = { process, running: new Map(), loading: true, begunMs: deps.monotonicMs(), weighedMs: deps.monotonicMs(), end: null, refused: null };
+    const watch = setInterval(() => watchWork(deps, work), watchEveryMs).unref();
+    const ended = process.ended.then((): WorkerEnd => {
+      clearInterval(watch);
+      rejectStart(work.refused ?? abandon(work));
+      return work.end ?? 'died';
     });
-    const work: Work = { child, running: new Map(), loading: true, begunMs: deps.monotonicMs(), weighedMs: deps.monotonicMs(), end: null, refused: null };
-    const watch = setInterval(() => void watchWork(deps, work), watchEveryMs).unref();
-    const ended = new Promise<WorkerEnd>((resolve) => {
-      const onEnd = (): void => {
-        clearInterval(watch);
-        rejectStart(work.refused ?? abandon(work));
-        resolve(work.end ?? 'died');
-      };
-      child.once('exit', onEnd);
-      // A process that cannot even be spawned has no exit.
-      child.on('error', () => {
-        if (child.pid === undefined) onEnd();
-      });
-    });
-    child.on('message', (message: FromWorker) => {
-      if (message.kind === 'alive') post(child, { kind: 'load', model: deps.model, image: deps.image });
-      else if (message.kind === 'loaded') {
+    process.receive((kind, payload) => {
+      try {
+        const message = decode(kind, payload);
+        if (message.kind !== 'loaded') return receive(deps, work, message);
         work.loading = false;
-        resolveStart({ pid: child.pid ?? 0, signature: message.signature, run: createRun(deps, work), ended, kill: () => kill(work, 'closed') });
-      } else receive(deps, work, message);
+        process.yieldToGateway(niceBy);
+        resolveStart({ pid: process.pid() ?? 0, signature: message.signature, run: createRun(deps, work), ended, kill: () => kill(work, 'closed') });
+      } catch {
+        // Bytes that are no message: a graph has written over the process's memory.
+        kill(work, 'died');
+      }
     });
+    if (deps.yieldsAtOnce === true) process.yieldToGateway(niceBy);
+    process.send(toWorker.load, ...encodeLoad(deps));
   });
 
-const receive = ({ monotonicMs }: WorkerDeps, work: Work, message: Extract<FromWorker, { kind: 'done' | 'failed' }>): void => {
+type Message =
+  | { readonly kind: 'loaded'; readonly signature: GraphSignature }
+  | { readonly kind: 'done'; readonly id: number; readonly result: RunResult }
+  | ({ readonly kind: 'failed' } & WorkerFailure);
+
+const decode = (kind: number, payload: Buffer): Message => {
+  if (kind === fromWorker.done) return { kind: 'done', ...decodeDone(payload) };
+  if (kind === fromWorker.loaded) return { kind: 'loaded', signature: fromJson(payload) };
+  return { kind: 'failed', ...fromJson<WorkerFailure>(payload) };
+};
+
+const receive = ({ monotonicMs }: WorkerDeps, work: Work, message: Exclude<Message, { kind: 'loaded' }>): void => {
   if (message.kind === 'failed' && message.id === null) {
     work.refused = new InferenceFailure(message.reason, message.message);
     kill(work, 'load-failed');
@@ -123,7 +130,7 @@ const receive = ({ monotonicMs }: WorkerDeps, work: Work, message: Extract<FromW
 
 const kill = (work: Work, reason: WorkerEnd): void => {
   work.end ??= reason;
-  work.child.kill('SIGKILL');
+  work.process.kill();
 };
 
 /** Fails what was under way when the process ended, and says why. */
@@ -141,34 +148,30 @@ const createRun = ({ monotonicMs }: WorkerDeps, work: Work): WorkerProcess['run'
   let nextId = 0;
   return (feeds) =>
     new Promise((resolve, reject) => {
-      if (work.child.exitCode !== null || work.child.signalCode !== null) {
+      if (work.process.isOver()) {
         reject(failureOf(work.end ?? 'died'));
         return;
       }
       const id = nextId;
-      nextId += 1;
+      nextId = (nextId + 1) >>> 0;
       if (work.running.size === 0) work.begunMs = monotonicMs();
       work.running.set(id, { resolve, reject });
-      post(work.child, { kind: 'run', id, feeds });
+      work.process.send(toWorker.run, encodeRun(id, feeds));
     });
 };
 
-/** A send to a process that is just ending fails; its `exit` then settles the run. */
-const post = (child: ChildProcess, message: ToWorker): void => {
-  child.send(message, () => undefined);
-};
-
-const watchWork = async (deps: WorkerDeps, work: Work): Promise<void> => {
-  const { loading, running, begunMs, child } = work;
-  if ((!loading && running.size === 0) || child.pid === undefined) return;
+const watchWork = (deps: WorkerDeps, work: Work): void => {
+  const { loading, running, begunMs } = work;
+  if (!loading && running.size === 0) return;
   const nowMs = deps.monotonicMs();
   if (nowMs - begunMs > (loading ? deps.maxLoadMs : deps.maxRunMs())) kill(work, loading ? 'load-failed' : 'hung');
-  else await weigh(deps, work, nowMs);
+  else weigh(deps, work, nowMs);
 };
 
 /** Most runs end before the first look. A short one cannot eat much by itself, so they are looked at together, rarely. */
-const weigh = async ({ maxMemoryMiB }: WorkerDeps, work: Work, nowMs: number): Promise<void> => {
+const weigh = ({ maxMemoryMiB }: WorkerDeps, work: Work, nowMs: number): void => {
   if (nowMs - work.begunMs <= watchEveryMs && nowMs - work.weighedMs <= weighEveryMs) return;
   work.weighedMs = nowMs;
-  if ((await residentMiB(work.child.pid ?? 0)) > maxMemoryMiB) kill(work, 'memory');
+  const pid = work.process.pid();
+  if (pid !== null && residentMiB(pid) > maxMemoryMiB) kill(work, 'memory');
 };

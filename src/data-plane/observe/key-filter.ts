@@ -54,14 +54,20 @@ export interface KeyFilterListener {
 /** Odd constants (golden ratio, and those of the xxHash32 primes): they keep the hashes of one key apart. */
 const [tagSalt, stepSalt, takeSalt] = [0x9e3779b1, 0x85ebca77, 0xc2b2ae3d] as const;
 
-/** The bits of an entry by double hashing: a + i b modulo a power of two, b odd. @see Kirsch, Mitzenmacher, "Less hashing, same performance", 2006 */
-const bitIndexes = (key: KeyHash, tag: number, size: KeyFilterSize): Uint32Array => {
+/**
+ * The bits of an entry by double hashing: start + i step modulo a power of two, step odd. Two numbers and no list, since they are
+ * asked for with every request.
+ *
+ * @see Kirsch, Mitzenmacher, "Less hashing, same performance", 2006
+ */
+interface Entry {
+  readonly start: number;
+  readonly step: number;
+}
+
+const entryOf = (key: KeyHash, tag: number): Entry => {
   const salt = mix32(Math.imul(tag, tagSalt) ^ Math.floor(tag / 2 ** 32));
-  const start = mix32(key.low ^ salt);
-  const step = mix32(key.high ^ Math.imul(salt, stepSalt)) | 1;
-  const indexes = new Uint32Array(size.bitsPerEntry);
-  for (let i = 0; i < indexes.length; i += 1) indexes[i] = ((start + Math.imul(i, step)) >>> 0) >>> (32 - size.sizeLog2);
-  return indexes;
+  return { start: mix32(key.low ^ salt), step: mix32(key.high ^ Math.imul(salt, stepSalt)) | 1 };
 };
 
 interface OpenPage {
@@ -69,10 +75,21 @@ interface OpenPage {
   bitsSet: number;
 }
 
-const holds = ({ bytes }: OpenPage, indexes: Uint32Array): boolean => indexes.every((index) => ((bytes[index >>> 3] ?? 0) >>> (index & 7)) & 1);
+const holds = ({ bytes }: OpenPage, { start, step }: Entry, { bitsPerEntry, sizeLog2 }: KeyFilterSize): boolean => {
+  for (let i = 0; i < bitsPerEntry; i += 1) {
+    const index = ((start + Math.imul(i, step)) >>> 0) >>> (32 - sizeLog2);
+    if ((((bytes[index >>> 3] ?? 0) >>> (index & 7)) & 1) === 0) return false;
+  }
+  return true;
+};
 
-const setBits = (page: OpenPage, indexes: Uint32Array, touched: (byte: number) => void): void => {
-  for (const index of indexes) {
+interface BitSetting extends KeyFilterSize {
+  readonly touched: (byte: number) => void;
+}
+
+const setBits = (page: OpenPage, { start, step }: Entry, { bitsPerEntry, sizeLog2, touched }: BitSetting): void => {
+  for (let i = 0; i < bitsPerEntry; i += 1) {
+    const index = ((start + Math.imul(i, step)) >>> 0) >>> (32 - sizeLog2);
     const before = page.bytes[index >>> 3] ?? 0;
     const after = before | (1 << (index & 7));
     if (after === before) continue;
@@ -90,7 +107,7 @@ export const createKeyFilter = (initial: KeyFilterSize | KeyFilterState, listene
   const pages: OpenPage[] = 'pages' in initial ? initial.pages.map((page) => ({ ...page })) : [emptyPage()];
   const tags: number[] = 'tags' in initial ? [...initial.tags] : [];
   let open = pages.at(-1) ?? emptyPage();
-  const touched = (byte: number): void => listener?.touched(pages.length - 1, byte);
+  const setting: BitSetting = { ...size, touched: (byte) => listener?.touched(pages.length - 1, byte) };
 
   const takes = (key: KeyHash): boolean => {
     const mask = 2 ** (pages.length - 1) - 1;
@@ -100,13 +117,14 @@ export const createKeyFilter = (initial: KeyFilterSize | KeyFilterState, listene
   return {
     takes,
     has: (key, tag) => {
-      const indexes = bitIndexes(key, tag, size);
-      return pages.some((page) => holds(page, indexes));
+      const entry = entryOf(key, tag);
+      for (const page of pages) if (holds(page, entry, size)) return true;
+      return false;
     },
     enter: (key, tag) => {
       if (!takes(key)) return;
       if (!tags.includes(tag)) tags.splice(tags.filter((known) => known < tag).length, 0, tag);
-      setBits(open, bitIndexes(key, tag, size), touched);
+      setBits(open, entryOf(key, tag), setting);
       listener?.entered(key, tag);
       if (open.bitsSet * 2 < 2 ** sizeLog2) return;
       open = emptyPage();

@@ -2,6 +2,8 @@ import { hash } from 'node:crypto';
 
 const blockBytes = 64;
 const digestBytes = 32;
+/** Messages up to this are written into memory that is there already. */
+const usualMessageBytes = 256;
 
 const pad = (key: Uint8Array, value: number): Buffer => {
   const block = Buffer.alloc(blockBytes, value);
@@ -20,10 +22,13 @@ const pad = (key: Uint8Array, value: number): Buffer => {
  */
 export const createMac = (key: Uint8Array): ((message: Uint8Array) => Buffer) => {
   if (key.length > blockBytes) throw new Error(`a key of ${key.length} bytes, at most ${blockBytes} are expected`);
-  const innerPad = pad(key, 0x36);
   const outer = Buffer.concat([pad(key, 0x5c), Buffer.alloc(digestBytes)]);
+  let inner = Buffer.concat([pad(key, 0x36), Buffer.alloc(usualMessageBytes)]);
   return (message) => {
-    outer.set(hash('sha256', Buffer.concat([innerPad, message]), 'buffer'), blockBytes);
+    const length = blockBytes + message.length;
+    if (length > inner.length) inner = Buffer.concat([inner, Buffer.alloc(length - inner.length)]);
+    inner.set(message, blockBytes);
+    outer.set(hash('sha256', inner.subarray(0, length), 'buffer'), blockBytes);
     return hash('sha256', outer, 'buffer');
   };
 };

@@ -50,6 +50,8 @@ export interface PredictionIdDeps {
   readonly incarnation: Buffer;
 }
 
+/** Some hundred requests are under way in a busy gateway. */
+const recentKeys = 1_024;
 const noKeyHash = Buffer.alloc(8);
 
 export const createPredictionIds = ({ key, incarnation }: PredictionIdDeps): PredictionIds => {
@@ -57,8 +59,17 @@ export const createPredictionIds = ({ key, incarnation }: PredictionIdDeps): Pre
   const routingSecret = createHmac('sha256', key).update('routing-key').digest('hex');
   const mac = createMac(key);
   const macOf = (bytes: Uint8Array): Buffer => mac(bytes).subarray(0, macBytes);
-  // A keyed hash with a secret prefix; cut to 64 bits it cannot be extended.
-  const hashKey = (routingKey: string): string => hash('sha256', routingSecret + routingKey, 'hex').slice(0, 16);
+  // A request asks for its key's hash at its assignment and again for its prediction id: those under way are remembered.
+  const recent = new Map<string, string>();
+  const hashKey = (routingKey: string): string => {
+    const known = recent.get(routingKey);
+    if (known !== undefined) return known;
+    // A keyed hash with a secret prefix; cut to 64 bits it cannot be extended.
+    const hashed = hash('sha256', routingSecret + routingKey, 'hex').slice(0, 16);
+    if (recent.size === recentKeys) recent.clear();
+    recent.set(routingKey, hashed);
+    return hashed;
+  };
   let serial = 0;
 
   const writeFixed = (bytes: Buffer, facts: PredictionFacts): void => {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Bundle } from '../../../src/bundle/read-bundle.ts';
-import { type ComparisonProcess, startComparisonProcess } from '../../../src/data-plane/comparison/comparison-process.ts';
+import { type ComparisonProcess, comparisonProcessesBy } from '../../../src/data-plane/comparison/comparison-process.ts';
 import type { ComparedVersion } from '../../../src/data-plane/comparison/comparison-protocol.ts';
 import { createLane, type Lane, type LaneHooks } from '../../../src/data-plane/comparison/lane.ts';
 import type { DrawnRequest } from '../../../src/data-plane/comparison/pair-runner.ts';
@@ -11,6 +11,9 @@ import { goldenRows } from '../../support/bundles.ts';
 import { processIsAlive } from '../../support/process-is-alive.ts';
 import { createRandom } from '../../support/random.ts';
 import { brokenModel, realBundle } from '../../support/real-bundles.ts';
+import { testLauncher } from '../../support/test-launcher.ts';
+
+const launcher = testLauncher();
 
 const rollout = 'a-rollout';
 const rule = { sharePercent: 100, maxCpuPercent: 100, differences: [{ output: 'flagged', tolerance: 0 }] };
@@ -81,7 +84,7 @@ const startLane = async (options: Options = {}): Promise<Running> => {
     hooks,
     start: (): Promise<ComparisonProcess> => {
       starts += 1;
-      return startComparisonProcess({ versions, deadlineMs, maxMemoryMiB: 2_048, monotonicMs: () => performance.now() });
+      return comparisonProcessesBy(launcher)({ versions, deadlineMs, maxMemoryMiB: 2_048, monotonicMs: () => performance.now() });
     },
   });
   lanes.push(lane);

@@ -2,13 +2,16 @@
 import { expect, test } from 'vitest';
 import { createMeasure } from '../../../src/control-plane/measure.ts';
 import { planSchema } from '../../../src/control-plane/plan.ts';
-import { startComparisonProcess } from '../../../src/data-plane/comparison/comparison-process.ts';
+import { comparisonProcessesBy } from '../../../src/data-plane/comparison/comparison-process.ts';
 import { createLane } from '../../../src/data-plane/comparison/lane.ts';
 import { createEvidence } from '../../../src/data-plane/observe/evidence.ts';
 import { goldenRows } from '../../support/bundles.ts';
 import { createRandom } from '../../support/random.ts';
 import { brokenModel, realBundle } from '../../support/real-bundles.ts';
 import { recordWith } from '../../support/rollout-record.ts';
+import { testLauncher } from '../../support/test-launcher.ts';
+
+const launcher = testLauncher();
 
 const model = 'card-fraud';
 
@@ -41,7 +44,7 @@ test('a slower candidate is found in the shadow step, before it got traffic', { 
     evidence,
     randomU32: random.u32,
     monotonicMs: () => nowMs,
-    start: () => startComparisonProcess({ versions, deadlineMs: 10_000, maxMemoryMiB: 2_048, monotonicMs: () => performance.now() }),
+    start: () => comparisonProcessesBy(launcher)({ versions, deadlineMs: 10_000, maxMemoryMiB: 2_048, monotonicMs: () => performance.now() }),
     hooks: {
       onPair: () => {
         pairs += 1;

@@ -5,6 +5,9 @@ import type { Placement } from '../../../src/data-plane/inference/placement.ts';
 import { createWorkerPlacement } from '../../../src/data-plane/inference/worker-placement.ts';
 import { echoModel } from '../../support/onnx-graph.ts';
 import { processIsAlive } from '../../support/process-is-alive.ts';
+import { testLauncher } from '../../support/test-launcher.ts';
+
+const launcher = testLauncher();
 
 const monotonicMs = (): number => performance.now();
 const pids: number[] = [];
@@ -13,6 +16,7 @@ const make = {
   inline: () => createInlinePlacement(echoModel(), monotonicMs),
   worker: async (): Promise<Placement> => {
     const worker = await createWorkerPlacement({
+      launcher,
       model: echoModel(),
       image: null,
       maxRunMs: () => 30_000,

@@ -5,20 +5,23 @@ import type { Bundle } from '../../../src/bundle/read-bundle.ts';
 import type { OpenedVersion } from '../../../src/data-plane/inference/open-version.ts';
 import { openVersion } from '../../../src/data-plane/inference/open-version.ts';
 import { onnxModel } from '../../support/onnx-graph.ts';
-import { livingChildren } from '../../support/process-is-alive.ts';
+import { livingWorkers } from '../../support/process-is-alive.ts';
 import { brokenModel, createRecordingHooks, realBundle, realVersions } from '../../support/real-bundles.ts';
+import { testLauncher } from '../../support/test-launcher.ts';
+
+const launcher = testLauncher();
 
 const opened: OpenedVersion[] = [];
 
 const open = async (bundle: Bundle, monotonicMs = (): number => performance.now()): Promise<OpenedVersion> => {
-  const result = await openVersion(bundle, { monotonicMs, hooks: createRecordingHooks().hooks });
+  const result = await openVersion(bundle, { launcher, monotonicMs, hooks: createRecordingHooks().hooks });
   opened.push(result);
   return result;
 };
 
 afterEach(async () => {
   await Promise.all(opened.splice(0).map(({ version }) => version?.close()));
-  expect(livingChildren()).toEqual([]);
+  expect(livingWorkers()).toEqual([]);
 });
 
 const fraud = (): Promise<Bundle> => realBundle('card-fraud', '2.0.0');
@@ -84,7 +87,7 @@ describe('openVersion on the real bundles', { timeout: 60_000 }, () => {
     expect(version?.costs.length).toBeGreaterThan(0);
     expect(version?.costs.map(({ rows }) => rows)).toContain(version?.maxBatchRows);
     expect(version?.placement()).toBe('worker');
-    expect(livingChildren()).toEqual([version?.workerPid()]);
+    expect(livingWorkers()).toEqual([version?.workerPid()]);
   });
 });
 

@@ -4,15 +4,18 @@ import type { Row } from '../../../src/data-plane/contract/compile-contract.ts';
 import type { InferenceFailure } from '../../../src/data-plane/inference/inference-failure.ts';
 import { openVersion } from '../../../src/data-plane/inference/open-version.ts';
 import type { ServingVersion } from '../../../src/data-plane/inference/serving-version.ts';
-import { livingChildren } from '../../support/process-is-alive.ts';
+import { livingWorkers } from '../../support/process-is-alive.ts';
 import { brokenModel, createRecordingHooks, realBundle } from '../../support/real-bundles.ts';
+import { testLauncher } from '../../support/test-launcher.ts';
+
+const launcher = testLauncher();
 
 const monotonicMs = (): number => performance.now();
 const opened: ServingVersion[] = [];
 
 const open = async (bundle: Bundle): Promise<ServingVersion & { readonly restarts: readonly string[] }> => {
   const { hooks, restarts } = createRecordingHooks();
-  const { version, faults } = await openVersion(bundle, { monotonicMs, hooks });
+  const { version, faults } = await openVersion(bundle, { launcher, monotonicMs, hooks });
   if (version === null) throw new Error(JSON.stringify(faults));
   opened.push(version);
   return { ...version, restarts };
@@ -20,7 +23,7 @@ const open = async (bundle: Bundle): Promise<ServingVersion & { readonly restart
 
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((version) => version.close()));
-  expect(livingChildren()).toEqual([]);
+  expect(livingWorkers()).toEqual([]);
 });
 
 const farMs = 30_000;
@@ -39,9 +42,9 @@ describe('serving version', { timeout: 60_000 }, () => {
     expect([version.placement(), version.workerPid()]).toEqual(['worker', expect.any(Number)]);
     await version.place('baseline');
     expect([version.placement(), version.workerPid()]).toEqual(['inline', null]);
-    expect(livingChildren()).toEqual([]);
+    expect(livingWorkers()).toEqual([]);
     await version.place('other');
-    expect([version.placement(), livingChildren()]).toEqual(['worker', [version.workerPid()]]);
+    expect([version.placement(), livingWorkers()]).toEqual(['worker', [version.workerPid()]]);
   });
 
   test('never moves a model of images into the process', async () => {
@@ -87,14 +90,14 @@ describe('serving version', { timeout: 60_000 }, () => {
     const answers = Array.from({ length: 50 }, () => predict(version, rowsOf(version)));
     await version.close();
     await expect(Promise.all(answers)).resolves.toHaveLength(50);
-    expect(livingChildren()).toEqual([]);
+    expect(livingWorkers()).toEqual([]);
   });
 
   test('leaves no process when it is closed while it moves', async () => {
     const version = await open(await realBundle('card-fraud', '1.4.0'));
     await version.place('baseline');
     await Promise.all([version.place('other'), version.close()]);
-    expect(livingChildren()).toEqual([]);
+    expect(livingWorkers()).toEqual([]);
   });
 
   test('fails a request whose run throws alone, and answers those beside it', async () => {

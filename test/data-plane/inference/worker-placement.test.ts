@@ -5,8 +5,11 @@ import type { WorkerPlacementDeps } from '../../../src/data-plane/inference/work
 import { createWorkerPlacement } from '../../../src/data-plane/inference/worker-placement.ts';
 import type { WorkerEnd } from '../../../src/data-plane/inference/worker-process.ts';
 import { echoModel } from '../../support/onnx-graph.ts';
-import { livingChildren, processIsAlive } from '../../support/process-is-alive.ts';
+import { livingWorkers, processIsAlive } from '../../support/process-is-alive.ts';
 import { brokenModel } from '../../support/real-bundles.ts';
+import { testLauncher } from '../../support/test-launcher.ts';
+
+const launcher = testLauncher();
 
 const columns = 17;
 const features = (amount: number): Tensors => ({
@@ -21,6 +24,7 @@ const open = async (
 ): Promise<{ readonly placement: Placement; readonly ends: readonly WorkerEnd[] }> => {
   const ends: WorkerEnd[] = [];
   const placement = await createWorkerPlacement({
+    launcher,
     model,
     image: null,
     maxRunMs: () => 30_000,
@@ -103,22 +107,22 @@ describe('worker placement', { timeout: 60_000 }, () => {
     await closed;
     expect(ends).toEqual([]);
     expect(processIsAlive(pid)).toBe(false);
-    expect(livingChildren()).toEqual([]);
+    expect(livingWorkers()).toEqual([]);
   });
 
   test('leaves no process when it is closed while a new one comes up', async () => {
     const { placement } = await open(echoModel());
     const first = placement.pid() ?? 0;
     process.kill(first, 'SIGKILL');
-    await vi.waitFor(() => expect(livingChildren().filter((pid) => pid !== first)).toHaveLength(1), { timeout: 20_000, interval: 1 });
+    await vi.waitFor(() => expect(livingWorkers().filter((pid) => pid !== first)).toHaveLength(1), { timeout: 20_000, interval: 1 });
     expect(placement.pid()).toBeNull();
     await placement.close();
-    expect(livingChildren()).toEqual([]);
+    expect(livingWorkers()).toEqual([]);
     expect(placement.pid()).toBeNull();
   });
 
   test('is not opened for a model that does not load', async () => {
     await expect(open(Buffer.from('no graph'))).rejects.toMatchObject({ reason: 'error' });
-    expect(livingChildren()).toEqual([]);
+    expect(livingWorkers()).toEqual([]);
   });
 });

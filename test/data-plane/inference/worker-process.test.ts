@@ -5,8 +5,9 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Tensors } from '../../../src/data-plane/contract/tensor.ts';
 import type { WorkerDeps, WorkerProcess } from '../../../src/data-plane/inference/worker-process.ts';
 import { startWorker } from '../../../src/data-plane/inference/worker-process.ts';
+import { createLauncher } from '../../../src/data-plane/processes/launcher.ts';
 import { echoModel } from '../../support/onnx-graph.ts';
-import { livingChildren, processIsAlive } from '../../support/process-is-alive.ts';
+import { livingWorkers, processIsAlive } from '../../support/process-is-alive.ts';
 import { brokenModel } from '../../support/real-bundles.ts';
 
 const columns = 17;
@@ -14,6 +15,7 @@ const started: WorkerProcess[] = [];
 
 const start = async (model: Uint8Array, deps: Partial<WorkerDeps> = {}): Promise<WorkerProcess> => {
   const worker = await startWorker({
+    launcher,
     model,
     image: null,
     maxRunMs: () => 30_000,
@@ -138,14 +140,14 @@ describe('worker process', { timeout: 60_000 }, () => {
     ['half a graph', echoModel().subarray(0, 60)],
   ])('refuses %s, with its process gone', async (_, model) => {
     await expect(start(model)).rejects.toMatchObject({ reason: 'error' });
-    expect(livingChildren()).toEqual([]);
+    expect(livingWorkers()).toEqual([]);
   });
 
   test('fails when no process can be started', async () => {
     const { execPath } = process;
     try {
       process.execPath = '/nowhere/node';
-      await expect(start(echoModel())).rejects.toMatchObject({ reason: 'lost-worker' });
+      await expect(start(echoModel(), { launcher: createLauncher() })).rejects.toMatchObject({ reason: 'lost-worker' });
     } finally {
       process.execPath = execPath;
     }
@@ -165,4 +167,8 @@ describe('worker process', { timeout: 60_000 }, () => {
 });
 
 const helper = new URL('../../support/doomed-gateway.ts', import.meta.url).pathname;
+
+import { testLauncher } from '../../support/test-launcher.ts';
+
+const launcher = testLauncher();
 const fixture = new URL('../../fixtures/broken-candidates/endless.onnx', import.meta.url).pathname;

@@ -1,0 +1,4 @@
+#!/usr/bin/env node
+import './compile-cache.js';
+
+await import('./cli/program.ts');
