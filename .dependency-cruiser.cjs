@@ -45,7 +45,7 @@ module.exports = {
       comment: 'The planes talk to the port; app.ts alone chooses a driver.',
       severity: 'error',
       from: { path: '^src/(data-plane|control-plane|http|bundle|telemetry|notify)' },
-      to: { path: '^src/store/', pathNot: '^src/store/(rollout-store|outbox)\\.ts$' },
+      to: { path: '^src/store/', pathNot: '^src/store/(rollout-store|outcome-store|outbox)\\.ts$' },
     },
     {
       name: 'commands-read-the-ledger',
@@ -71,8 +71,9 @@ module.exports = {
       to: {
         pathNot: [
           '^src/(data-plane/(contract|routing|guards)|control-plane/(analysis|decide\\.ts|plan\\.ts|command\\.ts|position\\.ts|assessment\\.ts)|problem\\.ts)',
-          '^src/store/rollout-store\\.ts$',
-          '^src/bundle/(acceptance|contract|duration|manifest|fault|odcs)\\.ts$',
+          '^src/store/(rollout|outcome)-store\\.ts$',
+          '^src/latency-bucket\\.ts$',
+          '^src/bundle/(acceptance|contract|duration|manifest|fault|odcs|outcome-window)\\.ts$',
           'node_modules/zod/',
         ],
       },

@@ -62,7 +62,14 @@ const timed = async <Result>(into: number[], body: () => Result | Promise<Result
 const request = (index: number): void => {
   const draw = mix32(index ^ 0x5bd1e995);
   const keyed = { key: { high: mix32(index + 77), low: mix32(index ^ 0x2545f491) }, draw };
-  const unit = evidence.begin({ rollout: record.rollout, threshold, arm: draw < threshold ? 'candidate' : 'baseline', watchedOutputs: 1, keyed });
+  const unit = evidence.begin({
+    rollout: record.rollout,
+    threshold,
+    arm: draw < threshold ? 'candidate' : 'baseline',
+    watchedOutputs: 1,
+    assignedAtMs: nowMs,
+    keyed,
+  });
   unit.end({ error: index % 100 === 0, breach: false, abstained: index % 50 === 0, flagged: () => index % 20 === 0 });
 };
 

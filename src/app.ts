@@ -6,25 +6,31 @@ import { ulid } from 'ulid';
 import { createLedgerAnnouncer } from './announce-ledger.ts';
 import { faultText } from './bundle/fault.ts';
 import { systemClock } from './clock.ts';
-import { createControlContext } from './control-plane/change-rollout.ts';
+import { type ControlContext, createControlContext } from './control-plane/change-rollout.ts';
 import { createRolloutControl, type RolloutControl } from './control-plane/rollout-control.ts';
 import { createBundleLibrary } from './data-plane/bundle-library.ts';
+import { type Comparison, createComparison } from './data-plane/comparison/comparison.ts';
+import { startComparisonProcess } from './data-plane/comparison/comparison-process.ts';
+import { createComparisonHooks } from './data-plane/comparison-hooks.ts';
 import { createInfer } from './data-plane/infer.ts';
 import { openVersion } from './data-plane/inference/open-version.ts';
 import { createEvidence } from './data-plane/observe/evidence.ts';
 import { createObserver } from './data-plane/observe/observer.ts';
 import { createPredictionIds } from './data-plane/observe/prediction-id.ts';
 import { predictionKey } from './data-plane/observe/prediction-key.ts';
+import { createPostOutcomes } from './data-plane/outcomes/post-outcomes.ts';
 import { createModelRegistry } from './data-plane/registry.ts';
 import { explainRouting } from './data-plane/routing/explain-routing.ts';
 import { createVersionHooks } from './data-plane/version-hooks.ts';
+import { declareOutcomes } from './declare-outcomes.ts';
 import { describeModels } from './describe-models.ts';
 import { everySecond, type Repeating } from './every-second.ts';
 import { admitted, checkScope } from './http/access.ts';
 import { createDataServer, type DataServerDeps } from './http/data-server.ts';
 import { createEventFeed } from './http/event-feed.ts';
-import { type Key, parseKeys } from './http/keys-file.ts';
+import { type Key, parseKeys, type Scope } from './http/keys-file.ts';
 import { createModelLoading, type RescanReport } from './load-models.ts';
+import { pruneOutcomes } from './prune-outcomes.ts';
 import { createRestoreKeys, publishWithKeys } from './restore-keys.ts';
 import { runEngine } from './run-engine.ts';
 import { openSignals, showSignals } from './run-signals.ts';
@@ -34,7 +40,7 @@ import { showRollouts } from './show-rollouts.ts';
 import type { TrafficAssignment } from './store/rollout-store.ts';
 import { createSqliteRolloutStore } from './store/sqlite-rollout-store.ts';
 import { createLog, type Log } from './telemetry/log.ts';
-import { createMetrics } from './telemetry/metrics.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createTracing } from './telemetry/tracing.ts';
 
 /** The gateway, put together but listening nowhere. */
@@ -73,7 +79,7 @@ const openGround = async (settings: Settings) => {
   const tracing = await createTracing({ environment: processEnvironment(), version, clock: systemClock, randomBytes, log, onDropped: metrics.spansDropped });
   const incarnation = randomUUID();
   const evidence = createEvidence({ monotonicMs: systemClock.monotonicMs, incarnation });
-  return { log, keys, metrics, tracing, incarnation, evidence, registry: createModelRegistry() };
+  return { log, keys, metrics, tracing, incarnation, evidence, registry: createModelRegistry(), randomU32: createRandomU32() };
 };
 
 type Ground = Awaited<ReturnType<typeof openGround>>;
@@ -96,6 +102,16 @@ const openData = async (settings: Settings, { log, metrics, evidence }: Ground) 
 
 type Kept = Awaited<ReturnType<typeof openData>>;
 
+/** What runs a sample of the requests on both versions of a rollout, in processes of their own. */
+const createComparing = (ground: Ground, { hashKey }: Kept['predictionIds']): Comparison =>
+  createComparison({
+    ...ground,
+    hashKey,
+    monotonicMs: systemClock.monotonicMs,
+    startProcess: startComparisonProcess,
+    hooksFor: createComparisonHooks(ground),
+  });
+
 /** The bundles, and what brings them and the rollouts in line with the folders. */
 const createServing = (settings: Settings, { log, metrics, tracing, registry }: Ground, controlled: Promise<{ readonly control: RolloutControl }>) => {
   const control = controlled.then((parts) => parts.control);
@@ -113,20 +129,22 @@ const createServing = (settings: Settings, { log, metrics, tracing, registry }: 
 
 type Serving = ReturnType<typeof createServing>;
 
-/** The rollouts, and the stream that tells of their changes. */
-const createControl = (ground: Ground, { store, restoreKeys }: Pick<Kept, 'store' | 'restoreKeys'>) => {
+/** The rollouts, the stream that tells of their changes, and the comparison that follows them. */
+const createControl = (ground: Ground, { store, restoreKeys, predictionIds }: Kept) => {
   const { registry, metrics, incarnation } = ground;
+  const comparison = createComparing(ground, predictionIds);
   let states: RolloutControl['list'] = () => [];
   const events = createEventFeed({ states: () => states(), incarnation, onClients: metrics.setEventClients });
   const assign = (assignment: TrafficAssignment): void => {
     registry.assign(assignment);
+    comparison.follow(assignment.model);
     events.changed();
   };
   const publish = publishWithKeys({ ...ground, restoreKeys, publish: assign });
   const context = createControlContext({ store, clock: systemClock, newId: () => ulid(), publish });
   const control = createRolloutControl(context);
   states = control.list;
-  return { context, control, events };
+  return { context, control, events, comparison };
 };
 
 /** What goes on beside the requests: the engine with its signals, the webhook, the stream of events. */
@@ -145,6 +163,7 @@ const beginTicking = async (
     runEngine({ ...ground, ...watched, restoreKeys, context }),
     runWebhook({ ...ground, settings, outbox: context.store.outbox, clock: systemClock, random }),
     everySecond(async () => events.tick()),
+    pruneOutcomes({ outcomes: context.store.outcomes, wallMs: systemClock.wallMs, log: ground.log }),
   ];
   return { watched, background };
 };
@@ -152,27 +171,43 @@ const beginTicking = async (
 /** The request path behind the data port. */
 const createData = (
   settings: Settings,
-  { registry, evidence, metrics, log, keys, tracing }: Ground,
-  { loading, predictionIds, shared }: { readonly loading: Serving['loading']; readonly predictionIds: Kept['predictionIds']; readonly shared: Shared },
+  { registry, evidence, metrics, log, keys, tracing, randomU32 }: Ground,
+  {
+    loading,
+    kept,
+    standings,
+    comparison,
+    shared,
+  }: {
+    readonly loading: Serving['loading'];
+    readonly kept: Kept;
+    readonly standings: ControlContext['standings'];
+    readonly comparison: Comparison;
+    readonly shared: Shared;
+  },
 ) => {
   const { monotonicMs, wallMs } = systemClock;
+  const { predictionIds, store } = kept;
   const observer = createObserver({ metrics, log, monotonicMs, hashKey: predictionIds.hashKey });
   const isExpected = (model: string): boolean => loading.expected().has(model);
-  const infer = createInfer({ registry, evidence, isExpected, predictionIds, observer, randomU32: shared.randomU32, monotonicMs, wallMs });
-  const authorize = (request: IncomingMessage): void =>
-    void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, 'infer')));
+  const infer = createInfer({ registry, evidence, isExpected, predictionIds, observer, comparison, randomU32, monotonicMs, wallMs });
+  const declaredOf = declareOutcomes({ standings, registry, isComplete: loading.isComplete });
+  const postOutcomes = createPostOutcomes({ predictionIds, declaredOf, epochs: store.epochs, record: store.outcomes.record, metrics, wallMs });
+  const needs =
+    (scope: Scope) =>
+    (request: IncomingMessage): void =>
+      void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, scope)));
   const { maxBodyBytes, maxPendingRequests } = settings;
-  return createDataServer({ ...shared, infer, tracing, metrics, monotonicMs, maxBodyBytes, maxPendingRequests, authorize });
+  const guards = { authorize: needs('infer'), authorizeOutcome: needs('outcome') };
+  return createDataServer({ ...shared, infer, postOutcomes, tracing, metrics, monotonicMs, maxBodyBytes, maxPendingRequests, ...guards });
 };
 
-interface Shared extends Pick<DataServerDeps, 'newId' | 'random' | 'log' | 'isDraining' | 'others'> {
-  readonly randomU32: () => number;
-}
+type Shared = Pick<DataServerDeps, 'newId' | 'random' | 'log' | 'isDraining' | 'others'>;
 
 /** @throws SettingsError for a keys file that does not hold, DataDirectoryInUseError for a second gateway on the data directory */
 export const createApp = async (settings: Settings): Promise<App> => {
   const ground = await openGround(settings);
-  const { log, keys, metrics, registry } = ground;
+  const { log, keys, metrics, registry, randomU32 } = ground;
   const opening = openData(settings, ground);
   const controlled = opening.then((kept) => createControl(ground, kept));
   const { library, loading } = createServing(settings, ground, controlled);
@@ -180,27 +215,25 @@ export const createApp = async (settings: Settings): Promise<App> => {
   const loaded = loading.rescan();
   // Whoever waits for them hears of a failure; until then it must not end the process.
   for (const begun of [controlled, loaded]) begun.catch(() => undefined);
-  const { store, restoreKeys, predictionIds } = await opening;
-  const { context, control, events } = await controlled;
+  const kept = await opening;
+  const { store } = kept;
+  const { context, control, events, comparison } = await controlled;
   const { createAdminApp } = await import('./http/admin-server.ts');
   const { createDataApp, createMetricsApp } = await import('./http/open-apps.ts');
-  const randomU32 = createRandomU32();
   const random = (): number => randomU32() / 2 ** 32;
-  const { watched, background } = await beginTicking(settings, ground, { context, events, restoreKeys, random });
+  const { watched, background } = await beginTicking(settings, ground, { context, events, restoreKeys: kept.restoreKeys, random });
   let draining = false;
   const readiness = () => readinessOf({ draining, loading, registry });
   const common = { newId: randomUUID, random, log, readiness };
   const data = createData(settings, ground, {
     loading,
-    predictionIds,
-    shared: { ...common, randomU32, isDraining: () => draining, others: createDataApp(common) },
+    kept,
+    standings: context.standings,
+    comparison,
+    shared: { ...common, isDraining: () => draining, others: createDataApp(common) },
   });
   metrics.observePendingRequests(data.pending);
-  const scrape = () => {
-    showRollouts({ registry, control, metrics });
-    showSignals(watched, metrics);
-    return metrics.text();
-  };
+  const scrape = createScrape(ground, control, watched);
   const explain = (model: string, key: string) => explainRouting(registry.get(model)?.traffic, { model, key });
   return {
     log,
@@ -221,11 +254,24 @@ export const createApp = async (settings: Settings): Promise<App> => {
     loaded,
     beginDrain: () => {
       draining = true;
+      comparison.drain();
       events.end();
     },
-    close: () => close(ground, store, background),
+    close: async () => {
+      await comparison.close();
+      await close(ground, store, background);
+    },
   };
 };
+
+/** What is shown of rollouts and signals is looked up at each scrape. */
+const createScrape =
+  ({ registry, metrics }: Ground, control: RolloutControl, watched: Awaited<ReturnType<typeof beginTicking>>['watched']): (() => ReturnType<Metrics['text']>) =>
+  () => {
+    showRollouts({ registry, control, metrics });
+    showSignals(watched, metrics);
+    return metrics.text();
+  };
 
 const close = async ({ registry, tracing }: Ground, store: Kept['store'], background: readonly Repeating[]): Promise<void> => {
   await Promise.all(background.map(({ stop }) => stop()));

@@ -6,6 +6,8 @@ const windowMs = durationMs('expected a duration like 30s, 24h or 7d');
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected a name of [a-z0-9][a-z0-9-]*');
 const text = z.string().min(1);
 const share = z.number().min(0).max(1);
+/** Callers post outcomes by this name. */
+const outcomeName = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'expected a name of [a-z0-9][a-z0-9_-]*');
 /** Which direction does harm: `lower` where more is better. */
 const harm = z.enum(['lower', 'higher']);
 
@@ -26,9 +28,19 @@ const metric = z.discriminatedUnion(
     z.strictObject({ kind: z.literal('breachRate') }),
     z.strictObject({ kind: z.literal('outputRate'), output: text }),
     z.strictObject({ kind: z.literal('abstainRate') }),
-    z.strictObject({ kind: z.literal('disagreement'), output: text.optional() }),
-    z.strictObject({ kind: z.literal('outcomeRate'), outcome: text, harm, window: windowMs }),
-    z.strictObject({ kind: z.literal('outcomeMean'), outcome: text, harm, window: windowMs }),
+    z.strictObject({
+      kind: z.literal('disagreement'),
+      /** Compare this output alone; absent: all that the baseline gives. */ output: text.optional(),
+      /** Numbers may be apart by so much, in the output's own unit; absent: 0.00001. */ tolerance: z.number().min(0).optional(),
+    }),
+    z.strictObject({ kind: z.literal('outcomeRate'), outcome: outcomeName, harm, window: windowMs }),
+    z.strictObject({
+      kind: z.literal('outcomeMean'),
+      outcome: outcomeName,
+      harm,
+      window: windowMs,
+      /** The baseline's mean in the past: a good guess saves labels, a bad one costs nothing but them. */ historicalMean: share.optional(),
+    }),
   ],
   { error: (issue) => (issue.code === 'invalid_union' ? 'expected a kind of metric that exists' : undefined) },
 );
@@ -71,6 +83,16 @@ const criterionRules = ({ metric: { kind }, compareTo, margin: allowed, bound: l
   { wrong: compareTo === undefined && limit === undefined, field: 'bound', message: 'expected a bound, or compareTo and a margin' },
   { wrong: appliesTo.includes('offline') && !offlineKinds.includes(kind), field: 'appliesTo', message: `expected live alone: ${kind} is not measured offline` },
   { wrong: appliesTo.includes('live') && !liveKinds.includes(kind), field: 'appliesTo', message: `expected offline alone: ${kind} is not measured live` },
+  {
+    wrong: kind === 'latency' && allowed !== undefined && 'absolute' in allowed,
+    field: 'margin',
+    message: 'expected a relative margin, and atLeastMs beside it where a short time more does no harm',
+  },
+  {
+    wrong: kind === 'disagreement' && allowed !== undefined && !('absolute' in allowed),
+    field: 'margin',
+    message: 'expected an absolute margin: a share of the pairs, 0 to 1, beyond the noise of the baseline',
+  },
   { wrong: kind !== 'latency' && allowed !== undefined && 'atLeastMs' in allowed, field: 'margin', message: 'expected atLeastMs with latency only' },
 ];
 
@@ -98,6 +120,10 @@ const injectedFault = z.union([
 const repeated = (entries: readonly { readonly name: string }[]): readonly number[] =>
   entries.flatMap((entry, index) => (entries.findIndex((other) => other.name === entry.name) < index ? [index] : []));
 
+/** An outcome has one window and one margin, so one criterion. Those without an outcome repeat nothing. */
+const outcomeOf = ({ metric: kind }: { readonly metric: z.infer<typeof metric> }, index: number): { readonly name: string } =>
+  kind.kind === 'outcomeRate' || kind.kind === 'outcomeMean' ? { name: kind.outcome } : { name: `${index}:` };
+
 /** `acceptance.yaml`: what a candidate must hold, offline and live, and the faults that its guardrails must catch. Durations are milliseconds once parsed. */
 export const acceptanceSchema = z
   .strictObject({
@@ -109,6 +135,8 @@ export const acceptanceSchema = z
   .superRefine(({ criteria, faults }, context) => {
     for (const index of repeated(criteria))
       context.addIssue({ code: 'custom', path: ['criteria', index, 'name'], message: 'expected a name that no other criterion has' });
+    for (const index of repeated(criteria.map(outcomeOf)))
+      context.addIssue({ code: 'custom', path: ['criteria', index, 'metric', 'outcome'], message: 'expected an outcome that no other criterion measures' });
     for (const index of repeated(faults))
       context.addIssue({ code: 'custom', path: ['faults', index, 'name'], message: 'expected a name that no other fault has' });
   });

@@ -1,4 +1,4 @@
-/** What a rollout's counts say, live and in a replay alike: from measurements to the assessment that the engine decides from. Pure. */
+/** What a rollout's counts say, live and in a replay alike: from measurements to what the engine decides from. Pure. */
 import { assessGuards, type GuardAssessment, type Assessment as GuardsAssessment } from './analysis/assess-guards.ts';
 import type { IntervalOptions } from './analysis/confidence-sequence.ts';
 import type { Evidence } from './analysis/evidence.ts';
@@ -6,8 +6,9 @@ import type { BlockCounts } from './analysis/guard-counts.ts';
 import type { Guard } from './analysis/guard-test.ts';
 import { type AssignedStratum, assessSampleRatio, type SampleRatio } from './analysis/sample-ratio.ts';
 import type { Assessment, GuardrailState } from './assessment.ts';
+import { count } from './guard-sentence.ts';
 
-/** What an assessment is made from, live and in a replay. */
+/** What an assessment is made from. */
 export interface Measurements {
   readonly guards: readonly Guard[];
   readonly evidence: Evidence;
@@ -18,7 +19,6 @@ export interface Measurements {
   readonly risk: { readonly falseRollback: number; readonly falsePromotion: number };
   /** Why a guard could not be measured, by name. */
   readonly unmeasured: Readonly<Record<string, string>>;
-  readonly ineligibleShare: number | null;
 }
 
 /** What the statistics say of measurements. */
@@ -27,7 +27,7 @@ export interface Judged {
   readonly ratio: SampleRatio;
 }
 
-/** Asks the statistics. Pure. */
+/** Asks the statistics. */
 export const judge = ({ guards, evidence, open, assigned, risk, unmeasured }: Measurements, intervals?: IntervalOptions): Judged => ({
   judged: assessGuards({
     guards,
@@ -48,7 +48,8 @@ const figuresOf = ({ n, events, value }: GuardAssessment['baseline']): NonNullab
   value,
 });
 
-const guardrailOf = (guard: GuardAssessment): GuardrailState => ({
+/** One guardrail as operators see it, without a note. */
+export const guardrailOf = (guard: GuardAssessment): GuardrailState => ({
   name: guard.name,
   verdict: verdicts[guard.verdict],
   baseline: guard.inability === null ? figuresOf(guard.baseline) : null,
@@ -59,44 +60,19 @@ const guardrailOf = (guard: GuardAssessment): GuardrailState => ({
   graduation: guard.inability === null ? guard.graduation.e : null,
 });
 
-const eventWords: Readonly<Record<string, string>> = {
-  errorRate: 'failed',
-  breachRate: 'had their output rejected',
-  outputRate: 'were flagged',
-  abstainRate: 'were abstained from',
-};
-
-const points = (value: number): string => `${value >= 0 ? '+' : ''}${Number((value * 100).toPrecision(2))} points`;
-
-const marginWords = (margin: { readonly absolute?: number; readonly relative?: number }): string =>
-  margin.absolute === undefined
-    ? `${(margin.relative ?? 0) >= 0 ? '+' : ''}${Number(((margin.relative ?? 0) * 100).toPrecision(3))} %`
-    : points(margin.absolute);
-
-const count = (value: number | null): string => (value ?? 0).toLocaleString('en-US');
-
-const sentenceOf = (guard: GuardAssessment, guards: readonly Guard[]): string => {
-  const margin = guards.find(({ name }) => name === guard.name)?.margin ?? {};
-  const { candidate, baseline } = guard;
-  return (
-    `${count(candidate.events)} of ${count(candidate.n)} candidate requests ${eventWords[guard.kind] ?? 'differed'} against ${count(baseline.events)} of ${count(baseline.n)} on the baseline, ` +
-    `beyond the allowed ${marginWords(margin)} (difference ${points(guard.effect ?? 0)})`
-  );
-};
-
-/** All that the engine decides from, but for what it learns elsewhere: signals, and whether the store can be reached. */
-export const assessmentOf = ({ guards, assigned, ineligibleShare }: Measurements, { judged, ratio }: Judged): Assessment => {
-  const blamed = judged.guards.find(({ name }) => name === judged.blamed);
-  return {
-    evidence: guards.length === 0 ? null : { value: judged.evidence.e, threshold: judged.threshold },
-    worse: blamed === undefined ? null : { name: blamed.name, sentence: sentenceOf(blamed, guards) },
-    guardrails: judged.guards.map(guardrailOf),
-    candidateUnits: assigned.reduce((sum, { candidate }) => sum + candidate, 0),
-    ineligibleShare,
-    sampleRatioAlarm: ratio.ok
-      ? null
-      : `the candidate got ${count(ratio.observed)} requests where ${count(Math.round(ratio.expected))} were due: the split is not trusted`,
-    signal: null,
-    storeDown: false,
-  };
-};
+/** What follows from the counts alone: without sentences, and as if nothing else were known. */
+export const bareAssessment = ({ guards, assigned }: Measurements, { judged, ratio }: Judged): Assessment => ({
+  evidence: guards.length === 0 ? null : { value: judged.evidence.e, threshold: judged.threshold },
+  worse: judged.blamed === null ? null : { name: judged.blamed, sentence: judged.blamed },
+  guardrails: judged.guards.map(guardrailOf),
+  candidateUnits: assigned.reduce((sum, { candidate }) => sum + candidate, 0),
+  ineligibleShare: null,
+  notCompared: null,
+  sampleRatioAlarm: ratio.ok
+    ? null
+    : `the candidate got ${count(ratio.observed)} requests where ${count(Math.round(ratio.expected))} were due: the split is not trusted`,
+  labelAlarm: null,
+  outcomesDueAtMs: null,
+  signal: null,
+  storeDown: false,
+});

@@ -25,6 +25,8 @@ export interface GuardrailState {
   readonly evidence: number | null;
   /** e-value of the promotion test. */
   readonly graduation: number | null;
+  /** What else there is to know, in words: why nothing can be said yet, when outcomes mature, or why they are not trusted. */
+  readonly note?: string;
 }
 
 /** All that `decide` needs to know of the evidence. */
@@ -38,8 +40,14 @@ export interface Assessment {
   readonly candidateUnits: number;
   /** Share (0-1) of ineligible requests in the last hour; null without requests. */
   readonly ineligibleShare: number | null;
+  /** Why no request can be compared, or that none was; null while pairs are made. */
+  readonly notCompared: string | null;
   /** Why the coin of the assignment is not trusted; null while it is. */
   readonly sampleRatioAlarm: string | null;
+  /** Why the labels of an outcome are not trusted: they reach the arms unequally. Null while they do not. */
+  readonly labelAlarm: string | null;
+  /** When the outcomes of the last unit are mature, wall time in milliseconds; null when none is waited for. */
+  readonly outcomesDueAtMs: number | null;
   /** The signal that takes the traffic away, for how long it has, milliseconds, and both in words. */
   readonly signal: { readonly name: string; readonly sinceMs: number; readonly words: string } | null;
   /** Nothing can be kept now: no move but a rollback. */

@@ -1,11 +1,9 @@
 import { type Acceptance, isGuardrail, outcomeWindowMs } from '../bundle/acceptance.ts';
 import type { Fault } from '../bundle/fault.ts';
+import { outcomeGraceMs } from '../bundle/outcome-window.ts';
 import type { Plan } from './plan.ts';
 
 const hourMs = 3_600_000;
-
-/** Outcomes that come at the end of their window still need a day to arrive and be counted. */
-const outcomeGraceMs = 24 * hourMs;
 
 const hours = (durationMs: number): string => `${durationMs / hourMs} h`;
 

@@ -52,8 +52,11 @@ const armWords = (arm: GuardrailState['candidate']): string => (arm?.events === 
 
 const undecidedWords = (name: string, { guardrails }: Assessment): string => {
   const guardrail = guardrails.find((entry) => entry.name === name);
-  if (guardrail === undefined || guardrail.verdict === 'not-measured') return `${name} is not measured`;
-  return `${name} ${guardrail.verdict}: ${armWords(guardrail.candidate)} against ${armWords(guardrail.baseline)}`;
+  const note = guardrail?.note === undefined ? '' : `: ${guardrail.note}`;
+  if (guardrail === undefined || guardrail.verdict === 'not-measured') return `${name} is not measured${note}`;
+  return note === ''
+    ? `${name} ${guardrail.verdict}: ${armWords(guardrail.candidate)} against ${armWords(guardrail.baseline)}`
+    : `${name} ${guardrail.verdict}${note}`;
 };
 
 const isWithinMargin = (name: string, { guardrails }: Assessment): boolean => {
@@ -91,12 +94,19 @@ const timedEnd = (durationMs: number, { at, assessment }: Situation): StepEnd =>
   return worse === undefined ? { end: 'due', why: 'nothing is worse' } : { end: 'evidence-missing', why: worse };
 };
 
+/** A shadow step that compared nothing has shown nothing: what follows it sends people to the candidate. */
+const shadowEnd = (durationMs: number, situation: Situation): StepEnd => {
+  const timed = timedEnd(durationMs, situation);
+  const { notCompared } = situation.assessment;
+  return timed.end === 'due' && notCompared !== null ? { end: 'evidence-missing', why: notCompared } : timed;
+};
+
 const stepEnd = (situation: Situation): StepEnd => {
   const entry = situation.plan.steps[situation.at.step];
   if (entry === undefined) return { end: 'not-yet' };
   if ('analysis' in entry) return analysisEnd(entry.analysis, situation);
   if ('setWeight' in entry) return timedEnd(0, situation);
-  if ('shadow' in entry) return timedEnd(entry.shadow.duration, situation);
+  if ('shadow' in entry) return shadowEnd(entry.shadow.duration, situation);
   return entry.pause.duration === undefined ? { end: 'not-yet' } : timedEnd(entry.pause.duration, situation);
 };
 
@@ -124,7 +134,8 @@ const advance = (situation: Situation, why: string): Decided => {
 
 const decideProgress = (situation: Situation): Decided => {
   const { at, plan, assessment } = situation;
-  if (assessment.sampleRatioAlarm !== null) return hold(situation, 'sample-ratio', assessment.sampleRatioAlarm);
+  const alarm = assessment.sampleRatioAlarm ?? assessment.labelAlarm;
+  if (alarm !== null) return hold(situation, 'sample-ratio', alarm);
   const step = stepEnd(situation);
   switch (step.end) {
     case 'due':
@@ -144,11 +155,15 @@ const decideProgress = (situation: Situation): Decided => {
   }
 };
 
+/** Outcomes are watched to the end of the bake, and the last ones mature with their bucket: up to an hour after the window and the grace. */
+const outcomeWords = ({ outcomesDueAtMs }: Assessment): string | null =>
+  outcomesDueAtMs === null ? null : `the last outcomes, which are mature at ${new Date(outcomesDueAtMs).toISOString()}`;
+
 /** The baking phase has no hold of its own: it lasts until nothing speaks against the end. */
 const decideBake = (situation: Situation): Decided => {
   const { at, plan, assessment, record } = situation;
   if (at.bakeElapsedMs < plan.bake) return nothing;
-  const against = assessment.sampleRatioAlarm ?? ineligibleWords(situation) ?? worseWords(assessment)[0] ?? null;
+  const against = assessment.sampleRatioAlarm ?? ineligibleWords(situation) ?? worseWords(assessment)[0] ?? outcomeWords(assessment);
   if (against !== null) return { action: 'nothing', waitsFor: against };
   return { action: 'promoted', to: { ...at, phase: 'promoted' }, sentence: `${record.candidate} is the baseline now: the bake is over and nothing is worse` };
 };

@@ -1,10 +1,10 @@
+import { bucketStartUs } from '../latency-bucket.ts';
 import type { CountedBlock, DecisionEvidence } from '../ledger/ledger-entry.ts';
 import type { RolloutRecord } from '../store/rollout-store.ts';
 import type { GuardAssessment } from './analysis/assess-guards.ts';
 import { defaultIntervalOptions } from './analysis/confidence-sequence.ts';
 import { addCounts, type GuardCounts } from './analysis/guard-counts.ts';
 import type { Guard } from './analysis/guard-test.ts';
-import { bucketStartUs } from './analysis/latency-bucket.ts';
 import { finiteExp } from './analysis/log-sum-exp.ts';
 import type { UnitStratum } from './analysis/strata.ts';
 import { type Judged, judge, type Measurements } from './assess-rollout.ts';
@@ -16,12 +16,15 @@ import type { KeptEvidence, SealedBlock } from './rollout-evidence.ts';
 import { rulesOf } from './rollout-rules.ts';
 import { planOf } from './standing.ts';
 
+/** What the engine knows from elsewhere than the counts. */
+type KnownOtherwise = Pick<Assessment, 'signal' | 'ineligibleShare' | 'notCompared' | 'labelAlarm' | 'outcomesDueAtMs'>;
+
 /** What a decision is made from besides the evidence. */
 export interface SeenAtDecision {
   /** Where the rollout stood, its clocks ticked to the decision. */
   readonly before: Position;
   /** The assessment that was decided from. */
-  readonly assessment: Pick<Assessment, 'signal' | 'ineligibleShare'>;
+  readonly assessment: KnownOtherwise;
 }
 
 interface DecisionParts {
@@ -36,12 +39,13 @@ interface DecisionParts {
 /** The evidence of a decision as the ledger keeps it: what it takes to make it again, and what was concluded. */
 export const decisionEvidence = ({ record, kept, unkept, sealedBlocks, measurements, seen }: DecisionParts): DecisionEvidence => {
   const { before, assessment } = seen;
+  const { signal, ineligibleShare, notCompared, labelAlarm, outcomesDueAtMs } = assessment;
   const open: readonly CountedBlock[] = [...unkept.map(countedBlock), ...openBlocks(kept)];
   return {
     sealedBlocks,
     open,
     before: positionOf(before),
-    inputs: { signal: assessment.signal, ineligibleShare: assessment.ineligibleShare, unmeasured: measurements.unmeasured },
+    inputs: { signal, ineligibleShare, notCompared, labelAlarm, outcomesDueAtMs, unmeasured: measurements.unmeasured },
     rules: rulesOf(record).digest,
     findings: findingsOf(record, measurements, kept.peakLnE),
   };

@@ -1,6 +1,6 @@
 import type { GuardMargin } from './analysis/guard-criterion.ts';
 import type { Guard } from './analysis/guard-test.ts';
-import type { LatencyMargin } from './analysis/latency-bucket.ts';
+import type { LatencyMargin } from './analysis/latency-edge.ts';
 
 const valueWords: Readonly<Record<Guard['kind'], string>> = {
   errorRate: 'error rate',

@@ -2,14 +2,18 @@ import { type Acceptance, type Criterion, isGuardrail } from '../bundle/acceptan
 import type { RolloutRecord } from '../store/rollout-store.ts';
 import { buildGuards } from './analysis/build-guards.ts';
 import type { GuardCriterion } from './analysis/guard-criterion.ts';
+import type { PairSource } from './count-pairs.ts';
+import type { WatchedOutcome } from './outcome-evidence.ts';
 import type { Plan } from './plan.ts';
 import type { CountedGuard, EventOf } from './rollout-evidence.ts';
 import { acceptanceOf, planOf, watchedOutputsOf } from './standing.ts';
 
-/** A live criterion, how its events are counted, and why it is not counted if it is not. */
+/** A live criterion, and how its events are counted in requests and in pairs. */
 interface LiveCriterion {
   readonly criterion: GuardCriterion;
   readonly eventOf: EventOf | null;
+  readonly pairsOf: PairSource | null;
+  readonly outcome: WatchedOutcome | null;
 }
 
 /** The guards of a rollout, fixed by the acceptance and the plan with which it started; and why some are not measured, by name. */
@@ -22,19 +26,29 @@ type Rate = Extract<GuardCriterion, { readonly kind: 'errorRate' | 'breachRate' 
 
 const rateMargin = ({ margin }: Criterion): Rate => (margin !== undefined && 'absolute' in margin ? margin : { relative: margin?.relative ?? 0 });
 
-/** Kinds whose counts come from the comparison of pairs or from outcomes have no counts yet. */
-const liveCriterion = (criterion: Criterion, watchedOutputs: readonly string[]): LiveCriterion | null => {
+/** Where neither requests nor pairs hold the counts of a guard. */
+const notInRequests = { eventOf: null, pairsOf: null } as const;
+
+const liveCriterion = (
+  criterion: Criterion,
+  { watchedOutputs, difference }: { readonly watchedOutputs: readonly string[]; readonly difference: number },
+): LiveCriterion | null => {
   const { name, metric, margin } = criterion;
   switch (metric.kind) {
     case 'errorRate':
-      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.errors };
+      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.errors, pairsOf: 'errors', outcome: null };
     case 'breachRate':
-      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.breaches };
+      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.breaches, pairsOf: 'breaches', outcome: null };
     case 'abstainRate':
-      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.abstained };
+      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.abstained, pairsOf: null, outcome: null };
     case 'outputRate': {
       const output = watchedOutputs.indexOf(metric.output);
-      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.flagged[output] ?? 0 };
+      return {
+        criterion: { name, kind: metric.kind, margin: rateMargin(criterion) },
+        eventOf: (cell) => cell.flagged[output] ?? 0,
+        pairsOf: null,
+        outcome: null,
+      };
     }
     case 'latency':
       return {
@@ -42,22 +56,43 @@ const liveCriterion = (criterion: Criterion, watchedOutputs: readonly string[]):
           name,
           kind: metric.kind,
           quantiles: metric.quantiles,
-          margin: { relative: margin !== undefined && 'relative' in margin ? margin.relative : 0 },
+          margin: latencyMargin(criterion),
         },
         eventOf: null,
+        pairsOf: 'latency',
+        outcome: null,
       };
     case 'disagreement':
       return {
         criterion: { name, kind: metric.kind, margin: { absolute: margin !== undefined && 'absolute' in margin ? margin.absolute : 0 } },
         eventOf: null,
+        pairsOf: { difference },
+        outcome: null,
       };
     case 'outcomeRate':
-    case 'outcomeMean':
-      return { criterion: { name, kind: metric.kind, harm: metric.harm, margin: rateMargin(criterion) }, eventOf: null };
+      return {
+        criterion: { name, kind: metric.kind, harm: metric.harm, margin: rateMargin(criterion) },
+        ...notInRequests,
+        outcome: { name: metric.outcome, kind: 'rate', windowMs: metric.window },
+      };
+    case 'outcomeMean': {
+      const mean = metric.historicalMean === undefined ? {} : { historicalMean: metric.historicalMean };
+      return {
+        criterion: { name, kind: metric.kind, harm: metric.harm, margin: rateMargin(criterion), ...mean },
+        ...notInRequests,
+        outcome: { name: metric.outcome, kind: 'mean', windowMs: metric.window },
+      };
+    }
     default:
       return null;
   }
 };
+
+const latencyMargin = ({ margin }: Criterion) =>
+  margin !== undefined && 'relative' in margin ? { relative: margin.relative, atLeastMs: margin.atLeastMs ?? 0 } : { relative: 0, atLeastMs: 0 };
+
+/** Whether the plan has requests compared at some time. */
+const compares = ({ compare, steps }: Plan): boolean => compare.share > 0 || steps.some((step) => 'shadow' in step);
 
 /** Planned blocks of the whole rollout: the time that its steps take at least, in blocks. */
 const plannedBlocksOf = ({ steps }: Plan, blockMs: number): number => {
@@ -70,22 +105,27 @@ const plannedBlocksOf = ({ steps }: Plan, blockMs: number): number => {
 };
 
 /** Makes the guards of a rollout from what was agreed. */
-const liveGuards = (
+export const liveGuards = (
   acceptance: Acceptance,
   plan: Plan,
   { watchedOutputs, blockMs }: { readonly watchedOutputs: readonly string[]; readonly blockMs: number },
 ): LiveGuards => {
-  const live = acceptance.criteria.filter(isGuardrail).flatMap((criterion) => liveCriterion(criterion, watchedOutputs) ?? []);
+  const criteria = acceptance.criteria.filter(isGuardrail);
+  const disagreements = criteria.filter(({ metric }) => metric.kind === 'disagreement');
+  const live = criteria.flatMap((criterion) => liveCriterion(criterion, { watchedOutputs, difference: disagreements.indexOf(criterion) }) ?? []);
+  const compared = compares(plan);
   const built = buildGuards({
     criteria: live.map(({ criterion }) => criterion),
     keyed: plan.routingKey !== undefined,
-    compared: false,
+    compared,
     plannedBlocks: plannedBlocksOf(plan, blockMs),
   });
-  const notCounted = live.filter(({ eventOf }) => eventOf === null);
   return {
-    guards: built.map((guard, index) => ({ guard, eventOf: live[index]?.eventOf ?? null })),
-    unmeasured: Object.fromEntries(notCounted.map(({ criterion: { name, kind } }) => [name, `${kind} is not measured live yet`])),
+    guards: built.map((guard, index) => {
+      const { eventOf, pairsOf, outcome } = live[index] ?? { ...notInRequests, outcome: null };
+      return { guard, eventOf, pairsOf, outcome };
+    }),
+    unmeasured: Object.fromEntries(live.flatMap((entry) => unmeasuredWords(entry, compared))),
   };
 };
 
@@ -95,3 +135,8 @@ export const blockSeconds = 60;
 /** The guards of a rollout, by the plan and the acceptance that are kept with it. */
 export const liveGuardsOf = (record: RolloutRecord): LiveGuards =>
   liveGuards(acceptanceOf(record), planOf(record), { watchedOutputs: watchedOutputsOf(record), blockMs: blockSeconds * 1_000 });
+
+const unmeasuredWords = ({ criterion: { name }, pairsOf }: LiveCriterion, compared: boolean): readonly (readonly [string, string])[] =>
+  (pairsOf === 'latency' || typeof pairsOf === 'object') && pairsOf !== null && !compared
+    ? [[name, 'the plan compares no requests: compare.share is 0 and no step is a shadow']]
+    : [];

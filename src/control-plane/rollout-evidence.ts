@@ -3,23 +3,37 @@
  * folded into the evidence and its seconds are forgotten; the open ones are counted anew at every tick. What an earlier
  * life left open is folded as it is: its pending requests stay pessimistically completed for ever.
  */
-import type { FirstEventCounts, Observation, SecondCounts } from '../store/rollout-store.ts';
+import type { FirstEventCounts, Observation, SecondCounts, SecondPairs } from '../store/rollout-store.ts';
 import { blockOf, isSealed } from './analysis/blocks.ts';
 import { type Evidence, foldBlock, startEvidence } from './analysis/evidence.ts';
 import { addCounts, type BlockCounts, type GuardCounts, type GuardPins, holdsCounts } from './analysis/guard-counts.ts';
 import type { Guard } from './analysis/guard-test.ts';
-import { startLatencyHistory } from './analysis/latency-history.ts';
+import { addSealedRuns, type LatencyHistory, startLatencyHistory } from './analysis/latency-history.ts';
 import { pinBlock } from './analysis/pin-block.ts';
 import type { AssignedStratum } from './analysis/sample-ratio.ts';
 import type { UnitStratum } from './analysis/strata.ts';
+import { baselineRuns, countPairs, type PairSource, pairsIn, pendingPairs, type SparseRuns } from './count-pairs.ts';
+import {
+  type BucketUnits,
+  bucketsOf,
+  type KeptOutcomes,
+  type Matured,
+  mergeBuckets,
+  noOutcomes,
+  type WaitingUnits,
+  type WatchedOutcome,
+} from './outcome-evidence.ts';
 
 /** Which count of a cell is a guard's event. */
 export type EventOf = (cell: Pick<SecondCounts, 'errors' | 'breaches' | 'abstained' | 'flagged'>) => number;
 
-/** A guard with the way its events are counted; null for one that these counts do not measure. */
+/** A guard with the way its events are counted in requests and in pairs; null where it is not measured. */
 export interface CountedGuard {
   readonly guard: Guard;
   readonly eventOf: EventOf | null;
+  readonly pairsOf: PairSource | null;
+  /** The outcome that its counts are made of; null for any other guard. */
+  readonly outcome: WatchedOutcome | null;
 }
 
 type Pins = Readonly<Record<string, GuardPins>>;
@@ -31,6 +45,13 @@ export interface OpenBlock {
   readonly pins: Pins;
   readonly counts: BlockCounts;
   readonly assigned: readonly AssignedStratum[];
+  /** Pairs begun in it, and the baseline's runs in them: history for the thresholds of later blocks. */
+  readonly pairs: number;
+  readonly baselineRuns: SparseRuns;
+  /** Its units by the bucket of their assignment; none where no outcome is watched. */
+  readonly buckets: readonly BucketUnits[];
+  /** Outcomes that matured while it was open, by guard. */
+  readonly outcomes: Matured['counts'];
   /** Wall time, milliseconds since the epoch, of its beginning and of the newest second that is counted: for people. */
   readonly fromMs: number;
   readonly toMs: number;
@@ -62,9 +83,14 @@ export interface KeptEvidence {
   readonly peakLnE: number | null;
   /** Assignments of sealed blocks, for the sample ratio. */
   readonly assigned: readonly AssignedStratum[];
+  /** The baseline's runs in the pairs of sealed blocks, from which thresholds are pinned. */
+  readonly latency: LatencyHistory;
+  /** Pairs begun in sealed blocks. */
+  readonly pairs: number;
   /** Eligible and ineligible requests of each of the last sixty minutes in which the engine ticked, newest last, and where this life's counters stood. */
   readonly minutes: readonly { readonly minute: number; readonly eligible: number; readonly ineligible: number }[];
   readonly counted: { readonly eligible: number; readonly ineligible: number };
+  readonly outcomes: KeptOutcomes;
 }
 
 export const startKeptEvidence = (guards: readonly CountedGuard[], incarnation: string): KeptEvidence => ({
@@ -76,8 +102,11 @@ export const startKeptEvidence = (guards: readonly CountedGuard[], incarnation: 
   emptyBlocks: 0,
   peakLnE: null,
   assigned: [],
+  latency: startLatencyHistory(),
+  pairs: 0,
   minutes: [],
   counted: { eligible: 0, ineligible: 0 },
+  outcomes: noOutcomes,
 });
 
 /** How blocks are cut and sealed. */
@@ -95,35 +124,37 @@ export interface Gathered {
   readonly keepFromSecond: number;
 }
 
-/** What the blocks of an observation are made with. */
-interface GatherOptions {
+/** How an observation becomes evidence. */
+interface Gathering {
   readonly guards: readonly CountedGuard[];
   readonly rules: BlockRules;
   /** Wall time of the observation, milliseconds since the epoch. */
   readonly wallMs: number;
+  /** Outcomes that matured since the last one, by guard: they belong to the block of this moment. */
+  readonly matured?: Matured['counts'];
 }
 
-/** Takes an observation into the evidence. Taking the same one again changes nothing. */
-export const gather = (before: KeptEvidence, observation: Observation, options: GatherOptions): Gathered => {
-  const { guards, rules } = options;
+/** Takes an observation into the evidence. Taking the same one again, with nothing matured since, changes nothing. */
+export const gather = (before: KeptEvidence, observation: Observation, options: Gathering): Gathered => {
+  const { guards, rules, matured = {} } = options;
   const { nowSecond, incarnation } = observation;
-  const begun = before.incarnation === incarnation ? { kept: before, sealed: [] } : endIncarnation(before, guards, incarnation);
-  const cellsOf = cutBlocks(observation, { blockSeconds: rules.blockSeconds, fromSecond: 0, endSecond: nowSecond });
+  const begun = continueIn(before, guards, incarnation);
   const nowBlock = blockOf(nowSecond, rules.blockSeconds);
+  const outcomes = outcomesByBlock(begun.kept.open, nowBlock, matured);
+  const cellsOf = cutBlocks(observation, { blockSeconds: rules.blockSeconds, fromSecond: 0, endSecond: nowSecond });
   const folding = createFolding(begun.kept, { guards, incarnation });
   const open: OpenBlock[] = [];
   let nextBlock = begun.kept.nextBlock ?? Math.min(nowBlock, ...cellsOf.keys());
   for (let block = nextBlock; block <= nowBlock; block += 1) {
     const cells = cellsOf.get(block) ?? noCells;
-    const pins = begun.kept.open.find((known) => known.block === block)?.pins ?? pinsFrom(guards, folding.evidence());
-    const counted = countBlock({ block, pins, cells, ...timesOf(block, observation, options) }, guards);
-    const isOver = isSealed({ block, ...rules, watermarkSecond: nowSecond - 1, nowSecond, pending: pendingOf(cells) });
-    if (isOver && open.length === 0) {
+    const pins = begun.kept.open.find((known) => known.block === block)?.pins ?? pinsFrom(guards, folding.part());
+    const counted = countBlock({ block, pins, cells, outcomes: outcomes.get(block) ?? {}, ...timesOf(block, observation, options) }, guards);
+    if (isComplete(block, cells, { rules, nowSecond }) && open.length === 0) {
       folding.fold(counted);
       nextBlock = block + 1;
     } else open.push(counted);
   }
-  const kept = { ...begun.kept, ...folding.kept(), open, underWay: underWayOf(observation, options, open.at(-1)), nextBlock };
+  const kept = { ...begun.kept, ...folding.part(), open, underWay: underWayOf(observation, options, open.at(-1)), nextBlock };
   return {
     kept: { ...kept, ...eligibilityOf(begun.kept, observation) },
     sealed: [...begun.sealed, ...folding.sealed],
@@ -131,86 +162,138 @@ export const gather = (before: KeptEvidence, observation: Observation, options: 
   };
 };
 
-const noCells: BlockCells = { units: [], firstEvents: [] };
+const noCells: BlockCells = { units: [], firstEvents: [], pairs: [] };
 
 /** A block's times by the wall clock of now: its beginning, and the end of the newest second in it. */
-const timesOf = (block: number, { nowSecond }: Observation, { rules: { blockSeconds }, wallMs }: GatherOptions) => {
+const timesOf = (block: number, { nowSecond }: Observation, { rules: { blockSeconds }, wallMs }: Gathering) => {
   const wallOf = (second: number): number => Math.round(wallMs) - (nowSecond - second) * 1_000;
   return { fromMs: wallOf(block * blockSeconds), toMs: wallOf(Math.min((block + 1) * blockSeconds, nowSecond)) };
 };
 
 /** The newest block counted to the last request, so that an end of the process loses no more than what came since. */
-const underWayOf = (observation: Observation, { guards, rules: { blockSeconds }, wallMs }: GatherOptions, newest: OpenBlock | undefined): OpenBlock | null => {
+const underWayOf = (observation: Observation, { guards, rules: { blockSeconds }, wallMs }: Gathering, newest: OpenBlock | undefined): OpenBlock | null => {
   const { nowSecond } = observation;
   if (newest === undefined) return null;
   const cells = cutBlocks(observation, { blockSeconds, fromSecond: nowSecond, endSecond: nowSecond + 1 }).get(newest.block) ?? noCells;
-  const latest = countBlock({ ...newest, cells }, guards);
+  const latest = countBlock({ ...newest, cells, outcomes: {} }, guards);
   return {
     ...newest,
     counts: Object.fromEntries(Object.entries(newest.counts).map(([name, counts]) => [name, addCounts(counts, latest.counts[name] ?? {})])),
     assigned: mergeAssigned([...newest.assigned, ...latest.assigned]),
+    buckets: mergeBuckets([...newest.buckets, ...latest.buckets]),
+    pairs: newest.pairs + latest.pairs,
+    baselineRuns: mergeRuns([...newest.baselineRuns, ...latest.baselineRuns]),
     toMs: Math.round(wallMs),
   };
 };
 
+const mergeRuns = (runs: SparseRuns): SparseRuns => {
+  const merged = new Map<number, number>();
+  for (const [bucket, count] of runs) merged.set(bucket, (merged.get(bucket) ?? 0) + count);
+  return [...merged];
+};
+
+/** What sealed blocks have left behind. */
+type SealedPart = Pick<KeptEvidence, 'evidence' | 'assigned' | 'latency' | 'pairs' | 'outcomes' | 'emptyBlocks'>;
+
+const seal = (guards: readonly CountedGuard[], { evidence, assigned, latency, pairs, outcomes, emptyBlocks }: SealedPart, block: OpenBlock): SealedPart => ({
+  evidence: foldBlock(
+    guards.map(({ guard }) => guard),
+    evidence,
+    block.counts,
+  ),
+  assigned: mergeAssigned([...assigned, ...block.assigned]),
+  latency: block.baselineRuns.length === 0 ? latency : addSealedRuns(latency, denseRuns(block.baselineRuns)),
+  pairs: pairs + block.pairs,
+  outcomes: { ...outcomes, units: mergeBuckets([...outcomes.units, ...block.buckets]) },
+  emptyBlocks: holdsCounts([block.counts, block.assigned]) ? 0 : emptyBlocks + 1,
+});
+
 /** Folds blocks one after the other; those without counts are only numbered. */
 const createFolding = (
-  { evidence: first, assigned: before, emptyBlocks: emptyBefore }: KeptEvidence,
+  { evidence, assigned, latency, pairs, outcomes, emptyBlocks }: SealedPart,
   { guards, incarnation }: { readonly guards: readonly CountedGuard[]; readonly incarnation: string },
 ) => {
-  const tested = guards.map(({ guard }) => guard);
   const sealed: SealedBlock[] = [];
-  let [evidence, assigned, emptyBlocks] = [first, before, emptyBefore];
+  let part: SealedPart = { evidence, assigned, latency, pairs, outcomes, emptyBlocks };
   return {
     sealed,
-    evidence: () => evidence,
-    kept: () => ({ evidence, assigned, emptyBlocks }),
+    part: () => part,
     fold: (block: OpenBlock): void => {
-      evidence = foldBlock(tested, evidence, block.counts);
-      if (!holdsCounts([block.counts, block.assigned])) {
-        emptyBlocks += 1;
-        return;
-      }
-      assigned = mergeAssigned([...assigned, ...block.assigned]);
-      sealed.push({ ...block, incarnation, number: evidence.sealedBlocks, emptyBefore: emptyBlocks, after: evidence });
-      emptyBlocks = 0;
+      const { emptyBlocks: emptyBefore } = part;
+      part = seal(guards, part, block);
+      if (part.emptyBlocks === 0) sealed.push({ ...block, incarnation, number: part.evidence.sealedBlocks, emptyBefore, after: part.evidence });
     },
   };
 };
 
-/** What an earlier life left open is over. */
-const endIncarnation = (before: KeptEvidence, guards: readonly CountedGuard[], incarnation: string) => {
-  const folding = createFolding(before, { guards, incarnation: before.incarnation });
-  for (const block of before.open) folding.fold(before.underWay?.block === block.block ? before.underWay : block);
-  const kept: KeptEvidence = { ...before, ...folding.kept(), incarnation, open: [], underWay: null, nextBlock: null, counted: { eligible: 0, ineligible: 0 } };
-  return { kept, sealed: folding.sealed };
+const denseRuns = (runs: SparseRuns): readonly number[] => {
+  const dense: number[] = [];
+  for (const [bucket, count] of runs) dense[bucket] = count;
+  return dense;
 };
 
-const pinsFrom = (guards: readonly CountedGuard[], evidence: Evidence): Pins =>
+/** A pair has two runs, and between them perhaps the start of a new process: half a minute, or it counts as one that was cut off by a crash. */
+const pairRestartSeconds = 30;
+
+const isComplete = (block: number, cells: BlockCells, { rules, nowSecond }: { readonly rules: BlockRules; readonly nowSecond: number }): boolean => {
+  const standing = { block, ...rules, watermarkSecond: nowSecond - 1, nowSecond };
+  const pairDeadlineSeconds = 2 * rules.deadlineSeconds + pairRestartSeconds;
+  return (
+    isSealed({ ...standing, pending: pendingOf(cells) }) && isSealed({ ...standing, deadlineSeconds: pairDeadlineSeconds, pending: pendingPairs(cells.pairs) })
+  );
+};
+
+/** The evidence as this life of the gateway goes on with it: what an earlier one left open is folded as it is. */
+export const continueIn = (
+  before: KeptEvidence,
+  guards: readonly CountedGuard[],
+  incarnation: string,
+): { readonly kept: KeptEvidence; readonly sealed: readonly SealedBlock[] } => {
+  if (before.incarnation === incarnation) return { kept: before, sealed: [] };
+  const folding = createFolding(before, { guards, incarnation: before.incarnation });
+  for (const block of before.open) folding.fold(before.underWay?.block === block.block ? before.underWay : block);
+  const fresh = { incarnation, open: [], underWay: null, nextBlock: null, counted: { eligible: 0, ineligible: 0 } };
+  return { kept: { ...before, ...folding.part(), ...fresh }, sealed: folding.sealed };
+};
+
+/** The outcomes of each open block, with those that have matured now in the newest one. */
+const outcomesByBlock = (open: readonly OpenBlock[], newest: number, matured: Matured['counts']): ReadonlyMap<number, Matured['counts']> => {
+  const byBlock = new Map(open.filter(({ outcomes }) => Object.keys(outcomes).length > 0).map(({ block, outcomes }) => [block, outcomes]));
+  if (Object.keys(matured).length === 0) return byBlock;
+  const known = byBlock.get(newest) ?? {};
+  const added = Object.entries(matured).map(([guard, counts]) => [guard, addCounts(known[guard] ?? {}, counts)] as const);
+  return byBlock.set(newest, { ...known, ...Object.fromEntries(added) });
+};
+
+const pinsFrom = (guards: readonly CountedGuard[], sealed: SealedPart): Pins =>
   pinBlock(
     guards.map(({ guard }) => guard),
-    { evidence, latency: startLatencyHistory(), baselineWithItself: {} },
+    sealed,
   );
 
 interface BlockCells {
   readonly units: SecondCounts[];
   readonly firstEvents: FirstEventCounts[];
+  readonly pairs: SecondPairs[];
 }
 
 /** The cells of the seconds from `fromSecond` to before `endSecond`, by block. */
 const cutBlocks = (
-  { counts, firstEvents }: Observation,
+  { counts, firstEvents, pairs }: Observation,
   { blockSeconds, fromSecond, endSecond }: { readonly blockSeconds: number; readonly fromSecond: number; readonly endSecond: number },
 ): ReadonlyMap<number, BlockCells> => {
   const blocks = new Map<number, BlockCells>();
   const cellsOf = (second: number): BlockCells => {
     const block = blockOf(second, blockSeconds);
-    const cells = blocks.get(block) ?? { units: [], firstEvents: [] };
+    const cells = blocks.get(block) ?? { units: [], firstEvents: [], pairs: [] };
     blocks.set(block, cells);
     return cells;
   };
-  for (const cell of counts) if (cell.second >= fromSecond && cell.second < endSecond) cellsOf(cell.second).units.push(cell);
-  for (const cell of firstEvents) if (cell.second >= fromSecond && cell.second < endSecond) cellsOf(cell.second).firstEvents.push(cell);
+  const isIn = ({ second }: { readonly second: number }): boolean => second >= fromSecond && second < endSecond;
+  for (const cell of counts) if (isIn(cell)) cellsOf(cell.second).units.push(cell);
+  for (const cell of firstEvents) if (isIn(cell)) cellsOf(cell.second).firstEvents.push(cell);
+  for (const cell of pairs) if (isIn(cell)) cellsOf(cell.second).pairs.push(cell);
   return blocks;
 };
 
@@ -232,18 +315,29 @@ const countGuard = (eventOf: EventOf, { units, firstEvents }: BlockCells): Guard
     },
   );
 
-const countBlock = (
-  { block, pins, cells, fromMs, toMs }: Pick<OpenBlock, 'block' | 'pins' | 'fromMs' | 'toMs'> & { readonly cells: BlockCells },
-  guards: readonly CountedGuard[],
-): OpenBlock => ({
+interface BlockParts extends Pick<OpenBlock, 'block' | 'pins' | 'outcomes' | 'fromMs' | 'toMs'> {
+  readonly cells: BlockCells;
+}
+
+const countBlock = ({ block, pins, cells, outcomes, fromMs, toMs }: BlockParts, guards: readonly CountedGuard[]): OpenBlock => ({
   block,
   pins,
   counts: Object.fromEntries(
-    guards.map(({ guard, eventOf }) => [guard.name, { ...(eventOf === null ? {} : countGuard(eventOf, cells)), pins: pins[guard.name] ?? {} }]),
+    guards.map((guard) => [guard.guard.name, { ...outcomes[guard.guard.name], ...countsOf(guard, cells, pins[guard.guard.name] ?? {}) }]),
   ),
+  outcomes,
+  buckets: guards.some(({ outcome }) => outcome !== null) ? bucketsOf(cells.units) : [],
   assigned: mergeAssigned(cells.units.map(({ w, arm, n }) => ({ w, candidate: arm === 'candidate' ? n : 0, baseline: arm === 'baseline' ? n : 0 }))),
+  pairs: pairsIn(cells.pairs),
+  baselineRuns: baselineRuns(cells.pairs),
   fromMs,
   toMs,
+});
+
+const countsOf = ({ eventOf, pairsOf }: CountedGuard, cells: BlockCells, pins: GuardPins): GuardCounts => ({
+  ...(eventOf === null ? {} : countGuard(eventOf, cells)),
+  ...(pairsOf === null ? {} : countPairs(pairsOf, cells.pairs, pins)),
+  pins,
 });
 
 /** Adds assignments up: one stratum a probability. */
@@ -276,3 +370,8 @@ export const ineligibleShareOf = ({ minutes }: KeptEvidence): number | null => {
 /** All assignments so far, for the sample ratio. */
 export const assignedOf = ({ assigned, open }: KeptEvidence): readonly AssignedStratum[] =>
   mergeAssigned([...assigned, ...open.flatMap((block) => block.assigned)]);
+
+/** Pairs that have begun so far. */
+export const comparedPairsOf = ({ pairs, open }: KeptEvidence): number => open.reduce((sum, block) => sum + block.pairs, pairs);
+/** The units whose outcomes are not mature yet. */
+export const waitingUnitsOf = ({ outcomes, open }: KeptEvidence): WaitingUnits => ({ kept: outcomes, open: open.flatMap(({ buckets }) => buckets) });

@@ -1,7 +1,8 @@
 import { type Acceptance, isGuardrail } from '../bundle/acceptance.ts';
-import type { Phase, RolloutAssignment, RolloutRecord, TrafficAssignment } from '../store/rollout-store.ts';
+import type { ComparisonRule, DifferenceRule, LatencyBound, Phase, RolloutAssignment, RolloutRecord, TrafficAssignment } from '../store/rollout-store.ts';
 import type { Assessment } from './assessment.ts';
 import { type Plan, planSchema } from './plan.ts';
+import { isLive } from './position.ts';
 
 /** Verified and serving-ready versions of one model: version to digest of its bundle. */
 export type Versions = ReadonlyMap<string, string>;
@@ -53,8 +54,41 @@ export const watchedOutputsOf = (record: RolloutRecord): readonly string[] => [
   ),
 ];
 
-/** The parts of a kept plan that split traffic. The kept plan is a parsed one, so its durations are numbers already. */
-const splitRules = planSchema.pick({ eligibility: true, routingKey: true, match: true }).strip();
+/** As golden cases allow: what two runtimes may make of the same graph is no difference. */
+const defaultTolerance = 1e-5;
+
+/** What the disagreement guardrails of a rollout compare, in the order of its criteria. */
+const differenceRulesOf = (acceptance: Acceptance): readonly DifferenceRule[] =>
+  acceptance.criteria
+    .filter(isGuardrail)
+    .flatMap(({ metric }) => (metric.kind === 'disagreement' ? [{ output: metric.output ?? null, tolerance: metric.tolerance ?? defaultTolerance }] : []));
+
+/** A live rollout is compared at every weight, also at 0 and in the bake: then only pairs can show anything. A shadow step has a share of its own. */
+const comparisonOf = (record: RolloutRecord, { share, maxCpuPercent }: Plan['compare']): ComparisonRule | null => {
+  const step = planOf(record).steps[record.step];
+  const sharePercent = step !== undefined && 'shadow' in step ? step.shadow.share : share;
+  return isLive(record.phase) && sharePercent > 0 ? { sharePercent, maxCpuPercent, differences: differenceRulesOf(acceptanceOf(record)) } : null;
+};
+
+const boundQuantiles = [
+  ['p50Ms', 0.5],
+  ['p95Ms', 0.95],
+  ['p99Ms', 0.99],
+] as const;
+
+/** Limits on what callers wait for: they alert, and blame nobody, since what hits both arms breaks them too. */
+const latencyBoundsOf = ({ criteria }: Acceptance): readonly LatencyBound[] =>
+  criteria
+    .filter(({ metric, appliesTo }) => metric.kind === 'latency' && appliesTo.includes('live'))
+    .flatMap(({ bound }) =>
+      boundQuantiles.flatMap(([name, quantile]) => {
+        const limitMs = bound?.[name];
+        return limitMs === undefined ? [] : [{ quantile, limitMs }];
+      }),
+    );
+
+/** The parts of a kept plan that the data plane goes by. The kept plan is a parsed one, so its durations are numbers already. */
+const splitRules = planSchema.pick({ eligibility: true, routingKey: true, match: true, compare: true }).strip();
 
 const endedPhases: readonly Phase[] = ['promoted', 'rolled-back'];
 
@@ -85,6 +119,8 @@ const rolloutAssignmentOf = (record: RolloutRecord): RolloutAssignment => {
     // A rollout that nobody has started, or whose candidate a signal rests, sends nobody to the candidate, cohorts neither.
     match: record.phase === 'pending' || record.signal !== null ? [] : rules.match,
     watchedOutputs: watchedOutputsOf(record),
+    compare: comparisonOf(record, rules.compare),
+    latencyBounds: latencyBoundsOf(acceptanceOf(record)),
   };
 };
 

@@ -1,5 +1,6 @@
 import { ProblemError } from '../problem.ts';
 import type { RoutingKeyRule } from '../store/rollout-store.ts';
+import type { Comparison } from './comparison/comparison.ts';
 import type { ContractPair } from './contract/check-inputs.ts';
 import { checkInputs } from './contract/check-inputs.ts';
 import type { Row } from './contract/compile-contract.ts';
@@ -44,6 +45,7 @@ export interface InferDeps {
   readonly isExpected: (model: string) => boolean;
   readonly predictionIds: PredictionIds;
   readonly observer: Observer;
+  readonly comparison: Pick<Comparison, 'offer'>;
   readonly randomU32: () => number;
   readonly monotonicMs: () => number;
   readonly wallMs: () => number;
@@ -62,7 +64,8 @@ export const createInfer =
     admit(model, checked.rows.length, deps.observer); //                                    503 overloaded, before the assignment
     const routed = route(model, { checked, pinned, context, deps }); //                     503 model-not-ready
     const routedMs = deps.monotonicMs();
-    const result = await predictAndGuard(model, { checked, routed, context, deps }); //     candidate, or rescue by the baseline
+    const result = await predictAndGuard(model, { checked, routed, context, deps }) //      candidate, or rescue by the baseline
+      .finally(() => offerForComparison(model, { checked, routed, context, deps })); //     a sample runs on both versions after the answer
     return respond(result, { model, routed, context, deps, validatedMs, routedMs });
   };
 
@@ -132,6 +135,8 @@ interface Routed {
   readonly assignment: Assignment;
   readonly version: ServingVersion;
   readonly routingKey: string | null;
+  /** Wall time, read once for the counts and the prediction id. */
+  readonly assignedAtMs: number;
 }
 
 interface RouteStep extends Omit<Step, 'model'> {
@@ -162,8 +167,9 @@ const route = (model: ServingModel, { checked, pinned, context, deps }: RouteSte
   });
   const version = assignment === null ? undefined : model.versions.get(assignment.version);
   if (assignment === null || version === undefined) throw notReady(model);
-  const unit = beginUnit(deps.evidence, model, { assignment, routingKey, eligible: checked.eligible, hashKey: deps.predictionIds.hashKey });
-  return { unit, assignment, version, routingKey };
+  const assignedAtMs = deps.wallMs();
+  const unit = beginUnit(deps.evidence, model, { assignment, routingKey, eligible: checked.eligible, assignedAtMs, hashKey: deps.predictionIds.hashKey });
+  return { unit, assignment, version, routingKey, assignedAtMs };
 };
 
 interface PredictStep {
@@ -200,6 +206,10 @@ const predictAndGuard = async (model: ServingModel, { checked, routed, context, 
   }
 };
 
+/** Failed requests too: a sample of those that some version could answer would favour it. */
+const offerForComparison = (model: ServingModel, { checked, routed, context, deps }: PredictStep): void =>
+  deps.comparison.offer(model, { rows: checked.rows, requestId: context.requestId, assignment: routed.assignment, routingKey: routed.routingKey });
+
 /** The end of a request that nobody answers: an error of its arm, or no evidence when its own content was at fault. */
 const giveUp = (observed: FailedAttempt, error: unknown, { unit, deps }: { readonly unit: PendingUnit | null; readonly deps: InferDeps }): ProblemError => {
   if (observed.failure === null) unit?.withdraw();
@@ -223,7 +233,7 @@ const scoreOf = ([row]: readonly OutputRow[]): number | null => {
 };
 
 const respond = ({ answer, rescuedFrom }: Result, { model, routed, context, deps, validatedMs, routedMs }: RespondStep): InferAnswer => {
-  const { assignment, routingKey, version: assigned, unit } = routed;
+  const { assignment, routingKey, version: assigned, unit, assignedAtMs } = routed;
   endUnit(unit, model, { failure: rescuedFrom, answer });
   const { version } = answer.version.bundle;
   const { epoch, rollout } = model.traffic;
@@ -234,8 +244,8 @@ const respond = ({ answer, rescuedFrom }: Result, { model, routed, context, deps
     arm: assignment.arm,
     evidence: unit?.evidence ?? 'none',
     epoch,
-    assignedAtMs: deps.wallMs(),
-    probability: assignment.probability,
+    assignedAtMs,
+    probability: unit?.probability ?? assignment.probability,
     routingKey,
     score: scoreOf(answer.rows),
   });

@@ -1,32 +1,26 @@
-/** The data port. The hot endpoint is dispatched on node:http itself; express, which costs more than the whole budget of a request, serves the rest. */
+/** The data port. The two hot endpoints are dispatched on node:http itself; express, which costs more than the whole budget of a request, serves the rest. */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Infer, InferAnswer } from '../data-plane/infer.ts';
 import { ProblemError, type ProblemType, problems } from '../problem.ts';
-import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { RequestSpan, Tracing } from '../telemetry/request-span.ts';
+import type { RequestSpan } from '../telemetry/request-span.ts';
 import { parseInferRequest } from './infer-request.ts';
+import { logFailure } from './log-failure.ts';
+import { createOutcomesEndpoint, isOutcomes, type OutcomesEndpointDeps } from './outcomes-endpoint.ts';
 import { parseJsonBody, readBody } from './read-body.ts';
 import { readTimeoutMs } from './read-timeout.ts';
 import { requestIdOf } from './request-id.ts';
 import { sendProblem } from './send-problem.ts';
 
-export interface DataServerDeps {
+export interface DataServerDeps extends OutcomesEndpointDeps {
   readonly infer: Infer;
-  readonly tracing: Tracing;
   readonly metrics: Metrics;
-  readonly log: Log;
-  readonly monotonicMs: () => number;
-  readonly random: () => number;
-  readonly newId: () => string;
-  readonly maxBodyBytes: number;
-  readonly maxPendingRequests: number;
   /** While it drains, connections are closed after their answer. */
   readonly isDraining: () => boolean;
   /** @throws ProblemError unauthenticated, forbidden */
   readonly authorize: (request: IncomingMessage) => void;
-  /** Everything but `POST /infer`. */
+  /** Everything but `POST /infer` and `POST /outcomes`. */
   readonly others: RequestListener;
 }
 
@@ -46,7 +40,16 @@ const beforeTheModel: ReadonlySet<ProblemType> = new Set([
   'unsupported-media-type',
 ]);
 
+interface Failed {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  readonly span: RequestSpan;
+  readonly arrivedMs: number;
+}
+
 export const createDataServer = (deps: DataServerDeps): DataServer => {
+  const outcomes = createOutcomesEndpoint(deps);
   let pending = 0;
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -89,14 +92,6 @@ export const createDataServer = (deps: DataServerDeps): DataServer => {
     if (deps.isDraining() && !response.headersSent) response.setHeader('connection', 'close');
   };
 
-  interface Failed {
-    readonly request: IncomingMessage;
-    readonly response: ServerResponse;
-    readonly requestId: string;
-    readonly span: RequestSpan;
-    readonly arrivedMs: number;
-  }
-
   const fail = (error: unknown, { request, response, requestId, span, arrivedMs }: Failed): void => {
     endConnection(response);
     const type = sendProblem(response, error, { requestId, traceId: span.traceId, path: '/infer', random: deps.random });
@@ -111,6 +106,7 @@ export const createDataServer = (deps: DataServerDeps): DataServer => {
   return {
     listener: (request, response) => {
       if (request.method === 'POST' && isInfer(request.url)) void serve(request, response);
+      else if (request.method === 'POST' && isOutcomes(request.url)) outcomes(request, response);
       else deps.others(request, response);
     },
     pending: () => pending,
@@ -129,21 +125,6 @@ const isInfer = (url: string | undefined): boolean => url === '/infer' || url?.s
 const shed = ({ metrics, maxPendingRequests }: DataServerDeps): ProblemError => {
   metrics.unrouted.request('shed', 0);
   return new ProblemError('overloaded', `${maxPendingRequests} requests are under way already.`);
-};
-
-const logFailure = (
-  log: Log,
-  error: unknown,
-  { type, requestId, traceId }: { readonly type: string; readonly requestId: string; readonly traceId: string },
-): void => {
-  const fields = {
-    trace_id: traceId,
-    request_id: requestId,
-    problem: type,
-    err: error instanceof ProblemError && error.cause !== undefined ? error.cause : error,
-  };
-  if (type === 'internal') log.error(fields, 'a request met a fault of the gateway itself');
-  else log.warn(fields, 'a request got no answer');
 };
 
 interface Sent {

@@ -8,18 +8,18 @@ type OpenDeps = Omit<AppDeps, 'admit' | 'maxBodyBytes'> & HealthRoutesDeps;
 
 const everybody = { admit: () => 'anonymous', maxBodyBytes: 0 };
 
-/** `POST /infer` never gets here; any other method is told so. */
-const inferOnlyByPost = {
-  '/infer': {
-    post: () => {
-      throw new Error('POST /infer is dispatched before express');
-    },
+const dispatchedBefore = {
+  post: () => {
+    throw new Error('POST is dispatched before express');
   },
 };
 
-/** What the data port serves beside inference. */
+/** A `POST` to a hot endpoint never gets here; any other method is told so. */
+const hotEndpoints = { '/infer': dispatchedBefore, '/outcomes': dispatchedBefore };
+
+/** What the data port serves beside its hot endpoints. */
 export const createDataApp = (deps: OpenDeps): Express =>
-  createExpressApp({ ...deps, ...everybody }, { ...healthResources(deps), ...docsResources(), ...inferOnlyByPost });
+  createExpressApp({ ...deps, ...everybody }, { ...healthResources(deps), ...docsResources(), ...hotEndpoints });
 
 /** The port for metrics and health alone. */
 export const createMetricsApp = (deps: OpenDeps & MetricsRoutesDeps): Express =>

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiPathsObject, type ZodOpenApiResponsesObject } from 'zod-openapi';
 import { type ProblemType, problems } from '../problem.ts';
+import { outcomesRequestSchema, outcomesResponseSchema } from './outcomes-request.ts';
 import { rolloutState } from './rollout-state-schema.ts';
 import { maxLedgerEntries } from './routes/ledger-routes.ts';
 import { moveBody, promoteBody } from './routes/rollout-moves.ts';
@@ -124,6 +125,28 @@ const dataPaths: ZodOpenApiPathsObject = {
           'circuit-open',
           'overloaded',
           'deadline-exceeded',
+        ),
+      },
+    },
+  },
+  '/outcomes': {
+    post: {
+      summary: 'Labels and values that became known after predictions',
+      requestBody: { required: true, content: { 'application/json': { schema: outcomesRequestSchema } } },
+      responses: {
+        '202': {
+          description: 'Each was handled by itself; what was accepted is durable.',
+          content: { 'application/json': { schema: outcomesResponseSchema } },
+        },
+        ...failures(
+          'malformed-request',
+          'unauthenticated',
+          'forbidden',
+          'request-too-large',
+          'unsupported-media-type',
+          'internal',
+          'model-not-ready',
+          'overloaded',
         ),
       },
     },

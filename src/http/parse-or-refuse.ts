@@ -29,6 +29,10 @@ const violationsOf = (value: unknown, issue: z.core.$ZodIssue): readonly Violati
   return [{ pointer: pointerTo(issue.path), detail: got === undefined ? 'is missing' : 'is wrong', got: shown(got), expected: issue.message }];
 };
 
+/** Every fault of a part of a body that did not parse; the pointers begin at `path`. */
+export const violationsIn = (value: unknown, error: z.ZodError, path: readonly PropertyKey[]): readonly Violation[] =>
+  error.issues.flatMap((issue) => violationsOf(value, issue)).map((violation) => ({ ...violation, pointer: pointerTo(path) + violation.pointer.slice(1) }));
+
 /**
  * A parsed body, or every fault of it.
  * @throws ProblemError malformed-request

@@ -12,6 +12,7 @@ const guardrail = z.object({
   interval: z.tuple([z.number(), z.number()]).nullable(),
   evidence: z.number().nullable(),
   graduation: z.number().nullable(),
+  note: z.string().optional(),
 });
 
 /** The state of a rollout in the API document; the control plane's `RolloutState` is what is sent. */

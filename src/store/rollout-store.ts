@@ -1,5 +1,6 @@
 import type { BlockContent, DecisionEvidence, LedgerEntry, LedgerHead, RolloutRules } from '../ledger/ledger-entry.ts';
 import type { Outbox } from './outbox.ts';
+import type { KeptEpoch, OutcomeStore } from './outcome-store.ts';
 
 /**
  * The two messages between the planes and the port that keeps rollouts. The planes never import each other: they share
@@ -35,6 +36,33 @@ export interface RolloutAssignment {
   readonly match: readonly CohortRule[];
   /** True-or-false outputs whose rate a guardrail watches. */
   readonly watchedOutputs: readonly string[];
+  /** How requests are compared in pairs; null for not at all. */
+  readonly compare: ComparisonRule | null;
+  /** Absolute limits on what callers wait for, held against each arm alone. */
+  readonly latencyBounds: readonly LatencyBound[];
+}
+
+/** What of the eligible requests runs once more on both versions. */
+export interface ComparisonRule {
+  /** Percent of the eligible requests, above 0 and up to 100. */
+  readonly sharePercent: number;
+  /** What the comparison may take of one core, percent. */
+  readonly maxCpuPercent: number;
+  /** What counts as different outputs, one a disagreement guardrail. */
+  readonly differences: readonly DifferenceRule[];
+}
+
+/** When the outputs of two runs differ: in this output, or in any (null), by more than the tolerance if they are numbers. */
+export interface DifferenceRule {
+  readonly output: string | null;
+  readonly tolerance: number;
+}
+
+/** So many of the requests are to be answered within so long. */
+export interface LatencyBound {
+  /** Share (0-1) of the requests, such as 0.95. */
+  readonly quantile: number;
+  readonly limitMs: number;
 }
 
 /** Up: the counts of the evidence requests that were assigned in one second, with one exact probability, to one arm. Integers that only grow. */
@@ -44,6 +72,8 @@ export interface SecondCounts {
   /** Probability with which the unit went to the candidate, given what was known before. */
   readonly w: number;
   readonly arm: 'baseline' | 'candidate';
+  /** Whole hours since the epoch, of the wall time that the prediction ids of these units carry: outcomes are counted by it. */
+  readonly bucket: number;
   /** Units assigned. */
   readonly n: number;
   /** Units whose end is known. */
@@ -90,6 +120,42 @@ export interface KeptFilter {
   readonly entries: readonly Uint8Array[];
 }
 
+/** Up: pairs by which of the two runs had the event. Integers. */
+export interface PairedEvents {
+  readonly both: number;
+  readonly candidateOnly: number;
+  readonly baselineOnly: number;
+  readonly neither: number;
+}
+
+/** Up: pairs whose outputs differed and agreed, one entry a difference rule. Pairs without an output on both sides are in neither. */
+export interface PairedOutputs {
+  readonly differ: readonly number[];
+  readonly agree: readonly number[];
+}
+
+/** Up: the pairs of the comparison process that began in one second. Integers that only grow. */
+export interface SecondPairs {
+  readonly second: number;
+  /** Pairs begun. */
+  readonly n: number;
+  /** Pairs of which both runs are known. */
+  readonly done: number;
+  /** Finished pairs: [bucket of the baseline's run, bucket of the candidate's, how many]. */
+  readonly latency: readonly (readonly [baseline: number, candidate: number, pairs: number])[];
+  /** The pairs that count for errors, breaches and differences: of keyed requests a key's first one alone. */
+  readonly counted: PairedOutputs & { readonly n: number; readonly done: number; readonly errors: PairedEvents; readonly breaches: PairedEvents };
+  /** Runs of the baseline beside another run of the baseline, for the noise of its own outputs; not among the pairs above. */
+  readonly baselineWithItself: PairedOutputs;
+}
+
+/** Up: a request on which a pair showed something against one version, or a difference. */
+export interface PairExample {
+  readonly kind: 'error' | 'breach' | 'difference';
+  readonly arm: 'baseline' | 'candidate' | null;
+  readonly requestId: string;
+}
+
 /** Up: what one life of a process has counted of one rollout. Cumulative for each second, so a repeated or lost message harms nothing. */
 export interface Observation {
   readonly rollout: string;
@@ -101,6 +167,11 @@ export interface Observation {
   readonly firstEvents: readonly FirstEventCounts[];
   /** What the rollout's key filters have got that is not kept yet, at the very moment of the counts. */
   readonly filters: readonly FilterChange[];
+  readonly pairs: readonly SecondPairs[];
+  /** Why no request can be compared now, in words; null while they can. */
+  readonly notCompared: string | null;
+  /** The last few, newest last. */
+  readonly examples: readonly PairExample[];
   /** False when keys were seen in an earlier life that this one does not know: their requests are then no evidence. */
   readonly knowsKeys: boolean;
   /** Requests that satisfied both contracts, and those that satisfied the baseline's alone, in this life. */
@@ -250,6 +321,9 @@ export interface RolloutStore {
   readonly beginLife: () => Promise<{ readonly previousEndedUncleanly: boolean }>;
   /** Decisions of a model, newest first, with a sequence below `before`. Idempotent. */
   readonly decisions: (query: { readonly model: string; readonly limit: number; readonly before?: number }) => Promise<readonly Decision[]>;
+  /** Every assignment of a model's rollouts that was in force, oldest first; a line is written in the transaction of its decision. Idempotent. */
+  readonly epochs: (model: string) => Promise<readonly KeptEpoch[]>;
+  readonly outcomes: OutcomeStore;
   readonly ledger: DecisionLedger;
   readonly outbox: Outbox;
   /** Finishes pending writes, marks this life as ended cleanly and releases the lock. Idempotent. */

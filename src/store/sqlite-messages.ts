@@ -1,4 +1,5 @@
 import type { LedgerEntry, LedgerHead } from '../ledger/ledger-entry.ts';
+import type { KeptEpoch, OutcomeCounts, OutcomeStore } from './outcome-store.ts';
 import type { Decision, DecisionLedger, EndedRollout, KeptFilter, KeptProgress, RolloutRecord, RolloutStore } from './rollout-store.ts';
 import type { OutboxAnswer, OutboxRequest } from './sqlite-outbox.ts';
 
@@ -12,6 +13,10 @@ export type SqliteRequest =
   | { readonly call: 'loadFilters'; readonly query: Parameters<RolloutStore['loadFilters']>[0] }
   | { readonly call: 'ended'; readonly model: string }
   | { readonly call: 'beginLife' }
+  | { readonly call: 'epochs'; readonly model: string }
+  | { readonly call: 'recordOutcomes'; readonly outcomes: Parameters<OutcomeStore['record']>[0] }
+  | { readonly call: 'outcomeCounts'; readonly range: Parameters<OutcomeStore['counts']>[0] }
+  | { readonly call: 'pruneOutcomes'; readonly query: Parameters<OutcomeStore['prune']>[0] }
   | { readonly call: 'page'; readonly query: Parameters<DecisionLedger['page']>[0] }
   | { readonly call: 'following'; readonly query: Parameters<DecisionLedger['following']>[0] }
   | { readonly call: 'head' }
@@ -30,6 +35,10 @@ export interface SqliteAnswers {
   readonly loadFilters: readonly KeptFilter[];
   readonly ended: readonly EndedRollout[];
   readonly beginLife: { readonly previousEndedUncleanly: boolean };
+  readonly epochs: readonly KeptEpoch[];
+  readonly recordOutcomes: readonly boolean[];
+  readonly outcomeCounts: OutcomeCounts;
+  readonly pruneOutcomes: boolean;
   readonly page: readonly LedgerEntry[];
   readonly following: readonly LedgerEntry[];
   readonly head: LedgerHead | null;

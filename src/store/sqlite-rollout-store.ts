@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { LedgerEntry } from '../ledger/ledger-entry.ts';
+import { createGroupCommit } from './group-commit.ts';
 import type { Outbox } from './outbox.ts';
 import { DataDirectoryInUseError, type RolloutStore } from './rollout-store.ts';
 import type { NumberedRequest, SqliteAnswers, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
@@ -122,6 +123,12 @@ export const createSqliteRolloutStore = async ({ dataDir, ledgerSecret, onEntry 
     loadFilters: (query) => ask({ call: 'loadFilters', query }),
     ended: (model) => ask({ call: 'ended', model }),
     beginLife: () => ask({ call: 'beginLife' }),
+    epochs: (model) => ask({ call: 'epochs', model }),
+    outcomes: {
+      record: createGroupCommit((outcomes) => ask({ call: 'recordOutcomes', outcomes })),
+      counts: (range) => ask({ call: 'outcomeCounts', range }),
+      prune: (query) => ask({ call: 'pruneOutcomes', query }),
+    },
     ledger: {
       keyId: opening.keyId,
       page: (query) => ask({ call: 'page', query }),

@@ -29,6 +29,7 @@ const migrations: readonly Migration[] = [
   { file: '0002-ledger.sql', complete: chainDecisions },
   { file: '0003-progress.sql' },
   { file: '0004-blocks-and-filters.sql' },
+  { file: '0005-outcomes.sql' },
   { file: '0006-notices.sql' },
 ];
 

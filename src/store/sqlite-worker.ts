@@ -11,10 +11,12 @@ import { deriveLedgerKey, type LedgerKey } from '../ledger/ledger-key.ts';
 import { decisionEntry, decisionOf } from './decision-entry.ts';
 import { ledgerSecretIn } from './ledger-secret.ts';
 import type { RolloutRecord } from './rollout-store.ts';
+import { createEpochTable } from './sqlite-epochs.ts';
 import { createFilterTables } from './sqlite-filters.ts';
 import { createLedgerTable, type LedgerTable } from './sqlite-ledger.ts';
 import type { NumberedRequest, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
 import { createOutboxTables } from './sqlite-outbox.ts';
+import { createOutcomeTables } from './sqlite-outcomes.ts';
 import { createProgressTables } from './sqlite-progress.ts';
 import { migrate, transaction } from './sqlite-schema.ts';
 
@@ -102,20 +104,31 @@ const prepared = (database: DatabaseSync) => ({
 type Change = Extract<SqliteRequest, { call: 'save' }>['change'];
 
 const createSave =
-  ({ database }: OpenStore, { statements, ledger }: { readonly statements: ReturnType<typeof prepared>; readonly ledger: LedgerTable }) =>
+  (
+    { database }: OpenStore,
+    {
+      statements,
+      ledger,
+      epochs,
+    }: { readonly statements: ReturnType<typeof prepared>; readonly ledger: LedgerTable; readonly epochs: ReturnType<typeof createEpochTable> },
+  ) =>
   ({ record, expectedRevision, decision }: Change): LedgerEntry | null =>
     transaction(database, () => {
       const { changes } = expectedRevision === null ? statements.insertRecord.run({ ...record }) : statements.updateRecord.run({ ...record, expectedRevision });
-      return changes === 0 ? null : ledger.append(decisionEntry(decision, record));
+      if (changes === 0) return null;
+      epochs.append(record, decision);
+      return ledger.append(decisionEntry(decision, record));
     });
 
 /** The rows need no parsing: STRICT tables and checks hold the types, and this thread alone writes them. */
 const answerer = (store: OpenStore) => {
   const statements = prepared(store.database);
   const ledger = createLedgerTable(store.database, store.key);
-  const save = createSave(store, { statements, ledger });
+  const epochs = createEpochTable(store.database);
+  const save = createSave(store, { statements, ledger, epochs });
   const filters = createFilterTables(store.database);
   const progress = createProgressTables(store.database, { ledger, filters });
+  const outcomes = createOutcomeTables(store.database);
   const outbox = createOutboxTables(store.database, ledger.decision);
   return (request: SqliteRequest): Extract<SqliteReply, { done: true }>['answer'] => {
     switch (request.call) {
@@ -141,6 +154,14 @@ const answerer = (store: OpenStore) => {
         return progress.ended(request.model);
       case 'beginLife':
         return progress.beginLife();
+      case 'epochs':
+        return epochs.of(request.model);
+      case 'recordOutcomes':
+        return outcomes.record(request.outcomes);
+      case 'outcomeCounts':
+        return outcomes.counts(request.range);
+      case 'pruneOutcomes':
+        return outcomes.prune(request.query);
       case 'outbox':
         return outbox(request.request);
       case 'close':

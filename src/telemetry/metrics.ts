@@ -19,8 +19,26 @@ const rescueReasons = ['error', 'timeout', 'circuit_open', 'queue_full', 'lost_w
 export type RescueReason = (typeof rescueReasons)[number];
 
 const workerRestartReasons = ['exit', 'timeout', 'memory'] as const;
+/** What became of a posted outcome. */
+export type OutcomeResult = 'accepted' | 'duplicate' | 'forged' | 'too_late' | 'unknown_outcome' | 'out_of_range';
+
 /** Why a worker was replaced: it ended, its run overran the deadline, or it took more memory than it may. */
 export type WorkerRestartReason = (typeof workerRestartReasons)[number];
+
+const comparisonKinds = ['versions', 'self', 'busy', 'down', 'drain'] as const;
+/**
+ * What became of a request that was drawn for comparison: its pair ran on both versions, or on the baseline twice; or it was
+ * dropped before its pair began, because the CPU budget was spent, there was no process, or the gateway ends.
+ */
+export type ComparisonKind = (typeof comparisonKinds)[number];
+
+/** Records the comparison of one model's versions. */
+export interface ComparisonRecorder {
+  readonly drawn: (kind: ComparisonKind) => void;
+  readonly usedCpu: (seconds: number) => void;
+  readonly setUp: (up: boolean) => void;
+  readonly restarted: (reason: WorkerRestartReason) => void;
+}
 
 /** Which rule of the data contract a request broke. */
 export type ContractRule = 'unknown' | 'missing' | 'value' | 'row';
@@ -82,11 +100,16 @@ export interface Metrics {
   readonly forVersion: (labels: { readonly model: string; readonly version: string }) => VersionRecorder;
   /** `features` are the field names that the loaded versions declare; a later call replaces them. */
   readonly forModel: (model: { readonly model: string; readonly features: Iterable<string> }) => ModelRecorder;
+  readonly forComparison: (labels: { readonly model: string }) => ComparisonRecorder;
+  /** 1 while the last full minute of the arm was beyond the limit, else 0. */
+  readonly setBoundBroken: (bound: { readonly model: string; readonly arm: ArmLabel; readonly quantile: number; readonly broken: boolean }) => void;
   /** Requests that end before their model is known: unreadable, shed, or for a model that is not there. All labels are `none`. */
   readonly unrouted: ArmRecorder;
   readonly setModelInfo: (info: ModelInfo) => void;
   /** Adds a boundary at each latency objective, in seconds, to the request durations. */
   readonly addSloBounds: (boundsSeconds: readonly number[]) => void;
+  /** One posted outcome; `model` is `none` unless it is known here. */
+  readonly outcome: (labels: { readonly model: string; readonly arm: ArmLabel; readonly result: OutcomeResult }) => void;
   /** `read` is called at every scrape. */
   readonly observePendingRequests: (read: () => number) => void;
   readonly spansDropped: (count: number) => void;
@@ -134,6 +157,10 @@ export const createMetrics = ({ sloBoundsSeconds = [] }: { readonly sloBoundsSec
     forArm,
     forVersion: recordVersion(families),
     forModel: recordModel(families),
+    forComparison: recordComparison(families),
+    setBoundBroken: ({ model, arm, quantile, broken }) => {
+      families.boundBroken.of({ model, arm, objective: String(quantile) }).value = broken ? 1 : 0;
+    },
     unrouted: forArm({ model: 'none', version: 'none', arm: 'none' }),
     setModelInfo: ({ model, version, digest, contractVersion }) => {
       families.modelInfo.release({ model, version });
@@ -143,6 +170,7 @@ export const createMetrics = ({ sloBoundsSeconds = [] }: { readonly sloBoundsSec
       requestBoundsSeconds = [...requestBoundsSeconds, ...boundsSeconds];
       for (const series of families.requestDuration.all()) series.addBounds(boundsSeconds);
     },
+    outcome: countOutcome(families),
     observePendingRequests: (read) => {
       readPendingRequests = read;
     },
@@ -176,6 +204,14 @@ export const createMetrics = ({ sloBoundsSeconds = [] }: { readonly sloBoundsSec
 
 type Families = ReturnType<typeof createFamilies>;
 
+const countOutcome =
+  (families: Families): Metrics['outcome'] =>
+  ({ model, arm, result }) => {
+    if (result === 'accepted') families.outcomes.of({ model, arm }).value += 1;
+    else if (result === 'duplicate') families.duplicateOutcomes.of({ model }).value += 1;
+    else families.refusedOutcomes.of({ model, reason: result }).value += 1;
+  };
+
 const createFamilies = (registry: Registry, requestBounds: () => readonly number[]) => {
   const { counter, gauge, histogram } = familiesIn(registry);
   return {
@@ -187,12 +223,23 @@ const createFamilies = (registry: Registry, requestBounds: () => readonly number
     batchSize: histogram('gateway_inference_batch_size', 'Rows in one run of the model.', () => batchBoundsRows),
     pendingRequests: gauge('gateway_inference_pending_requests', 'Admitted inference requests without an answer yet.'),
     ineligible: counter('gateway_ineligible_requests_total', "Requests that satisfied the baseline's contract but not the candidate's."),
+    outcomes: counter('gateway_outcomes_total', 'Posted outcomes that were kept, by the arm that they joined.'),
+    duplicateOutcomes: counter('gateway_outcomes_duplicate_total', 'Posted outcomes that were known already.'),
+    refusedOutcomes: counter('gateway_outcomes_refused_total', 'Posted outcomes that were refused.'),
     violations: counter('gateway_contract_violations_total', 'Violations of the data contract by declared feature and rule.'),
     weight: gauge('gateway_rollout_weight_ratio', 'Share of the traffic that is assigned to the version.'),
     phase: gauge('gateway_rollout_phase', '1 for the phase that the rollout of the model is in, 0 for the others.'),
     modelInfo: gauge('gateway_model_info', 'A loaded version; always 1.'),
     workerRestarts: counter('gateway_worker_restarts_total', 'Worker processes that were replaced.'),
     breakerOpen: gauge('gateway_breaker_open', '1 while the circuit breaker of the version is open.'),
+    comparisonRequests: counter('gateway_comparison_requests_total', 'Requests that were drawn for comparison, by what became of them.'),
+    comparisonCpu: counter('gateway_comparison_cpu_seconds_total', 'CPU time of the comparison process.'),
+    comparisonUp: gauge('gateway_comparison_up', '1 while a comparison process holds both versions of the rollout, 0 while it is missing.'),
+    comparisonRestarts: counter('gateway_comparison_restarts_total', 'Comparison processes that were replaced.'),
+    boundBroken: gauge(
+      'gateway_latency_bound_broken',
+      '1 while, in the last full minute, too few requests of the arm were within the absolute limit: the objective is the share that must be.',
+    ),
     ledgerSequence: gauge('gateway_ledger_sequence', 'Sequence of the newest entry of the decision ledger: it never falls.'),
     signalValue: gauge('gateway_signal_value', 'The value of a signal that was pushed last, in the unit that its bundle declares.'),
     signalAge: gauge('gateway_signal_age_seconds', 'Time since a value of the signal was pushed.'),
@@ -259,6 +306,29 @@ const recordVersion =
       },
       setBreakerOpen: (open) => {
         breakerOpen.value = open ? 1 : 0;
+      },
+    };
+  };
+
+const recordComparison =
+  (families: Families): Metrics['forComparison'] =>
+  (labels) => {
+    const kinds = seriesEach(comparisonKinds, (kind) => families.comparisonRequests.of({ ...labels, kind }));
+    const restarts = seriesEach(workerRestartReasons, (reason) => families.comparisonRestarts.of({ ...labels, reason }));
+    const cpu = families.comparisonCpu.of(labels);
+    const up = families.comparisonUp.of(labels);
+    return {
+      drawn: (kind) => {
+        kinds[kind].value += 1;
+      },
+      usedCpu: (seconds) => {
+        cpu.value += seconds;
+      },
+      setUp: (isUp) => {
+        up.value = isUp ? 1 : 0;
+      },
+      restarted: (reason) => {
+        restarts[reason].value += 1;
       },
     };
   };

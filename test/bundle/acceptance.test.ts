@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { acceptanceSchema, isGuardrail, noAcceptance, outcomeWindowMs } from '../../src/bundle/acceptance.ts';
+import { declaredOutcomes } from '../../src/bundle/declared-outcomes.ts';
 import { faultsOf } from '../../src/bundle/fault.ts';
 import { readBundle } from '../../src/bundle/read-bundle.ts';
 
@@ -15,6 +16,21 @@ const files = readdirSync(models).flatMap((model) => readdirSync(new URL(`${mode
 const errors = { name: 'errors', metric: { kind: 'errorRate' }, compareTo: 'baseline', margin: { absolute: 0.002 }, appliesTo: ['live'] };
 const outcome = { kind: 'outcomeRate', outcome: 'confirmed', harm: 'lower', window: '7d' };
 const caught = { name: 'fraud-caught', metric: outcome, compareTo: 'baseline', margin: { relative: 0.05 }, appliesTo: ['live'] };
+const slow = {
+  name: 'latency',
+  metric: { kind: 'latency', quantiles: [0.5, 0.8, 0.95, 0.99] },
+  compareTo: 'baseline',
+  margin: { relative: 0.1, atLeastMs: 1 },
+  bound: { p95Ms: 30 },
+  appliesTo: ['offline', 'live'],
+};
+const agrees = {
+  name: 'same-answers',
+  metric: { kind: 'disagreement', output: 'fraud_probability', tolerance: 0.01 },
+  compareTo: 'baseline',
+  margin: { absolute: 0.02 },
+  appliesTo: ['live'],
+};
 const acceptance = (changes: Record<string, unknown>) => ({ apiVersion: 'handoff/v1', kind: 'Acceptance', criteria: [errors], ...changes });
 
 const faultsIn = (document: unknown) => {
@@ -25,6 +41,10 @@ const faultsIn = (document: unknown) => {
 describe('an acceptance file', () => {
   it.each(files)('holds in %s', (file) => {
     expect(faultsIn(parse(readFileSync(new URL(file, models), 'utf8')))).toEqual([]);
+  });
+
+  it('compares run times and outputs in pairs', () => {
+    expect(faultsIn(acceptance({ criteria: [slow, agrees, { ...agrees, name: 'all-outputs', metric: { kind: 'disagreement' } }] }))).toEqual([]);
   });
 
   it('may ask for a gain by a negative margin', () => {
@@ -42,6 +62,11 @@ describe('an acceptance file', () => {
     { what: 'nothing to hold', criteria: [{ ...errors, compareTo: undefined, margin: undefined }], field: 'criteria.0.bound' },
     { what: 'two margins', criteria: [{ ...errors, margin: { absolute: 1, relative: 1 } }], field: expect.stringMatching(/^criteria\.0\.margin/) },
     { what: 'milliseconds for a rate', criteria: [{ ...errors, margin: { relative: 0.1, atLeastMs: 1 } }], field: 'criteria.0.margin' },
+    { what: 'an absolute margin for latency', criteria: [{ ...slow, margin: { absolute: 5 } }], field: 'criteria.0.margin' },
+    { what: 'a quantile that is none', criteria: [{ ...slow, metric: { kind: 'latency', quantiles: [95] } }], field: 'criteria.0.metric.quantiles.0' },
+    { what: 'latency without quantiles', criteria: [{ ...slow, metric: { kind: 'latency' } }], field: 'criteria.0.metric.quantiles' },
+    { what: 'a relative margin for disagreement', criteria: [{ ...agrees, margin: { relative: 0.1 } }], field: 'criteria.0.margin' },
+    { what: 'a negative tolerance', criteria: [{ ...agrees, metric: { kind: 'disagreement', tolerance: -1 } }], field: 'criteria.0.metric.tolerance' },
     { what: 'a live criterion that is offline only', criteria: [{ ...errors, metric: { kind: 'ndcg', k: 10 } }], field: 'criteria.0.appliesTo' },
     { what: 'an offline criterion that is live only', criteria: [{ ...errors, appliesTo: ['offline'] }], field: 'criteria.0.appliesTo' },
     { what: 'a name twice', criteria: [errors, errors], field: 'criteria.1.name' },
@@ -96,5 +121,32 @@ describe('the acceptance of a bundle', () => {
     } finally {
       await rm(copy, { recursive: true, force: true });
     }
+  });
+});
+
+describe('an outcome of an acceptance file', () => {
+  const mean = { ...caught, name: 'ranking', metric: { kind: 'outcomeMean', outcome: 'ndcg', harm: 'lower', window: '24h', historicalMean: 0.6 } };
+
+  it('is declared with its kind, window and margin', () => {
+    const declared = declaredOutcomes(acceptanceSchema.parse(acceptance({ criteria: [errors, caught, mean] })));
+    expect([...declared.values()]).toEqual([
+      { name: 'confirmed', kind: 'rate', windowMs: 7 * 86_400_000, relativeMargin: true },
+      { name: 'ndcg', kind: 'mean', windowMs: 86_400_000, relativeMargin: true },
+    ]);
+  });
+
+  it('is measured by one criterion', () => {
+    expect(faultsIn(acceptance({ criteria: [caught, errors, { ...caught, name: 'again' }] }))).toEqual([
+      {
+        file: 'acceptance.yaml',
+        field: 'criteria.2.metric.outcome',
+        got: expect.stringContaining('confirmed'),
+        expected: 'an outcome that no other criterion measures',
+      },
+    ]);
+  });
+
+  it.each([{ outcome: '' }, { outcome: 'Confirmed fraud' }, { historicalMean: 1.5 }])('is refused with %o', (change) => {
+    expect(faultsIn(acceptance({ criteria: [{ ...mean, metric: { ...mean.metric, ...change } }] }))).toHaveLength(1);
   });
 });

@@ -122,6 +122,24 @@ describe('the other steps', () => {
     expect(moved(at({ step: 0, stepElapsedMs: 4_000 }, { worse }))).toMatchObject({ action: 'hold', to: { heldFor: 'evidence', weightHundredths: 0 } });
   });
 
+  it('holds at the end of a shadow step that compared nothing, and goes on when it does', () => {
+    const notCompared = 'the comparison process died and is being replaced';
+    expect(moved(at({ step: 0, stepElapsedMs: 4_000 }, { notCompared }))).toMatchObject({
+      action: 'hold',
+      to: { heldFor: 'evidence', weightHundredths: 0 },
+      sentence: `held: ${notCompared}`,
+    });
+    expect(moved(at({ step: 0, stepElapsedMs: 4_000, phase: 'held', heldFor: 'evidence' }))).toMatchObject({ action: 'advance', to: { step: 1 } });
+    expect(at({ step: 3, weightHundredths: 1_000 }, { notCompared }, 0).action).toBe('advance');
+  });
+
+  it('says why a required guardrail is silent', () => {
+    const silent = { ...errorsGuardrail('undecided'), note: 'silent until a block begins after 2,000 compared requests: 812 so far' };
+    expect(moved(at({ ...last, stepElapsedMs: 5_000 }, { guardrails: [silent] }))).toMatchObject({
+      sentence: expect.stringContaining('errors undecided: silent until a block begins after 2,000 compared requests: 812 so far') as string,
+    });
+  });
+
   it('leaves a weight at once', () => {
     expect(moved(at({ step: 3, weightHundredths: 1_000 }, {}, 0))).toMatchObject({ action: 'advance', to: { step: 4, weightHundredths: 1_000 } });
   });
@@ -153,12 +171,15 @@ describe('the other steps', () => {
     });
   });
 
-  it.each([{ worse }, { ineligibleShare: 0.01 }, { sampleRatioAlarm: 'the coin is off' }])('does not promote with %o', (change) => {
-    expect(at({ phase: 'baking', step: 6, weightHundredths: 10_000, bakeElapsedMs: 9_000 }, change)).toMatchObject({
-      action: 'nothing',
-      waitsFor: expect.any(String),
-    });
-  });
+  it.each([{ worse }, { ineligibleShare: 0.01 }, { sampleRatioAlarm: 'the coin is off' }, { outcomesDueAtMs: 1_767_225_600_000 }])(
+    'does not promote with %o',
+    (change) => {
+      expect(at({ phase: 'baking', step: 6, weightHundredths: 10_000, bakeElapsedMs: 9_000 }, change)).toMatchObject({
+        action: 'nothing',
+        waitsFor: expect.any(String),
+      });
+    },
+  );
 });
 
 describe('what holds a rollout', () => {
@@ -176,6 +197,19 @@ describe('what holds a rollout', () => {
       sentence: 'held: the coin is off',
     });
     expect(moved(at({ step: 0, phase: 'held', heldFor: 'sample-ratio' }))).toMatchObject({ action: 'continue', to: { phase: 'progressing', heldFor: null } });
+  });
+
+  it('holds while the labels of an outcome are not trusted, but not the end of a bake, which asks for no outcome', () => {
+    const labelAlarm = 'ndcg came for 600 candidate requests where 300 were due: the labels are not trusted';
+    expect(moved(at({ step: 0 }, { labelAlarm }))).toMatchObject({ action: 'hold', to: { heldFor: 'sample-ratio' }, sentence: `held: ${labelAlarm}` });
+    expect(at({ phase: 'baking', step: 6, weightHundredths: 10_000, bakeElapsedMs: 9_000 }, { labelAlarm }).action).toBe('promoted');
+  });
+
+  it('says when the last outcomes are mature, at the end of a bake', () => {
+    expect(at({ phase: 'baking', step: 6, weightHundredths: 10_000, bakeElapsedMs: 9_000 }, { outcomesDueAtMs: 1_767_225_600_000 })).toEqual({
+      action: 'nothing',
+      waitsFor: 'the last outcomes, which are mature at 2026-01-01T00:00:00.000Z',
+    });
   });
 
   it.each([
@@ -211,7 +245,10 @@ describe('decide, whatever the evidence', () => {
     guardrails: fc.array(guardrail, { maxLength: 1 }),
     candidateUnits: fc.nat(2_000),
     ineligibleShare: fc.option(fc.constantFrom(0, 0.5)),
+    notCompared: fc.option(fc.constant('the comparison process died'), { freq: 4 }),
     sampleRatioAlarm: fc.option(fc.constant('the coin is off'), { freq: 4 }),
+    labelAlarm: fc.option(fc.constant('the labels are not trusted'), { freq: 4 }),
+    outcomesDueAtMs: fc.option(fc.constant(1_767_225_600_000), { freq: 2 }),
     signal: fc.option(fc.constant(lag), { freq: 4 }),
     storeDown: fc.boolean(),
   });
@@ -241,7 +278,7 @@ describe('decide, whatever the evidence', () => {
         const { to } = decided;
         if (to.weightHundredths > record.weightHundredths) {
           expect(['advance', 'bake']).toContain(decided.action);
-          expect(assessment).toMatchObject({ worse: null, signal: null, sampleRatioAlarm: null, storeDown: false });
+          expect(assessment).toMatchObject({ worse: null, signal: null, sampleRatioAlarm: null, labelAlarm: null, storeDown: false });
         }
         if (to.weightHundredths < record.weightHundredths) expect(decided.action).toBe('roll-back');
       }),
@@ -265,7 +302,9 @@ describe('decide, whatever the evidence', () => {
       evidence: null,
       worse: null,
       ineligibleShare: 0,
+      notCompared: null,
       sampleRatioAlarm: null,
+      labelAlarm: null,
       signal: null,
       storeDown: false,
     }));

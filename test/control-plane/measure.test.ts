@@ -55,7 +55,7 @@ beforeEach(() => {
 const second = (random: ReturnType<typeof createRandom>, rates: { readonly baseline: number; readonly candidate: number }, requests = 100): void => {
   for (let index = 0; index < requests; index += 1) {
     const arm = random.uniform() < 0.1 ? 'candidate' : 'baseline';
-    const unit = evidence.begin({ rollout: record.rollout, threshold: Math.ceil(0.1 * u32Range), arm, watchedOutputs: 1, keyed: null });
+    const unit = evidence.begin({ rollout: record.rollout, threshold: Math.ceil(0.1 * u32Range), arm, watchedOutputs: 1, assignedAtMs: nowMs, keyed: null });
     unit.end({ error: random.uniform() < rates[arm], breach: false, abstained: false, flagged: () => false });
   }
   nowMs += 1_000;
@@ -128,7 +128,7 @@ describe('the measure of a rollout', () => {
     for (let seconds = 0; seconds < 30; seconds += 1) second(random, { baseline: 0, candidate: 0.1 });
     const known = (await assess()).evidence?.value ?? 0;
     for (let index = 0; index < 50; index += 1)
-      evidence.begin({ rollout: record.rollout, threshold: Math.ceil(0.1 * u32Range), arm: 'candidate', watchedOutputs: 1, keyed: null });
+      evidence.begin({ rollout: record.rollout, threshold: Math.ceil(0.1 * u32Range), arm: 'candidate', watchedOutputs: 1, assignedAtMs: nowMs, keyed: null });
     nowMs += 1_000;
     expect((await assess()).evidence?.value).toBeLessThan(known);
   });
@@ -137,7 +137,7 @@ describe('the measure of a rollout', () => {
     for (let index = 0; index < 3_000; index += 1) {
       const arm = index % 5 === 0 ? 'candidate' : 'baseline';
       evidence
-        .begin({ rollout: record.rollout, threshold: Math.ceil(0.1 * u32Range), arm, watchedOutputs: 1, keyed: null })
+        .begin({ rollout: record.rollout, threshold: Math.ceil(0.1 * u32Range), arm, watchedOutputs: 1, assignedAtMs: nowMs, keyed: null })
         .end({ error: false, breach: false, abstained: false, flagged: () => false });
     }
     nowMs += 1_000;
@@ -146,18 +146,26 @@ describe('the measure of a rollout', () => {
 
   test('counts a key once, and not at all in a life that does not know the keys', async () => {
     const keyed = { key: { high: 1, low: 2 }, draw: 5 };
-    const begin = () => evidence.begin({ rollout: record.rollout, threshold: Math.ceil(0.1 * u32Range), arm: 'candidate', watchedOutputs: 1, keyed });
+    const begin = () =>
+      evidence.begin({ rollout: record.rollout, threshold: Math.ceil(0.1 * u32Range), arm: 'candidate', watchedOutputs: 1, assignedAtMs: nowMs, keyed });
     expect([begin().evidence, begin().evidence]).toEqual(['unit', 'later']);
     evidence.disownKeys(record.rollout);
     expect(
-      evidence.begin({ rollout: record.rollout, threshold: 5_000, arm: 'baseline', watchedOutputs: 1, keyed: { key: { high: 3, low: 4 }, draw: 9_999 } })
-        .evidence,
+      evidence.begin({
+        rollout: record.rollout,
+        threshold: 5_000,
+        arm: 'baseline',
+        watchedOutputs: 1,
+        assignedAtMs: nowMs,
+        keyed: { key: { high: 3, low: 4 }, draw: 9_999 },
+      }).evidence,
     ).toBe('later');
   });
 
   test('keeps what was counted in the second that is not over, for an end of the process', async () => {
     nowMs = 500;
-    const begin = () => evidence.begin({ rollout: record.rollout, threshold: Math.ceil(0.1 * u32Range), arm: 'candidate', watchedOutputs: 1, keyed: null });
+    const begin = () =>
+      evidence.begin({ rollout: record.rollout, threshold: Math.ceil(0.1 * u32Range), arm: 'candidate', watchedOutputs: 1, assignedAtMs: nowMs, keyed: null });
     for (let index = 0; index < 7; index += 1) begin().end({ error: false, breach: false, abstained: false, flagged: () => false });
     begin();
     expect((await assess()).candidateUnits).toBe(0);
@@ -182,6 +190,7 @@ describe('the measure of a rollout', () => {
 
   test('takes an observation before the evidence is back for no loss: nothing is forgotten until it is', async () => {
     const random = createRandom(7);
+    measure.evidence.defer(model, record);
     for (let seconds = 0; seconds < 130; seconds += 1) {
       second(random, { baseline: 0.01, candidate: 0.02 });
       await assess();

@@ -92,6 +92,8 @@ describe('reconciling', () => {
       routingKey: { field: 'card' },
       match: [],
       watchedOutputs: [],
+      compare: null,
+      latencyBounds: [],
     };
     expect(published).toEqual([{ model: 'card-fraud', epoch: 1, baseline: '1.4.0', rollout }]);
     expect(rollouts.get('card-fraud')).toEqual({

@@ -14,7 +14,17 @@ const split = (epoch: number, weightHundredths = 1_000): TrafficAssignment => ({
   model: 'card-fraud',
   epoch,
   baseline: '1.4.0',
-  rollout: { id: '01J', candidate: '2.0.0', weightHundredths, eligibility: 'full', routingKey: null, match: [], watchedOutputs: [] },
+  rollout: {
+    id: '01J',
+    candidate: '2.0.0',
+    weightHundredths,
+    eligibility: 'full',
+    routingKey: null,
+    match: [],
+    watchedOutputs: [],
+    compare: null,
+    latencyBounds: [],
+  },
 });
 
 let baseline: ServingVersion;

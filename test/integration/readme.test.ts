@@ -58,3 +58,10 @@ test('check and smoke print what the README shows', async () => {
   expect(readme).toContain(`handoff check\n\`\`\`\n\`\`\`\n${check.stdout}\`\`\``);
   expect(readme).toContain(`\n\`\`\`\n${smoke.stdout}${smoke.stderr}\`\`\``);
 });
+
+test('a made-up prediction is refused as the README shows', async () => {
+  const [, sent = '', printed = ''] = /\/outcomes [^\n]*--data '([^\n]+)'\n```\n```json\n([^\n]+)\n```/.exec(readme) ?? [];
+  const response = await fetch(`${gateway.url}/outcomes`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: sent });
+  expect(response.status).toBe(202);
+  expect(await response.json()).toEqual(JSON.parse(printed));
+});

@@ -11,6 +11,7 @@ import { DataDirectoryInUseError } from '../../src/store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
 import { decisionFor, recordWith } from '../support/rollout-record.ts';
 import { outboxContract } from './outbox.contract.ts';
+import { outcomeStoreContract } from './outcome-store.contract.ts';
 import { rolloutStoreContract } from './rollout-store.contract.ts';
 
 let directory = '';
@@ -42,6 +43,7 @@ const otherProcess = async (): Promise<ChildProcess> => {
   return child;
 };
 
+outcomeStoreContract('SQLite', () => createSqliteRolloutStore({ dataDir: directory }));
 outboxContract('SQLite', {
   open: () => createSqliteRolloutStore({ dataDir: directory }),
   reopen: async (store) => {

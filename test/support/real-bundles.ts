@@ -25,7 +25,7 @@ export const realBundle = async (model: string, version: string): Promise<Bundle
 };
 
 /** A candidate that breaks when some row of a run has an amount above 1000. */
-export const brokenModel = (way: 'throws' | 'nan' | 'endless' | 'allocates' | 'out-of-range'): Promise<Uint8Array> =>
+export const brokenModel = (way: 'throws' | 'nan' | 'endless' | 'allocates' | 'out-of-range' | 'slower'): Promise<Uint8Array> =>
   readFile(join(repository, 'test/fixtures/broken-candidates', `${way}.onnx`));
 
 /** Takes what a version tells, and keeps the restarts of its worker. */

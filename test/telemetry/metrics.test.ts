@@ -26,7 +26,16 @@ const makeFilled = (): Metrics => {
   model.ineligible();
   model.violated({ feature: 'amount', rule: 'value' });
   model.setRollout({ phase: 'progressing', weights: { '1.4.0': 0.9, '2.0.0': 0.1 } });
+  const comparison = metrics.forComparison({ model: 'card-fraud' });
+  comparison.drawn('versions');
+  comparison.usedCpu(0.2);
+  comparison.setUp(true);
+  comparison.restarted('timeout');
+  metrics.setBoundBroken({ model: 'card-fraud', arm: 'candidate', quantile: 0.95, broken: true });
   metrics.setModelInfo({ ...candidate, digest: 'sha256:ab', contractVersion: '1.0.0' });
+  metrics.outcome({ model: 'card-fraud', arm: 'candidate', result: 'accepted' });
+  metrics.outcome({ model: 'card-fraud', arm: 'baseline', result: 'duplicate' });
+  metrics.outcome({ model: 'none', arm: 'none', result: 'too_late' });
   metrics.observePendingRequests(() => 4);
   metrics.spansDropped(2);
   metrics.setSignals({
@@ -45,11 +54,13 @@ describe('the scrape', () => {
     version: /^(\d+\.\d+\.\d+|none)$/,
     arm: /^(baseline|candidate|none)$/,
     result: /^(ok|client_error|error|timeout|shed|breach)$/,
-    reason: /^(error|timeout|circuit_open|queue_full|lost_worker|breach|exit|memory)$/,
+    reason: /^(error|timeout|circuit_open|queue_full|lost_worker|breach|exit|memory|forged|too_late|unknown_outcome|out_of_range)$/,
     signal: /^feature-lag$/,
     feature: /^(amount|hour|other)$/,
     rule: /^(unknown|missing|value|row)$/,
     phase: /^[a-z-]+$/,
+    kind: /^(versions|self|busy|down|drain)$/,
+    objective: /^0\.\d+$/,
     digest: /^sha256:/,
     contract_version: /^\d+\.\d+\.\d+$/,
     le: /^(\d+(\.\d+)?(e-\d+)?|\+Inf)$/,
@@ -80,6 +91,10 @@ describe('the scrape', () => {
     const own = (await scrape(makeFilled())).filter(({ name }) => name.startsWith('gateway_'));
     expect(own.map(({ name }) => name).sort()).toEqual([
       'gateway_breaker_open',
+      'gateway_comparison_cpu_seconds_total',
+      'gateway_comparison_requests_total',
+      'gateway_comparison_restarts_total',
+      'gateway_comparison_up',
       'gateway_contract_violations_total',
       'gateway_event_clients',
       'gateway_ineligible_requests_total',
@@ -90,8 +105,12 @@ describe('the scrape', () => {
       'gateway_inference_request_duration_seconds',
       'gateway_inference_requests_total',
       'gateway_inference_rescues_total',
+      'gateway_latency_bound_broken',
       'gateway_ledger_sequence',
       'gateway_model_info',
+      'gateway_outcomes_duplicate_total',
+      'gateway_outcomes_refused_total',
+      'gateway_outcomes_total',
       'gateway_page_open',
       'gateway_rollout_phase',
       'gateway_rollout_weight_ratio',

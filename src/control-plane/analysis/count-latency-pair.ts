@@ -1,4 +1,4 @@
-import type { LatencyEdge } from './latency-bucket.ts';
+import type { LatencyEdge } from './latency-edge.ts';
 import type { PairCounts } from './pair-counts.ts';
 
 /** The cell of {@link PairCounts} that a finished pair counts in. */

@@ -1,5 +1,5 @@
 import type { DisagreementCounts } from './disagreement-logs.ts';
-import type { LatencyEdge } from './latency-bucket.ts';
+import type { LatencyEdge } from './latency-edge.ts';
 import { addPairs, noPairs, type PairCounts } from './pair-counts.ts';
 import { mergeUnits, mergeValues, type UnitStratum, type ValueStratum } from './strata.ts';
 
@@ -28,6 +28,8 @@ export interface GuardCounts {
   /** One a latency slot; one for errors and breaches. */
   readonly pairs?: readonly PairCounts[];
   readonly disagreement?: PendingDisagreement;
+  /** How often the baseline differed from another run of itself: the noise floor of later blocks is pinned from it. */
+  readonly baselineWithItself?: DisagreementCounts;
   readonly pins?: GuardPins;
 }
 
@@ -45,6 +47,8 @@ const addDisagreement = (a: PendingDisagreement, b: PendingDisagreement): Pendin
   pending: a.pending + b.pending,
 });
 
+const addSelf = (a: DisagreementCounts, b: DisagreementCounts): DisagreementCounts => ({ differ: a.differ + b.differ, agree: a.agree + b.agree });
+
 const concat = <T>(a: readonly T[] | undefined, b: readonly T[] | undefined): readonly T[] => [...(a ?? []), ...(b ?? [])];
 
 /** Adds the counts of blocks, seconds or replicas; the pins are those of `b`, the later one. */
@@ -54,6 +58,9 @@ export const addCounts = (a: GuardCounts, b: GuardCounts): GuardCounts => ({
   firstEvents: mergeUnits(concat(a.firstEvents, b.firstEvents)),
   pairs: addPairLists(a.pairs ?? [], b.pairs ?? []),
   disagreement: addDisagreement(a.disagreement ?? noDisagreement, b.disagreement ?? noDisagreement),
+  ...(a.baselineWithItself || b.baselineWithItself
+    ? { baselineWithItself: addSelf(a.baselineWithItself ?? noDisagreement, b.baselineWithItself ?? noDisagreement) }
+    : {}),
   ...(b.pins ? { pins: b.pins } : {}),
 });
 

@@ -1,5 +1,5 @@
 import type { Harm } from './hypothesis.ts';
-import type { LatencyMargin } from './latency-bucket.ts';
+import type { LatencyMargin } from './latency-edge.ts';
 
 /**
  * How much worse the candidate may be: an absolute difference of rates or means, or a share of the baseline's (0.2 is 20 %).

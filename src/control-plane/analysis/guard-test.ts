@@ -1,6 +1,6 @@
 import type { GuardKind, GuardMargin } from './guard-criterion.ts';
 import type { BetGrid, Hypothesis, Side } from './hypothesis.ts';
-import type { LatencyMargin } from './latency-bucket.ts';
+import type { LatencyMargin } from './latency-edge.ts';
 
 /** In whose order a test's evidence grows: that of the assignments with the pairs, of first events of keys, of outcomes at maturity. Only the first is common to its tests. */
 export type EvidenceFamily = 'assignment' | 'first-event' | 'outcome';

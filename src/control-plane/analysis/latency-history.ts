@@ -1,4 +1,5 @@
-import { bucketCount, edgeWithMargin, type LatencyEdge, type LatencyMargin } from './latency-bucket.ts';
+import { bucketCount } from '../../latency-bucket.ts';
+import { edgeWithMargin, type LatencyEdge, type LatencyMargin } from './latency-edge.ts';
 
 /*
  * The sealed history of the baseline's runs, from which the thresholds of a new block are pinned. The past is known when the block starts,
@@ -6,7 +7,7 @@ import { bucketCount, edgeWithMargin, type LatencyEdge, type LatencyMargin } fro
  */
 
 /** Runs that a threshold needs, and that remain after a decay. */
-const leastRuns = 2000;
+export const leastRuns = 2000;
 
 /** What a closed block keeps of the blocks before it. */
 const decayPerBlock = 0.9;

@@ -1,4 +1,4 @@
-import { type DisagreementCounts, noiseFloorOf } from './disagreement-logs.ts';
+import { noiseFloorOf } from './disagreement-logs.ts';
 import type { Evidence } from './evidence.ts';
 import { firstEventRate } from './first-event-ratio.ts';
 import type { GuardPins } from './guard-counts.ts';
@@ -10,8 +10,6 @@ export interface SealedPast {
   readonly evidence: Evidence;
   /** Runs of the baseline in the comparison process, before the rollout and in sealed blocks. */
   readonly latency: LatencyHistory;
-  /** The baseline against itself, by disagreement guard. */
-  readonly baselineWithItself: Readonly<Record<string, DisagreementCounts>>;
 }
 
 /** Fixes the thresholds and rates of a new block from sealed history only, by guard name. The engine keeps them with the block. */
@@ -24,7 +22,7 @@ const pinGuard = (guard: Guard, past: SealedPast): GuardPins => {
     return latencyEdges ? { latencyEdges } : {};
   }
   if (guard.kind === 'disagreement') {
-    const differences = past.baselineWithItself[guard.name];
+    const differences = past.evidence.totals[guard.name]?.baselineWithItself;
     return differences ? { noiseFloor: noiseFloorOf(differences) } : {};
   }
   if (!guard.rollback.some(({ source }) => source === 'firstEvents')) return {};

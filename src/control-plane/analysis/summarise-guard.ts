@@ -15,6 +15,8 @@ export interface ArmSummary {
 /** The numbers behind a guard's verdict, from one source of counts. */
 export interface GuardSummary {
   readonly source: CountSource;
+  /** Of the leading test: the latency slot; 0 elsewhere. */
+  readonly slot: number;
   readonly baseline: ArmSummary;
   readonly candidate: ArmSummary;
   /** Candidate minus baseline; null without data in both arms. */
@@ -47,7 +49,7 @@ const valueArm = (strata: readonly ValueStratum[], arm: 'candidate' | 'baseline'
   return { n, events: null, value: n > 0 ? sum / n : null };
 };
 
-type Body = Omit<GuardSummary, 'source'>;
+type Body = Omit<GuardSummary, 'source' | 'slot'>;
 
 const ofUnits = (strata: readonly UnitStratum[], options: IntervalOptions | null): Body => {
   const effect = rateEffect(strata);
@@ -118,18 +120,19 @@ export const summariseGuard = (
   { leading, condemned }: { readonly leading: GuardTest; readonly condemned: boolean },
   options: IntervalOptions | null,
 ): GuardSummary => {
+  const { slot } = leading;
   const source = sourceOf(leading, counts, condemned);
   switch (source) {
     case 'units':
-      return { source, ...ofUnits(counts.units ?? [], options) };
+      return { source, slot, ...ofUnits(counts.units ?? [], options) };
     case 'firstEvents':
-      return { source, ...ofFirstEvents(counts.firstEvents ?? [], counts.units ?? []) };
+      return { source, slot, ...ofFirstEvents(counts.firstEvents ?? [], counts.units ?? []) };
     case 'values':
-      return { source, ...ofValues(counts.values ?? [], leading.hypothesis.c0, options) };
+      return { source, slot, ...ofValues(counts.values ?? [], leading.hypothesis.c0, options) };
     case 'pairs':
-      return { source, ...ofPairs(counts.pairs?.[leading.slot] ?? noPairs, options) };
+      return { source, slot, ...ofPairs(counts.pairs?.[leading.slot] ?? noPairs, options) };
     case 'disagreement':
-      return { source, ...ofDisagreement(counts, options) };
+      return { source, slot, ...ofDisagreement(counts, options) };
   }
 };
 

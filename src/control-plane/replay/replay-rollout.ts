@@ -4,7 +4,7 @@ import type { RolloutRecord } from '../../store/rollout-store.ts';
 import { type Evidence, foldBlock, startEvidence } from '../analysis/evidence.ts';
 import type { BlockCounts } from '../analysis/guard-counts.ts';
 import { finiteExp } from '../analysis/log-sum-exp.ts';
-import { assessmentOf, type Judged, judge, type Measurements } from '../assess-rollout.ts';
+import { bareAssessment, type Judged, judge, type Measurements } from '../assess-rollout.ts';
 import type { Assessment } from '../assessment.ts';
 import { legalMoves, type Move } from '../command.ts';
 import { type Decided, decide } from '../decide.ts';
@@ -68,7 +68,6 @@ const measurementsOf = ({ plan, guards }: ReadRules, { evidence, assigned }: Pic
   assigned,
   risk: plan.risk,
   unmeasured: {},
-  ineligibleShare: null,
 });
 
 const blockFault = (body: ReadBlockBody, { judged }: Judged): Disagreement =>
@@ -163,6 +162,7 @@ const evidenceFault = (
   { rules, standing }: { readonly rules: ReadRules; readonly standing: Standing },
 ): Disagreement => {
   const { sealedBlocks, open, inputs } = evidence;
+  const { unmeasured, ...known } = inputs;
   const outOfPlace = firstOf([
     held('the rules', evidence.rules, rules.digest),
     held('the number of sealed blocks', sealedBlocks, standing.evidence.sealedBlocks),
@@ -174,11 +174,10 @@ const evidenceFault = (
     ...measurementsOf(rules, standing),
     open: withEmpty(open),
     assigned: mergeAssigned([...standing.assigned, ...open.flatMap(({ assigned }) => assigned)]),
-    unmeasured: inputs.unmeasured,
-    ineligibleShare: inputs.ineligibleShare,
+    unmeasured,
   };
   const judgement = judge(measurements);
-  const assessment = { ...assessmentOf(measurements, judgement), signal: inputs.signal };
+  const assessment = { ...bareAssessment(measurements, judgement), ...known };
   return findingsFault(evidence, judgement) ?? ruleFault(body, evidence, { plan: rules.plan, assessment });
 };
 

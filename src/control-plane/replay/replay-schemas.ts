@@ -70,6 +70,9 @@ const evidence = z.object({
   inputs: z.object({
     signal: z.custom<Assessment['signal']>((value) => value === null || isObject(value)),
     ineligibleShare: z.number().nullable(),
+    notCompared: z.string().nullable(),
+    labelAlarm: z.string().nullable(),
+    outcomesDueAtMs: z.number().nullable(),
     unmeasured: z.record(z.string(), z.string()),
   }),
   rules: z.string(),

@@ -32,7 +32,8 @@ const maxLoadMs = 30_000;
 /** The first runs are slow, and more so while a busy machine starts: they say whether the answers are right, not how fast they come. */
 const maxProofRunMs = 5_000;
 
-const imageInputOf = (bundle: Bundle): ImageInput | null => {
+/** The image pipeline of a bundle and the tensor that it feeds; null for a tabular model. */
+export const imageInputOf = (bundle: Bundle): ImageInput | null => {
   for (const { tensor, steps } of bundle.manifest.interface.inputs) {
     const pipeline = imagePipelineOf(steps.flatMap((step) => ('decode' in step || 'crop' in step || 'resize' in step || 'normalise' in step ? [step] : [])));
     if (pipeline !== null) return { tensor, pipeline };

@@ -1,12 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { getCompileCacheDir } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { Tensors } from '../contract/tensor.ts';
 import type { ImageInput, RunResult } from './executor.ts';
 import { InferenceFailure } from './inference-failure.ts';
 import type { GraphSignature } from './onnx-session.ts';
+import { residentMiB } from './resident-memory.ts';
 import type { FromWorker, ToWorker } from './worker-protocol.ts';
 
 /** The gateway's cache of compiled code, if it has one. */
@@ -18,7 +18,6 @@ const entry = fileURLToPath(new URL('./worker-start.ts', import.meta.url));
 const watchEveryMs = 25;
 /** How often the memory of a worker with short runs is looked at. */
 const weighEveryMs = 1_000;
-const pageBytes = 4_096;
 
 export interface WorkerDeps {
   readonly model: Uint8Array;
@@ -56,11 +55,6 @@ const lost: Readonly<Record<WorkerEnd, string>> = {
   memory: 'the model took more memory than its budget and was stopped',
   died: 'the worker process died',
   'load-failed': 'the model could not be loaded',
-};
-
-const residentMiB = async (pid: number): Promise<number> => {
-  const statm = await readFile(`/proc/${pid}/statm`, 'utf8').catch(() => '0 0');
-  return (Number(statm.split(' ')[1]) * pageBytes) / 2 ** 20;
 };
 
 /** What a worker process does at the moment, and how it ended. */

@@ -3,10 +3,11 @@
  * end is known, for the second and the arm of its assignment, whatever happened in between. Memory is a few numbers a
  * second and weight until the engine has taken them, and filters of fixed size for the keys.
  */
-import type { FilterChange, KeptFilter, Observation } from '../../store/rollout-store.ts';
-import type { KeyFilter, KeyFilterSize } from './key-filter.ts';
+import { outcomeBucketOf } from '../../bundle/outcome-window.ts';
+import type { FilterChange, KeptFilter, Observation, PairExample } from '../../store/rollout-store.ts';
+import type { PairRequest, PendingPair, PendingSelfPair } from '../comparison/pair-counters.ts';
 import type { KeyHash } from './key-hash.ts';
-import { createRolloutCells, type Events, type RolloutCells, type Writable } from './rollout-cells.ts';
+import { createRolloutCells, type Events, type RolloutCells, type UnitCell, type Writable } from './rollout-cells.ts';
 
 /** How a request ended for the arm that it was assigned to. */
 export interface UnitEnd {
@@ -27,6 +28,8 @@ export interface EvidenceRequest {
   readonly threshold: number;
   readonly arm: 'baseline' | 'candidate';
   readonly watchedOutputs: number;
+  /** Wall time of the assignment, milliseconds: the one that its prediction id carries. */
+  readonly assignedAtMs: number;
   /** Hash and draw of the routing key; null for an independent draw. */
   readonly keyed: { readonly key: KeyHash; readonly draw: number } | null;
 }
@@ -35,6 +38,8 @@ export interface EvidenceRequest {
 export interface PendingUnit {
   /** Is this request evidence itself (`unit`), or may only its first event be (`later`)? */
   readonly evidence: 'unit' | 'later';
+  /** The recorded probability of a unit; null for a later request of a key. */
+  readonly probability: number | null;
   readonly end: (end: UnitEnd) => void;
   /** The request said nothing about either arm after all: an image that does not decode. */
   readonly withdraw: () => void;
@@ -43,6 +48,12 @@ export interface PendingUnit {
 export interface Evidence {
   readonly begin: (request: EvidenceRequest) => PendingUnit;
   readonly eligibility: (rollout: string, eligible: boolean) => void;
+  /** A pair of both versions begins: from now on it counts. */
+  readonly beginPair: (request: RolloutPairRequest) => PendingPair;
+  readonly beginSelfPair: (request: RolloutPairRequest) => PendingSelfPair;
+  readonly keepExample: (rollout: string, example: PairExample) => void;
+  /** Says from now on why the requests of a rollout cannot be compared; before, none can. */
+  readonly compareWith: (rollout: string, lacks: () => string | null) => void;
   /** What was counted and not yet forgotten. The caller gets copies. */
   readonly observe: (rollout: string) => Observation;
   /** Drops the seconds before this one: the engine has kept them. */
@@ -60,8 +71,11 @@ export interface Evidence {
   readonly hasEarlierKeys: (rollout: string) => boolean;
   /** These changes are in the store. */
   readonly keysKept: (rollout: string, filters: readonly FilterChange[]) => void;
-  /** A filter of the rollout for whoever else must know its keys; it is kept and restored with the others. */
-  readonly filterOf: (rollout: string, name: string, size: KeyFilterSize) => KeyFilter;
+}
+
+/** A pair of a rollout that begins. */
+export interface RolloutPairRequest extends PairRequest {
+  readonly rollout: string;
 }
 
 const u32Range = 2 ** 32;
@@ -91,19 +105,24 @@ interface Place {
   readonly second: number;
   readonly w: number;
   readonly arm: 'baseline' | 'candidate';
+  readonly bucket?: number;
 }
 
 /** The cell of a place, made when missing. The current second's are at the end of the list, one or two a weight. */
-const cellOf = <Cell extends Place>(cells: Cell[], place: Place, make: (place: Place) => Cell): Cell => {
+const cellOf = <At extends Place, Cell extends At>(cells: Cell[], place: At, make: (place: At) => Cell): Cell => {
   for (let index = cells.length - 1; index >= 0; index -= 1) {
     const cell = cells[index];
     if (cell === undefined || cell.second < place.second) break;
-    if (cell.arm === place.arm && cell.w === place.w) return cell;
+    if (cell.arm === place.arm && cell.w === place.w && cell.bucket === place.bucket) return cell;
   }
   const cell = make(place);
   cells.push(cell);
   return cell;
 };
+
+/** The cell in which a unit counts. */
+const unitCellOf = ({ units }: RolloutCells, { arm, assignedAtMs, watchedOutputs }: EvidenceRequest, at: Pick<Place, 'second' | 'w'>): UnitCell =>
+  cellOf(units, { ...at, arm, bucket: outcomeBucketOf(assignedAtMs) }, (place) => ({ ...place, n: 0, done: 0, ...noEvents(watchedOutputs) }));
 
 /** @param incarnation names this life of the process */
 export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotonicMs: () => number; readonly incarnation: string }): Evidence => {
@@ -123,14 +142,12 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
       const rollout = rolloutOf(request.rollout);
       const second = nowSecond();
       const unitW = probabilityOf(request, rollout);
-      const unit =
-        unitW === null
-          ? null
-          : cellOf(rollout.units, { second, w: unitW, arm: request.arm }, (place) => ({ ...place, n: 0, done: 0, ...noEvents(request.watchedOutputs) }));
+      const unit = unitW === null ? null : unitCellOf(rollout, request, { second, w: unitW });
       const first = beginFirstEvent(request, rollout, second);
       if (unit !== null) unit.n += 1;
       return {
         evidence: unit === null ? 'later' : 'unit',
+        probability: unitW,
         end: (end) => {
           if (unit !== null) {
             unit.done += 1;
@@ -144,20 +161,22 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
         },
       };
     },
+    ...pairEvidence(rolloutOf, nowSecond),
     eligibility: (rollout, eligible) => {
       const cells = rolloutOf(rollout);
       if (eligible) cells.eligible += 1;
       else cells.ineligible += 1;
     },
     observe: (rollout) => {
-      const { units, firstEvents, filters, knowsKeys, eligible, ineligible } = rolloutOf(rollout);
-      const copies = { counts: units.map(copyOf), firstEvents: firstEvents.map(copyOf), filters: filters.changes() };
+      const { units, firstEvents, filters, pairs, lacks, knowsKeys, eligible, ineligible } = rolloutOf(rollout);
+      const copies = { counts: units.map(copyOf), firstEvents: firstEvents.map(copyOf), filters: filters.changes(), ...pairs.observe(), notCompared: lacks() };
       return { rollout, incarnation, nowSecond: nowSecond(), ...copies, knowsKeys, eligible, ineligible };
     },
     forgetBefore: (rollout, second) => {
       const kept = rolloutOf(rollout);
       kept.units = kept.units.filter((cell) => cell.second >= second);
       kept.firstEvents = kept.firstEvents.filter((cell) => cell.second >= second);
+      kept.pairs.forgetBefore(second);
     },
     forget: (rollout) => void rollouts.delete(rollout),
     ...keysOf(rollouts, rolloutOf),
@@ -168,28 +187,45 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
 const keysOf = (
   rollouts: Map<string, RolloutCells>,
   rolloutOf: (rollout: string) => RolloutCells,
-): Pick<Evidence, 'disownKeys' | 'restoreKeys' | 'hasEarlierKeys' | 'keysKept' | 'filterOf'> => ({
+): Pick<Evidence, 'disownKeys' | 'restoreKeys' | 'hasEarlierKeys' | 'keysKept'> => ({
   disownKeys: (rollout) => {
-    rolloutOf(rollout).knowsKeys = false;
+    const cells = rolloutOf(rollout);
+    cells.knowsKeys = false;
+    cells.pairs.disownKeys();
   },
   restoreKeys: (rollout, kept, hashedBy) => {
     const before = rollouts.get(rollout);
     if (before?.hasLookedUp) return;
     const made = createRolloutCells(kept, hashedBy);
-    const { units, firstEvents, eligible, ineligible } = before ?? made;
-    rollouts.set(rollout, { ...made, units, firstEvents, eligible, ineligible });
+    const { units, firstEvents, lacks, eligible, ineligible } = before ?? made;
+    rollouts.set(rollout, { ...made, units, firstEvents, lacks, eligible, ineligible });
   },
   hasEarlierKeys: (rollout) => rolloutOf(rollout).hasEarlierKeys,
   keysKept: (rollout, filters) => rolloutOf(rollout).filters.kept(filters),
-  filterOf: (rollout, name, size) => rolloutOf(rollout).filters.of(name, size),
+});
+
+/** From now on the filters are settled: what has begun must go on counting in them. */
+const lookedUp = (cells: RolloutCells): RolloutCells => {
+  cells.hasLookedUp = true;
+  return cells;
+};
+
+const pairEvidence = (
+  rolloutOf: (rollout: string) => RolloutCells,
+  nowSecond: () => number,
+): Pick<Evidence, 'beginPair' | 'beginSelfPair' | 'keepExample' | 'compareWith'> => ({
+  beginPair: ({ rollout, ...request }) => lookedUp(rolloutOf(rollout)).pairs.begin(request, nowSecond()),
+  beginSelfPair: ({ rollout, ...request }) => lookedUp(rolloutOf(rollout)).pairs.beginSelf(request, nowSecond()),
+  keepExample: (rollout, example) => rolloutOf(rollout).pairs.keepExample(example),
+  compareWith: (rollout, lacks) => {
+    rolloutOf(rollout).lacks = lacks;
+  },
 });
 
 /** The exact probability with which this unit went to the candidate; null when the request is no unit. */
 const probabilityOf = ({ threshold, keyed }: EvidenceRequest, rollout: RolloutCells): number | null => {
   if (keyed === null) return threshold / u32Range;
-  if (!rollout.knowsKeys) return null;
-  rollout.hasLookedUp = true;
-  return rollout.seen.count({ ...keyed, threshold });
+  return rollout.knowsKeys ? lookedUp(rollout).seen.count({ ...keyed, threshold }) : null;
 };
 
 /** Follows a keyed request until it is known whether it was its key's first event of some kind. */

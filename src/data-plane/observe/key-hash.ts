@@ -7,6 +7,9 @@ export interface KeyHash {
 /** Splits a 64-bit hash. */
 export const keyHashOf = (hash: bigint): KeyHash => ({ high: Number((hash >> 32n) & 0xffffffffn), low: Number(hash & 0xffffffffn) });
 
+/** The same of 16 hexadecimal characters. */
+export const keyHashOfHex = (hex: string): KeyHash => ({ high: Number.parseInt(hex.slice(0, 8), 16), low: Number.parseInt(hex.slice(8), 16) });
+
 /**
  * The finaliser of MurmurHash3: every bit of the input changes every bit of the output with probability one half.
  *

@@ -7,6 +7,7 @@ import type { ServingVersion } from '../inference/serving-version.ts';
 import type { ServingModel } from '../registry.ts';
 import type { Answer, AttemptFailure } from '../rescue.ts';
 import type { Assignment } from '../routing/assign.ts';
+import { type BoundReport, createBoundWatch } from './bound-watch.ts';
 import { createOnceASecond } from './once-a-second.ts';
 
 /** A failed attempt of the assigned version. `failure` is null when the caller's input was at fault. */
@@ -70,6 +71,7 @@ const rescueReasonOf: Readonly<Record<AttemptFailure, RescueReason>> = {
 export const createObserver = (deps: ObserverDeps): Observer => {
   const recorders = new WeakMap<ServingVersion, Map<ArmLabel, ArmRecorder>>();
   const onceASecond = createOnceASecond(deps.monotonicMs);
+  const bounds = createBoundWatch({ monotonicMs: deps.monotonicMs, onMinute: (report) => showBound(deps, report) });
 
   /** The recorder of a version's arm, kept so that a request hashes no labels. */
   const recorderOf = (version: ServingVersion, arm: ArmLabel): ArmRecorder => {
@@ -82,8 +84,13 @@ export const createObserver = (deps: ObserverDeps): Observer => {
   };
   const record = (
     result: RequestResult,
-    { version, assignment, arrivedMs }: { readonly version: ServingVersion; readonly assignment: Assignment; readonly arrivedMs: number },
-  ): void => recorderOf(version, assignment.arm ?? 'none').request(result, (deps.monotonicMs() - arrivedMs) / 1_000);
+    { model, version, assignment, arrivedMs }: Pick<FailedAttempt, 'model' | 'version' | 'assignment'> & { readonly arrivedMs: number },
+  ): void => {
+    const durationMs = deps.monotonicMs() - arrivedMs;
+    recorderOf(version, assignment.arm ?? 'none').request(result, durationMs / 1_000);
+    const { rollout } = model.traffic;
+    if (rollout !== null && assignment.arm !== null) bounds.record(model.name, rollout, { arm: assignment.arm, durationMs });
+  };
   const unassigned = (model: ServingModel, result: RequestResult): void =>
     deps.metrics.forArm({ model: model.name, version: 'none', arm: 'none' }).request(result, 0);
   const perModel = (model: ServingModel) => deps.metrics.forModel({ model: model.name, features: model.known });
@@ -107,13 +114,13 @@ export const createObserver = (deps: ObserverDeps): Observer => {
     },
     failed: ({ model, version, assignment, failure, context }, problem) => {
       if (failure === null) unassigned(model, 'client_error');
-      else record(resultOf[failure], { version, assignment, arrivedMs: context.arrivedMs });
+      else record(resultOf[failure], { model, version, assignment, arrivedMs: context.arrivedMs });
       if (context.span.sampled) context.span.set({ ...assignmentFacts(model, assignment), version: version.bundle.version });
       return problem;
     },
     answered: (request) => {
       const { assigned, assignment, rescuedFrom, context, model } = request;
-      record(rescuedFrom === null ? 'ok' : resultOf[rescuedFrom], { version: assigned, assignment, arrivedMs: context.arrivedMs });
+      record(rescuedFrom === null ? 'ok' : resultOf[rescuedFrom], { model, version: assigned, assignment, arrivedMs: context.arrivedMs });
       if (assignment.reason === 'disabled') perModel(model).ineligible();
       if (context.span.sampled) describe(request, deps.hashKey);
       deps.log.debug(
@@ -122,6 +129,11 @@ export const createObserver = (deps: ObserverDeps): Observer => {
       );
     },
   };
+};
+
+const showBound = ({ metrics, log }: ObserverDeps, { model, arm, bound: { quantile, limitMs }, requests, slower, beyond }: BoundReport): void => {
+  metrics.setBoundBroken({ model, arm, quantile, broken: beyond });
+  if (beyond) log.warn({ model, arm, quantile, limit_ms: limitMs, requests, slower }, 'callers of this arm wait longer than the absolute limit allows');
 };
 
 const assignmentFacts = ({ name, traffic }: ServingModel, { arm, reason }: Assignment) => ({

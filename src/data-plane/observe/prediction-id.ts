@@ -25,7 +25,7 @@ export interface PredictionFacts {
   readonly epoch: number;
   /** Wall time of the assignment, milliseconds since the epoch. */
   readonly assignedAtMs: number;
-  /** Probability with which the coin gave the candidate. */
+  /** Recorded probability with which the request went to the candidate: of a unit the exact one, of any other that of the weight in force. */
   readonly probability: number;
   readonly routingKey: string | null;
   /** A score in [0, 1], kept in 65,535 steps; null when the model has none. */

@@ -1,5 +1,6 @@
 /** What is counted of one rollout, and the keys that it has seen. */
 import type { FirstEventCounts, KeptFilter, SecondCounts } from '../../store/rollout-store.ts';
+import { createPairCounters, type PairCounters } from '../comparison/pair-counters.ts';
 import { createFirstEventKeys, type FirstEventKeys } from './first-event-keys.ts';
 import { createKeptFilters, type KeptFilters } from './kept-filters.ts';
 import { firstEventsSize, seenKeysSize } from './key-filter.ts';
@@ -9,7 +10,8 @@ import { createSeenKeys, type SeenKeys } from './seen-keys.ts';
 export type Events = Pick<SecondCounts, 'errors' | 'breaches' | 'abstained' | 'flagged'>;
 /** A cell while it is counted. */
 export type Writable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer Item)[] ? Item[] : T[K] };
-type UnitCell = Writable<SecondCounts>;
+/** A cell of units while it is counted. */
+export type UnitCell = Writable<SecondCounts>;
 type FirstEventCell = Writable<FirstEventCounts>;
 
 /** The sets of keys that had an event: one a kind of event, made with the first event. */
@@ -24,6 +26,8 @@ export interface RolloutCells {
   readonly filters: KeptFilters;
   readonly seen: SeenKeys;
   readonly eventKeys: EventKeys;
+  readonly pairs: PairCounters;
+  lacks: () => string | null;
   /** Whether filters of an earlier life were there. */
   readonly hasEarlierKeys: boolean;
   knowsKeys: boolean;
@@ -49,12 +53,16 @@ const createEventKeys = (filters: KeptFilters): EventKeys => {
 /** A rollout without counts. Of filters that are lost in part none is any good. */
 export const createRolloutCells = (kept: readonly KeptFilter[], hashedBy: string): RolloutCells => {
   const { filters, isWhole } = createKeptFilters(kept, hashedBy);
+  const pairs = createPairCounters({ pairs: filters.of('compared', seenKeysSize), self: filters.of('compared-with-itself', firstEventsSize) });
+  if (!isWhole) pairs.disownKeys();
   return {
     units: [],
     firstEvents: [],
     filters,
     seen: createSeenKeys(filters.of('seen-keys', seenKeysSize)),
     eventKeys: createEventKeys(filters),
+    pairs,
+    lacks: () => 'no comparison process runs',
     hasEarlierKeys: isWhole && kept.length > 0,
     knowsKeys: isWhole,
     hasLookedUp: false,

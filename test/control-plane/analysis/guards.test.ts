@@ -242,7 +242,7 @@ describe('a new block is pinned', () => {
   it('without a rate of first events while no baseline request is sealed: the test is silent, not stricter than the margin', () => {
     const guards = plan([errors], { keyed: true });
     const evidence = startEvidence(guards);
-    const pins = pinBlock(guards, { evidence, latency: startLatencyHistory(), baselineWithItself: {} });
+    const pins = pinBlock(guards, { evidence, latency: startLatencyHistory() });
     expect(pins.errors).toEqual({});
     const block = { errors: { firstEvents: [units(0.5, [60, 0, 10, 0])], pins: pins.errors ?? {} } };
     expect(foldBlock(guards, evidence, block).tests['errors/rollback/firstEvents']?.lnCapital).toEqual(
@@ -252,13 +252,15 @@ describe('a new block is pinned', () => {
 
   it('from sealed history only', () => {
     const guards = plan(all, { keyed: true, compared: true });
-    const evidence = foldBlock(guards, startEvidence(guards), { errors: { units: [units(0.1, [10, 990, 89, 8910])] } });
+    const evidence = foldBlock(guards, startEvidence(guards), {
+      errors: { units: [units(0.1, [10, 990, 89, 8910])] },
+      'same-answers': { baselineWithItself: { differ: 4, agree: 995 } },
+    });
     const runs = new Array<number>(400).fill(0);
     runs[350] = 3000;
     const pins = pinBlock(guards, {
       evidence,
       latency: addSealedRuns(startLatencyHistory(), runs),
-      baselineWithItself: { 'same-answers': { differ: 4, agree: 995 } },
     });
     expect(pins.errors).toEqual({ firstEventRate: 90 / 9000 });
     expect(pins.latency?.latencyEdges).toHaveLength(4);

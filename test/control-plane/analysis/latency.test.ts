@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { latencyPairCell } from '../../../src/control-plane/analysis/count-latency-pair.ts';
-import { bucketCount, bucketOf, bucketStartUs, edgeWithMargin, shiftOf, topBucket } from '../../../src/control-plane/analysis/latency-bucket.ts';
+import { edgeWithMargin, shiftOf } from '../../../src/control-plane/analysis/latency-edge.ts';
 import { addSealedRuns, pinLatencyEdges, startLatencyHistory } from '../../../src/control-plane/analysis/latency-history.ts';
+import { bucketCount, bucketOf, bucketStartUs, topBucket } from '../../../src/latency-bucket.ts';
 
 const margin = { relative: 0.1, atLeastMs: 0 };
 const runsIn = (entries: Readonly<Record<number, number>>): readonly number[] => Array.from({ length: bucketCount }, (_, bucket) => entries[bucket] ?? 0);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { blockOf, isSealed } from '../../../src/control-plane/analysis/blocks.ts';
 import { meanInterval, pairInterval } from '../../../src/control-plane/analysis/confidence-sequence.ts';
 import { disagreementLogs } from '../../../src/control-plane/analysis/disagreement-logs.ts';
-import { defaultGraceMs, isMature, labelCounts, maturedRate } from '../../../src/control-plane/analysis/matured-outcomes.ts';
+import { maturedRate } from '../../../src/control-plane/analysis/matured-rate.ts';
 import { noPairs } from '../../../src/control-plane/analysis/pair-counts.ts';
 import { meanEffect, rateEffect } from '../../../src/control-plane/analysis/point-estimate.ts';
 import { pairsNeeded, requestsNeeded } from '../../../src/control-plane/analysis/requests-needed.ts';
@@ -39,22 +39,7 @@ describe('the requests that a decision needs', () => {
   });
 });
 
-describe('an outcome', () => {
-  const window = { windowMs: 7 * 86_400_000, graceMs: defaultGraceMs };
-
-  it('enters the evidence when window and grace have passed', () => {
-    expect(isMature(0, 8 * 86_400_000 - 1, window)).toBe(false);
-    expect(isMature(0, 8 * 86_400_000, window)).toBe(true);
-  });
-
-  it('counts when observed in the window and arrived before maturity', () => {
-    const label = { assignedMs: 1000, observedMs: 1000 + window.windowMs, arrivedMs: window.windowMs + 5000 };
-    expect(labelCounts(label, window)).toBe(true);
-    expect(labelCounts({ ...label, observedMs: label.observedMs + 1 }, window)).toBe(false);
-    expect(labelCounts({ ...label, arrivedMs: 1000 + 8 * 86_400_000 }, window)).toBe(false);
-    expect(labelCounts({ ...label, observedMs: 0 }, window)).toBe(true);
-  });
-
+describe('an outcome at maturity', () => {
   it('never counts more events than requests', () => {
     expect(maturedRate({ n: 5, events: 7 })).toEqual(arm(5, 5));
   });

@@ -1,11 +1,12 @@
 import { pairedGrid } from '../../../src/control-plane/analysis/bet-grid.ts';
 import { latencyPairCell } from '../../../src/control-plane/analysis/count-latency-pair.ts';
 import { type EProcessState, fold, lnValue, startEProcess } from '../../../src/control-plane/analysis/e-process.ts';
-import { bucketCount, bucketOf, type LatencyEdge } from '../../../src/control-plane/analysis/latency-bucket.ts';
+import type { LatencyEdge } from '../../../src/control-plane/analysis/latency-edge.ts';
 import { addSealedRuns, type LatencyHistory, pinLatencyEdges, startLatencyHistory } from '../../../src/control-plane/analysis/latency-history.ts';
 import { logSumExp } from '../../../src/control-plane/analysis/log-sum-exp.ts';
 import { noPairs, type PairCounts } from '../../../src/control-plane/analysis/pair-counts.ts';
 import { pairLogs } from '../../../src/control-plane/analysis/pair-logs.ts';
+import { bucketCount, bucketOf } from '../../../src/latency-bucket.ts';
 import type { Random } from '../../support/random.ts';
 
 /*
@@ -49,7 +50,7 @@ const createLoad = (random: Random, keyed: boolean) => {
 const runUs = (loadUs: number, ownNoise: number, random: Random): number => loadUs * Math.exp(random.normal() * ownNoise) * (random.uniform() < 0.03 ? 4 : 1);
 
 /** What the control plane keeps of the pairs: a test a slot, the baseline's history, and the edges of the open block. */
-const createPairs = (before: readonly number[]) => {
+export const createPairs = (before: readonly number[]) => {
   let history: LatencyHistory = addSealedRuns(startLatencyHistory(), before);
   let edges: readonly LatencyEdge[] = [];
   const runs = new Array<number>(bucketCount).fill(0);

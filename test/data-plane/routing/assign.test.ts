@@ -12,7 +12,17 @@ const trafficAt = (weightHundredths: number): TrafficAssignment => ({
   model: 'card-fraud',
   baseline: '1.4.0',
   epoch: 7,
-  rollout: { id: rolloutId, candidate: '2.0.0', weightHundredths, eligibility: 'partial', routingKey: null, match: [], watchedOutputs: [] },
+  rollout: {
+    id: rolloutId,
+    candidate: '2.0.0',
+    weightHundredths,
+    eligibility: 'partial',
+    routingKey: null,
+    match: [],
+    watchedOutputs: [],
+    compare: null,
+    latencyBounds: [],
+  },
 });
 
 const request = (changes: Partial<RoutingInput> = {}): RoutingInput => ({

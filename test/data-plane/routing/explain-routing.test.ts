@@ -8,7 +8,17 @@ const trafficAt = (weightHundredths: number): TrafficAssignment => ({
   model: 'm',
   baseline: '1.0.0',
   epoch: 3,
-  rollout: { id: '01JABCDEFGHJKMNPQRSTVWXYZ0', candidate: '2.0.0', weightHundredths, eligibility: 'partial', routingKey: null, match: [], watchedOutputs: [] },
+  rollout: {
+    id: '01JABCDEFGHJKMNPQRSTVWXYZ0',
+    candidate: '2.0.0',
+    weightHundredths,
+    eligibility: 'partial',
+    routingKey: null,
+    match: [],
+    watchedOutputs: [],
+    compare: null,
+    latencyBounds: [],
+  },
 });
 
 describe('explainRouting', () => {

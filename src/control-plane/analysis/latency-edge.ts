@@ -1,24 +1,7 @@
-/*
- * Latency is kept in log buckets whose ratio divides a margin of 10 %: five buckets are exactly 1.1 times, so that margin has no rounding.
- */
-
-/** Width of a bucket on the log scale: ln(1.1) / 5 = 0.019062036. */
-const bucketWidth = Math.log(1.1) / 5;
-
-/** 1 us to 199 s. */
-export const bucketCount = 1003;
-
-/** Where a run goes that passed its deadline or whose process died. */
-export const topBucket = bucketCount - 1;
+import { bucketStartUs, bucketWidth } from '../../latency-bucket.ts';
 
 /** Rounding below this is noise of the logarithm: without it +10 % would be six buckets. */
 const roundingSlack = 1e-9;
-
-/** The bucket of a duration in microseconds: floor(ln(us) / g), held in 0 .. 1002. */
-export const bucketOf = (us: number): number => (us <= 1 ? 0 : Math.min(topBucket, Math.floor(Math.log(us) / bucketWidth)));
-
-/** The shortest duration of a bucket, in microseconds. */
-export const bucketStartUs = (bucket: number): number => Math.exp(bucket * bucketWidth);
 
 /** How many buckets a relative margin is: +10 % (0.1) is 5. Rounded up, to the candidate's side. */
 export const shiftOf = (relativeMargin: number): number => Math.max(0, Math.ceil(Math.log1p(relativeMargin) / bucketWidth - roundingSlack));

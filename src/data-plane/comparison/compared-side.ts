@@ -1,0 +1,54 @@
+import type { Field } from '../../bundle/contract.ts';
+import { compileContract, type Row } from '../contract/compile-contract.ts';
+import { compileOutputs, type OutputRow } from '../guards/compile-outputs.ts';
+import { createExecutor } from '../inference/executor.ts';
+import { InferenceFailure } from '../inference/inference-failure.ts';
+import { openSession } from '../inference/onnx-session.ts';
+import type { ComparedVersion, Ran } from './comparison-protocol.ts';
+
+/** One run of one version, guarded. */
+export interface SideRun extends Omit<Ran, 'cpuMs'> {
+  /** Null unless the result is `ok`. */
+  readonly outputs: readonly OutputRow[] | null;
+}
+
+/** One version inside the comparison process. */
+export interface ComparedSide {
+  readonly inputFields: readonly Field[];
+  readonly outputFields: readonly Field[];
+  /** Encodes, runs and guards the rows of one request alone. Never rejects. */
+  readonly run: (rows: readonly Row[]) => Promise<SideRun>;
+}
+
+/** The first runs of a graph are slow; no pair should pay for them. */
+const warmUpRuns = 3;
+
+/** Opens a version and warms it. Rejects for a graph that does not load. */
+export const openSide = async ({ model, image, contract, manifest, labels, warmUp }: ComparedVersion, monotonicMs: () => number): Promise<ComparedSide> => {
+  const { encode } = compileContract(contract, manifest.interface.inputs);
+  const guard = compileOutputs(contract, manifest, labels);
+  const execute = createExecutor(await openSession(model), image, monotonicMs);
+
+  const runAndGuard = async (rows: readonly Row[]): Promise<SideRun> => {
+    const { outputs, luma, computeMs } = await execute(encode(rows));
+    const guarded = guard({ rows, outputs, luma });
+    const us = computeMs * 1_000;
+    return guarded.ok ? { result: 'ok', us, why: null, outputs: guarded.rows } : { result: 'breach', us, why: guarded.breach, outputs: null };
+  };
+  const run = async (rows: readonly Row[]): Promise<SideRun> => {
+    const startedMs = monotonicMs();
+    try {
+      return await runAndGuard(rows);
+    } catch (error) {
+      const { reason, message } = InferenceFailure.from(error);
+      return { result: reason === 'invalid-input' ? 'unreadable' : 'error', us: (monotonicMs() - startedMs) * 1_000, why: message, outputs: null };
+    }
+  };
+
+  for (let time = 0; time < warmUpRuns; time += 1) await run(warmUp);
+  return {
+    inputFields: [...contract.inputs.flatMap(({ fields }) => fields), ...contract.passThrough],
+    outputFields: [...contract.outputs.flatMap(({ fields }) => fields), ...contract.derived, ...contract.passThrough],
+    run,
+  };
+};

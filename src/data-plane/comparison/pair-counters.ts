@@ -1,0 +1,183 @@
+/**
+ * What a pair does to the counters, apart from the process that runs it. A pair is counted in the second in which it
+ * begins and again when both of its runs are known; what has begun always counts. Memory: a second has at most as many
+ * latency cells as pairs, and the seconds go when the engine has taken them.
+ */
+import type { PairExample, SecondPairs } from '../../store/rollout-store.ts';
+import { createFirstEventKeys, type FirstEventKeys } from '../observe/first-event-keys.ts';
+import { createKeyFilter, firstEventsSize, type KeyFilter, seenKeysSize } from '../observe/key-filter.ts';
+import type { KeyHash } from '../observe/key-hash.ts';
+
+/** How one run of a pair ended. */
+export interface RunOutcome {
+  /** Log bucket of its time; the top one for a run that passed its deadline or whose process died. */
+  readonly bucket: number;
+  /** No output: it threw, passed its deadline, or its process died. */
+  readonly error: boolean;
+  /** Its output was rejected; not also an error. */
+  readonly breach: boolean;
+}
+
+/** How a pair ended. */
+export interface PairOutcome {
+  readonly baseline: RunOutcome;
+  readonly candidate: RunOutcome;
+  /** One entry a difference rule; null when the two outputs could not be compared. */
+  readonly differ: readonly boolean[] | null;
+}
+
+/** A pair that begins. */
+export interface PairRequest {
+  /** Hash of the routing key; null for a request without. */
+  readonly key: KeyHash | null;
+  /** How many difference rules the rollout has. */
+  readonly differences: number;
+}
+
+/** A pair whose runs are not both known yet. */
+export interface PendingPair {
+  readonly end: (outcome: PairOutcome) => void;
+  /** The request said nothing about either version after all: neither can read its image. */
+  readonly withdraw: () => void;
+}
+
+/** A pair of two runs of the baseline; one that does not end counts for nothing. */
+export interface PendingSelfPair {
+  /** @param differ one entry a difference rule; null when there were no two outputs */
+  readonly end: (differ: readonly boolean[] | null) => void;
+}
+
+/** The keys that were in a pair of both versions, and of the baseline with itself: the same user differs from itself again, so there too a key counts once. */
+export interface PairKeys {
+  readonly pairs: KeyFilter;
+  readonly self: KeyFilter;
+}
+
+/** What the pairs of one rollout have shown. */
+export interface PairCounters {
+  readonly begin: (request: PairRequest, second: number) => PendingPair;
+  /** Begins a pair of the baseline with itself. */
+  readonly beginSelf: (request: PairRequest, second: number) => PendingSelfPair;
+  readonly keepExample: (example: PairExample) => void;
+  /** The seconds that are kept, oldest first, and the examples. The caller gets copies. */
+  readonly observe: () => { readonly pairs: readonly SecondPairs[]; readonly examples: readonly PairExample[] };
+  readonly forgetBefore: (second: number) => void;
+  /** Keys of an earlier life are not known: the pairs of keyed requests count for latency alone from now on. */
+  readonly disownKeys: () => void;
+}
+
+/** What an operator reads at night; the log has all of them. */
+const examplesKept = 16;
+
+type Counts = { -readonly [K in keyof SecondPairs['counted']]: Writable<SecondPairs['counted'][K]> };
+type Writable<T> = T extends number ? number : T extends readonly number[] ? number[] : { -readonly [K in keyof T]: T[K] };
+
+interface PairCell {
+  readonly second: number;
+  n: number;
+  done: number;
+  /** Entries are replaced, never changed, so that a copy of the list is a copy of all. */
+  readonly latency: SecondPairs['latency'][number][];
+  readonly counted: Counts;
+  readonly baselineWithItself: { readonly differ: number[]; readonly agree: number[] };
+}
+
+const noEvents = () => ({ both: 0, candidateOnly: 0, baselineOnly: 0, neither: 0 });
+const zeros = (length: number): number[] => new Array<number>(length).fill(0);
+
+const createCell = (second: number, differences: number): PairCell => ({
+  second,
+  n: 0,
+  done: 0,
+  latency: [],
+  counted: { n: 0, done: 0, errors: noEvents(), breaches: noEvents(), differ: zeros(differences), agree: zeros(differences) },
+  baselineWithItself: { differ: zeros(differences), agree: zeros(differences) },
+});
+
+const noKeys = (): PairKeys => ({ pairs: createKeyFilter(seenKeysSize), self: createKeyFilter(firstEventsSize) });
+
+/** Makes the counters of one rollout over the filters of its keys; by default nothing was compared yet. */
+export const createPairCounters = (known: PairKeys = noKeys()): PairCounters => {
+  let cells: PairCell[] = [];
+  const examples: PairExample[] = [];
+  const keys = createFirstEventKeys(known.pairs);
+  const selfKeys = createFirstEventKeys(known.self);
+  let knowsKeys = true;
+
+  const cellOf = (second: number, { differences }: PairRequest): PairCell => {
+    const last = cells.at(-1);
+    if (last?.second === second) return last;
+    const made = createCell(second, differences);
+    cells.push(made);
+    return made;
+  };
+  const counts = ({ key }: PairRequest, once: FirstEventKeys): boolean => key === null || (knowsKeys && once.isFirst(key));
+
+  return {
+    begin: (request, second) => {
+      const cell = cellOf(second, request);
+      const counted = counts(request, keys) ? cell.counted : null;
+      cell.n += 1;
+      if (counted !== null) counted.n += 1;
+      return {
+        end: (outcome) => {
+          cell.done += 1;
+          addLatency(cell.latency, outcome);
+          if (counted !== null) addOutcome(counted, outcome);
+        },
+        withdraw: () => {
+          cell.n -= 1;
+          if (counted !== null) counted.n -= 1;
+        },
+      };
+    },
+    beginSelf: (request, second) => {
+      const cell = cellOf(second, request);
+      const isCounted = counts(request, selfKeys);
+      return { end: (differ) => void (isCounted && addDifferences(cell.baselineWithItself, differ)) };
+    },
+    keepExample: (example) => {
+      examples.push(example);
+      if (examples.length > examplesKept) examples.shift();
+    },
+    observe: () => ({ pairs: cells.map(copyOf), examples: [...examples] }),
+    forgetBefore: (second) => {
+      cells = cells.filter((cell) => cell.second >= second);
+    },
+    disownKeys: () => {
+      knowsKeys = false;
+    },
+  };
+};
+
+const copyOf = ({ latency, counted, baselineWithItself, ...numbers }: PairCell): SecondPairs => ({
+  ...numbers,
+  latency: [...latency],
+  counted: { ...counted, errors: { ...counted.errors }, breaches: { ...counted.breaches }, differ: [...counted.differ], agree: [...counted.agree] },
+  baselineWithItself: { differ: [...baselineWithItself.differ], agree: [...baselineWithItself.agree] },
+});
+
+const addLatency = (latency: PairCell['latency'], { baseline, candidate }: PairOutcome): void => {
+  const index = latency.findIndex(([left, right]) => left === baseline.bucket && right === candidate.bucket);
+  const known = latency[index]?.[2] ?? 0;
+  latency.splice(index === -1 ? latency.length : index, 1, [baseline.bucket, candidate.bucket, known + 1]);
+};
+
+const cellName = (baseline: boolean, candidate: boolean): keyof ReturnType<typeof noEvents> => {
+  if (candidate) return baseline ? 'both' : 'candidateOnly';
+  return baseline ? 'baselineOnly' : 'neither';
+};
+
+const addOutcome = (counted: Counts, { baseline, candidate, differ }: PairOutcome): void => {
+  counted.done += 1;
+  counted.errors[cellName(baseline.error, candidate.error)] += 1;
+  counted.breaches[cellName(baseline.breach, candidate.breach)] += 1;
+  addDifferences(counted, differ);
+};
+
+const addDifferences = (counts: { readonly differ: number[]; readonly agree: number[] }, differ: readonly boolean[] | null): void => {
+  for (const [index, differs] of (differ ?? []).entries()) {
+    const list = differs ? counts.differ : counts.agree;
+    list[index] = (list[index] ?? 0) + 1;
+  }
+};
