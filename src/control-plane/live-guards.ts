@@ -105,7 +105,7 @@ const plannedBlocksOf = ({ steps }: Plan, blockMs: number): number => {
 };
 
 /** Makes the guards of a rollout from what was agreed. */
-export const liveGuards = (
+const liveGuards = (
   acceptance: Acceptance,
   plan: Plan,
   { watchedOutputs, blockMs }: { readonly watchedOutputs: readonly string[]; readonly blockMs: number },
