@@ -15,7 +15,7 @@ module.exports = {
       name: 'no-orphans',
       comment: 'A file that nobody imports is dead.',
       severity: 'error',
-      from: { orphan: true, pathNot: ['worker', '\\.d\\.ts$', '^test', '^bench'] },
+      from: { orphan: true, pathNot: ['worker', '\\.d\\.ts$', '^test', '^bench', '^demo'] },
       to: {},
     },
     {
@@ -46,6 +46,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/(data-plane|control-plane|http|bundle|telemetry|notify)' },
       to: { path: '^src/store/', pathNot: '^src/store/(rollout-store|outcome-store|outbox)\\.ts$' },
+    },
+    {
+      name: 'rehearsal-is-a-root',
+      comment: 'It composes a simulated gateway of its own (docs/decisions/0027), so nothing but its command may lean on it.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(rehearsal/|cli/rehearse\\.ts$)' },
+      to: { path: '^src/rehearsal/' },
     },
     {
       name: 'commands-read-the-ledger',
@@ -91,7 +98,7 @@ module.exports = {
       comment: 'The product does not lean on its tests.',
       severity: 'error',
       from: { path: '^src' },
-      to: { path: '^(test|bench)/' },
+      to: { path: '^(test|bench|demo)/' },
     },
   ],
   options: {

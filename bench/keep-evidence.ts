@@ -66,8 +66,8 @@ const request = (index: number): void => {
     rollout: record.rollout,
     threshold,
     arm: draw < threshold ? 'candidate' : 'baseline',
+    assignedAtMs: Date.UTC(2026, 0, 1),
     watchedOutputs: 1,
-    assignedAtMs: nowMs,
     keyed,
   });
   unit.end({ error: index % 100 === 0, breach: false, abstained: index % 50 === 0, flagged: () => index % 20 === 0 });

@@ -130,7 +130,7 @@ const createServing = (settings: Settings, { log, metrics, tracing, registry }: 
 type Serving = ReturnType<typeof createServing>;
 
 /** The rollouts, the stream that tells of their changes, and the comparison that follows them. */
-const createControl = (ground: Ground, { store, restoreKeys, predictionIds }: Kept) => {
+const createControl = (ground: Ground, { store, predictionIds, restoreKeys }: Kept) => {
   const { registry, metrics, incarnation } = ground;
   const comparison = createComparing(ground, predictionIds);
   let states: RolloutControl['list'] = () => [];
@@ -216,12 +216,12 @@ export const createApp = async (settings: Settings): Promise<App> => {
   // Whoever waits for them hears of a failure; until then it must not end the process.
   for (const begun of [controlled, loaded]) begun.catch(() => undefined);
   const kept = await opening;
-  const { store } = kept;
+  const { store, restoreKeys } = kept;
   const { context, control, events, comparison } = await controlled;
   const { createAdminApp } = await import('./http/admin-server.ts');
   const { createDataApp, createMetricsApp } = await import('./http/open-apps.ts');
   const random = (): number => randomU32() / 2 ** 32;
-  const { watched, background } = await beginTicking(settings, ground, { context, events, restoreKeys: kept.restoreKeys, random });
+  const { watched, background } = await beginTicking(settings, ground, { context, events, restoreKeys, random });
   let draining = false;
   const readiness = () => readinessOf({ draining, loading, registry });
   const common = { newId: randomUUID, random, log, readiness };

@@ -28,8 +28,8 @@ const longestDeadlineMs = 600_000;
 export const runEngine = ({ context, evidence, restoreKeys, incarnation, registry, signals, pager, log }: RunEngineDeps): Repeating => {
   const deadlineSecondsOf = (model: string): number =>
     Math.ceil((registry.get(model)?.baseline?.bundle.manifest.budgets.deadlineMs ?? longestDeadlineMs) / 1_000);
-  const outcomes = { store: context.store.outcomes, wallMs: context.clock.wallMs };
-  const measure = createMeasure({ counters: { ...evidence, incarnation }, deadlineSecondsOf, wallMs: context.clock.wallMs, outcomes });
+  const { wallMs } = context.clock;
+  const measure = createMeasure({ counters: { ...evidence, incarnation }, deadlineSecondsOf, wallMs, outcomes: context.store.outcomes });
   const engine = createEngine({
     context,
     assess: async (model, record) => ({ ...(await measure.assess(model, record)), signal: signals.holding(record) }),

@@ -37,7 +37,8 @@ export interface BundleProof {
   readonly golden: readonly GoldenResult[];
 }
 
-const silentHooks = { onRun: () => undefined, onWorkerRestart: () => undefined, onBreaker: () => undefined };
+/** For versions that are opened and watched by nobody. */
+export const silentHooks = { onRun: () => undefined, onWorkerRestart: () => undefined, onBreaker: () => undefined };
 
 /** Reads, loads and proves a bundle as the gateway does before it serves, then lets it go. */
 export const proveBundle = async (place: BundlePlace): Promise<BundleProof> => {

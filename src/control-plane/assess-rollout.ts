@@ -1,4 +1,4 @@
-/** What a rollout's counts say, live and in a replay alike: from measurements to what the engine decides from. Pure. */
+/** What a rollout's counts say, live and in a replay alike: from measurements to the assessment that the engine decides from. Pure. */
 import { assessGuards, type GuardAssessment, type Assessment as GuardsAssessment } from './analysis/assess-guards.ts';
 import type { IntervalOptions } from './analysis/confidence-sequence.ts';
 import type { Evidence } from './analysis/evidence.ts';
@@ -8,7 +8,7 @@ import { type AssignedStratum, assessSampleRatio, type SampleRatio } from './ana
 import type { Assessment, GuardrailState } from './assessment.ts';
 import { count } from './guard-sentence.ts';
 
-/** What an assessment is made from. */
+/** What an assessment is made from, live and in a replay. */
 export interface Measurements {
   readonly guards: readonly Guard[];
   readonly evidence: Evidence;
@@ -19,6 +19,7 @@ export interface Measurements {
   readonly risk: { readonly falseRollback: number; readonly falsePromotion: number };
   /** Why a guard could not be measured, by name. */
   readonly unmeasured: Readonly<Record<string, string>>;
+  readonly ineligibleShare: number | null;
 }
 
 /** What the statistics say of measurements. */
@@ -27,7 +28,7 @@ export interface Judged {
   readonly ratio: SampleRatio;
 }
 
-/** Asks the statistics. */
+/** Asks the statistics. Pure. */
 export const judge = ({ guards, evidence, open, assigned, risk, unmeasured }: Measurements, intervals?: IntervalOptions): Judged => ({
   judged: assessGuards({
     guards,
@@ -48,31 +49,60 @@ const figuresOf = ({ n, events, value }: GuardAssessment['baseline']): NonNullab
   value,
 });
 
-/** One guardrail as operators see it, without a note. */
-export const guardrailOf = (guard: GuardAssessment): GuardrailState => ({
-  name: guard.name,
-  verdict: verdicts[guard.verdict],
-  baseline: guard.inability === null ? figuresOf(guard.baseline) : null,
-  candidate: guard.inability === null ? figuresOf(guard.candidate) : null,
-  effect: guard.effect,
-  interval: guard.interval,
-  evidence: guard.inability === null ? guard.e : null,
-  graduation: guard.inability === null ? guard.graduation.e : null,
-});
+/** What the engine learns beside the counts, and what a replay has from the decision's entry. */
+export interface LearntElsewhere {
+  /** Why no request can be compared, or that none was; null while pairs are made. */
+  readonly notCompared: string | null;
+  readonly labelAlarm: string | null;
+  readonly outcomesDueAtMs: number | null;
+}
 
-/** What follows from the counts alone: without sentences, and as if nothing else were known. */
-export const bareAssessment = ({ guards, assigned }: Measurements, { judged, ratio }: Judged): Assessment => ({
-  evidence: guards.length === 0 ? null : { value: judged.evidence.e, threshold: judged.threshold },
-  worse: judged.blamed === null ? null : { name: judged.blamed, sentence: judged.blamed },
-  guardrails: judged.guards.map(guardrailOf),
-  candidateUnits: assigned.reduce((sum, { candidate }) => sum + candidate, 0),
-  ineligibleShare: null,
-  notCompared: null,
-  sampleRatioAlarm: ratio.ok
-    ? null
-    : `the candidate got ${count(ratio.observed)} requests where ${count(Math.round(ratio.expected))} were due: the split is not trusted`,
-  labelAlarm: null,
-  outcomesDueAtMs: null,
-  signal: null,
-  storeDown: false,
-});
+/** Words about guards, for people. */
+export interface GuardWords {
+  /** What condemns a guard. */
+  readonly sentenceOf: (guard: GuardAssessment) => string;
+  /** Why a guard says nothing, or what else there is to know of it; null when there is nothing to explain. */
+  readonly noteOf: (guard: GuardAssessment) => string | null;
+}
+
+/** For a replay, which needs none. */
+const noWords: GuardWords = { sentenceOf: ({ name }) => name, noteOf: () => null };
+
+const guardrailOf = (guard: GuardAssessment, { noteOf }: GuardWords): GuardrailState => {
+  const note = noteOf(guard);
+  return {
+    name: guard.name,
+    verdict: verdicts[guard.verdict],
+    baseline: guard.inability === null ? figuresOf(guard.baseline) : null,
+    candidate: guard.inability === null ? figuresOf(guard.candidate) : null,
+    effect: guard.effect,
+    interval: guard.interval,
+    evidence: guard.inability === null ? guard.e : null,
+    graduation: guard.inability === null ? guard.graduation.e : null,
+    ...(note === null ? {} : { note }),
+  };
+};
+
+const ratioWords = ({ ok, observed, expected }: SampleRatio): string | null =>
+  ok ? null : `the candidate got ${count(observed)} requests where ${count(Math.round(expected))} were due: the split is not trusted`;
+
+/** All that the engine decides from, but for signals and whether the store can be reached. */
+export const assessmentOf = (
+  { measurements, judgement, elsewhere }: { readonly measurements: Measurements; readonly judgement: Judged; readonly elsewhere: LearntElsewhere },
+  words: GuardWords = noWords,
+): Assessment => {
+  const { guards, assigned, ineligibleShare } = measurements;
+  const { judged, ratio } = judgement;
+  const blamed = judged.guards.find(({ name }) => name === judged.blamed);
+  return {
+    evidence: guards.length === 0 ? null : { value: judged.evidence.e, threshold: judged.threshold },
+    worse: blamed === undefined ? null : { name: blamed.name, sentence: words.sentenceOf(blamed) },
+    guardrails: judged.guards.map((guard) => guardrailOf(guard, words)),
+    candidateUnits: assigned.reduce((sum, { candidate }) => sum + candidate, 0),
+    ineligibleShare,
+    ...elsewhere,
+    sampleRatioAlarm: ratioWords(ratio),
+    signal: null,
+    storeDown: false,
+  };
+};

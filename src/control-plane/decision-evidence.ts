@@ -16,15 +16,12 @@ import type { KeptEvidence, SealedBlock } from './rollout-evidence.ts';
 import { rulesOf } from './rollout-rules.ts';
 import { planOf } from './standing.ts';
 
-/** What the engine knows from elsewhere than the counts. */
-type KnownOtherwise = Pick<Assessment, 'signal' | 'ineligibleShare' | 'notCompared' | 'labelAlarm' | 'outcomesDueAtMs'>;
-
 /** What a decision is made from besides the evidence. */
 export interface SeenAtDecision {
   /** Where the rollout stood, its clocks ticked to the decision. */
   readonly before: Position;
   /** The assessment that was decided from. */
-  readonly assessment: KnownOtherwise;
+  readonly assessment: Pick<Assessment, 'signal' | 'ineligibleShare' | 'notCompared' | 'labelAlarm' | 'outcomesDueAtMs'>;
 }
 
 interface DecisionParts {
@@ -39,13 +36,19 @@ interface DecisionParts {
 /** The evidence of a decision as the ledger keeps it: what it takes to make it again, and what was concluded. */
 export const decisionEvidence = ({ record, kept, unkept, sealedBlocks, measurements, seen }: DecisionParts): DecisionEvidence => {
   const { before, assessment } = seen;
-  const { signal, ineligibleShare, notCompared, labelAlarm, outcomesDueAtMs } = assessment;
   const open: readonly CountedBlock[] = [...unkept.map(countedBlock), ...openBlocks(kept)];
   return {
     sealedBlocks,
     open,
     before: positionOf(before),
-    inputs: { signal, ineligibleShare, notCompared, labelAlarm, outcomesDueAtMs, unmeasured: measurements.unmeasured },
+    inputs: {
+      signal: assessment.signal,
+      ineligibleShare: assessment.ineligibleShare,
+      notCompared: assessment.notCompared,
+      labelAlarm: assessment.labelAlarm,
+      outcomesDueAtMs: assessment.outcomesDueAtMs,
+      unmeasured: measurements.unmeasured,
+    },
     rules: rulesOf(record).digest,
     findings: findingsOf(record, measurements, kept.peakLnE),
   };

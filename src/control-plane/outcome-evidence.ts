@@ -9,6 +9,7 @@ import { addCounts, type GuardCounts } from './analysis/guard-counts.ts';
 import { maturedRate } from './analysis/matured-rate.ts';
 import { type AssignedStratum, assessSampleRatio } from './analysis/sample-ratio.ts';
 import type { UnitStratum, ValueStratum } from './analysis/strata.ts';
+import { count } from './guard-sentence.ts';
 
 /** The outcome that a guard watches. */
 export interface WatchedOutcome {
@@ -22,6 +23,11 @@ export interface OutcomeGuard {
   readonly guard: string;
   readonly outcome: WatchedOutcome;
 }
+
+/** The guards that watch an outcome. */
+export const outcomeGuardsOf = (
+  guards: readonly { readonly guard: { readonly name: string }; readonly outcome: WatchedOutcome | null }[],
+): readonly OutcomeGuard[] => guards.flatMap(({ guard, outcome }) => (outcome === null ? [] : [{ guard: guard.name, outcome }]));
 
 /** Units of one bucket that were assigned with one recorded probability. */
 export interface BucketUnits extends AssignedStratum {
@@ -163,8 +169,6 @@ export const lastMatureAtMs = (waiting: WaitingUnits, guards: readonly OutcomeGu
   return times.length === 0 ? null : times.reduce((latest, time) => Math.max(latest, time));
 };
 
-const count = (value: number): string => Math.round(value).toLocaleString('en-US');
-
 /** Why the labels of a guard's outcome are not trusted: they reach the arms unequally. Null while they do not, and where only events are posted. */
 export const labelAlarmOf = ({ labelled }: KeptOutcomes, { guard, outcome }: OutcomeGuard): string | null => {
   const { strata, hasZero } = labelled[guard] ?? { strata: [], hasZero: false };
@@ -172,5 +176,5 @@ export const labelAlarmOf = ({ labelled }: KeptOutcomes, { guard, outcome }: Out
   const ratio = assessSampleRatio(strata);
   return ratio.ok
     ? null
-    : `${outcome.name} came for ${count(ratio.observed)} candidate requests where ${count(ratio.expected)} were due: the labels are not trusted`;
+    : `${outcome.name} came for ${count(ratio.observed)} candidate requests where ${count(Math.round(ratio.expected))} were due: the labels are not trusted`;
 };

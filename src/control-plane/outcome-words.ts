@@ -1,8 +1,8 @@
 import type { GuardAssessment } from './analysis/assess-guards.ts';
 import type { Guard } from './analysis/guard-test.ts';
+import { count } from './guard-sentence.ts';
 import type { OutcomeGuard } from './outcome-evidence.ts';
 
-const count = (value: number | null): string => (value ?? 0).toLocaleString('en-US');
 const signed = (value: number, digits: number): string => `${value >= 0 ? '+' : ''}${Number(value.toPrecision(digits))}`;
 
 /** What of a guard the sentence needs. */

@@ -87,10 +87,11 @@ export interface KeptEvidence {
   readonly latency: LatencyHistory;
   /** Pairs begun in sealed blocks. */
   readonly pairs: number;
+  /** What of the outcomes has matured, and the units whose outcomes have not. */
+  readonly outcomes: KeptOutcomes;
   /** Eligible and ineligible requests of each of the last sixty minutes in which the engine ticked, newest last, and where this life's counters stood. */
   readonly minutes: readonly { readonly minute: number; readonly eligible: number; readonly ineligible: number }[];
   readonly counted: { readonly eligible: number; readonly ineligible: number };
-  readonly outcomes: KeptOutcomes;
 }
 
 export const startKeptEvidence = (guards: readonly CountedGuard[], incarnation: string): KeptEvidence => ({
@@ -104,9 +105,9 @@ export const startKeptEvidence = (guards: readonly CountedGuard[], incarnation: 
   assigned: [],
   latency: startLatencyHistory(),
   pairs: 0,
+  outcomes: noOutcomes,
   minutes: [],
   counted: { eligible: 0, ineligible: 0 },
-  outcomes: noOutcomes,
 });
 
 /** How blocks are cut and sealed. */
@@ -124,8 +125,8 @@ export interface Gathered {
   readonly keepFromSecond: number;
 }
 
-/** How an observation becomes evidence. */
-interface Gathering {
+/** What the blocks of an observation are made with. */
+interface GatherOptions {
   readonly guards: readonly CountedGuard[];
   readonly rules: BlockRules;
   /** Wall time of the observation, milliseconds since the epoch. */
@@ -135,26 +136,26 @@ interface Gathering {
 }
 
 /** Takes an observation into the evidence. Taking the same one again, with nothing matured since, changes nothing. */
-export const gather = (before: KeptEvidence, observation: Observation, options: Gathering): Gathered => {
-  const { guards, rules, matured = {} } = options;
+export const gather = (before: KeptEvidence, observation: Observation, options: GatherOptions): Gathered => {
+  const { guards, rules } = options;
   const { nowSecond, incarnation } = observation;
   const begun = continueIn(before, guards, incarnation);
-  const nowBlock = blockOf(nowSecond, rules.blockSeconds);
-  const outcomes = outcomesByBlock(begun.kept.open, nowBlock, matured);
   const cellsOf = cutBlocks(observation, { blockSeconds: rules.blockSeconds, fromSecond: 0, endSecond: nowSecond });
+  const nowBlock = blockOf(nowSecond, rules.blockSeconds);
   const folding = createFolding(begun.kept, { guards, incarnation });
   const open: OpenBlock[] = [];
   let nextBlock = begun.kept.nextBlock ?? Math.min(nowBlock, ...cellsOf.keys());
   for (let block = nextBlock; block <= nowBlock; block += 1) {
     const cells = cellsOf.get(block) ?? noCells;
-    const pins = begun.kept.open.find((known) => known.block === block)?.pins ?? pinsFrom(guards, folding.part());
-    const counted = countBlock({ block, pins, cells, outcomes: outcomes.get(block) ?? {}, ...timesOf(block, observation, options) }, guards);
+    const known = knownOf(block, begun.kept.open) ?? { pins: pinsFrom(guards, folding.kept()), outcomes: {} };
+    const outcomes = block === nowBlock ? addOutcomes(known.outcomes, options.matured) : known.outcomes;
+    const counted = countBlock({ block, pins: known.pins, cells, outcomes, ...timesOf(block, observation, options) }, guards);
     if (isComplete(block, cells, { rules, nowSecond }) && open.length === 0) {
       folding.fold(counted);
       nextBlock = block + 1;
     } else open.push(counted);
   }
-  const kept = { ...begun.kept, ...folding.part(), open, underWay: underWayOf(observation, options, open.at(-1)), nextBlock };
+  const kept = { ...begun.kept, ...folding.kept(), open, underWay: underWayOf(observation, options, open.at(-1)), nextBlock };
   return {
     kept: { ...kept, ...eligibilityOf(begun.kept, observation) },
     sealed: [...begun.sealed, ...folding.sealed],
@@ -163,75 +164,6 @@ export const gather = (before: KeptEvidence, observation: Observation, options: 
 };
 
 const noCells: BlockCells = { units: [], firstEvents: [], pairs: [] };
-
-/** A block's times by the wall clock of now: its beginning, and the end of the newest second in it. */
-const timesOf = (block: number, { nowSecond }: Observation, { rules: { blockSeconds }, wallMs }: Gathering) => {
-  const wallOf = (second: number): number => Math.round(wallMs) - (nowSecond - second) * 1_000;
-  return { fromMs: wallOf(block * blockSeconds), toMs: wallOf(Math.min((block + 1) * blockSeconds, nowSecond)) };
-};
-
-/** The newest block counted to the last request, so that an end of the process loses no more than what came since. */
-const underWayOf = (observation: Observation, { guards, rules: { blockSeconds }, wallMs }: Gathering, newest: OpenBlock | undefined): OpenBlock | null => {
-  const { nowSecond } = observation;
-  if (newest === undefined) return null;
-  const cells = cutBlocks(observation, { blockSeconds, fromSecond: nowSecond, endSecond: nowSecond + 1 }).get(newest.block) ?? noCells;
-  const latest = countBlock({ ...newest, cells, outcomes: {} }, guards);
-  return {
-    ...newest,
-    counts: Object.fromEntries(Object.entries(newest.counts).map(([name, counts]) => [name, addCounts(counts, latest.counts[name] ?? {})])),
-    assigned: mergeAssigned([...newest.assigned, ...latest.assigned]),
-    buckets: mergeBuckets([...newest.buckets, ...latest.buckets]),
-    pairs: newest.pairs + latest.pairs,
-    baselineRuns: mergeRuns([...newest.baselineRuns, ...latest.baselineRuns]),
-    toMs: Math.round(wallMs),
-  };
-};
-
-const mergeRuns = (runs: SparseRuns): SparseRuns => {
-  const merged = new Map<number, number>();
-  for (const [bucket, count] of runs) merged.set(bucket, (merged.get(bucket) ?? 0) + count);
-  return [...merged];
-};
-
-/** What sealed blocks have left behind. */
-type SealedPart = Pick<KeptEvidence, 'evidence' | 'assigned' | 'latency' | 'pairs' | 'outcomes' | 'emptyBlocks'>;
-
-const seal = (guards: readonly CountedGuard[], { evidence, assigned, latency, pairs, outcomes, emptyBlocks }: SealedPart, block: OpenBlock): SealedPart => ({
-  evidence: foldBlock(
-    guards.map(({ guard }) => guard),
-    evidence,
-    block.counts,
-  ),
-  assigned: mergeAssigned([...assigned, ...block.assigned]),
-  latency: block.baselineRuns.length === 0 ? latency : addSealedRuns(latency, denseRuns(block.baselineRuns)),
-  pairs: pairs + block.pairs,
-  outcomes: { ...outcomes, units: mergeBuckets([...outcomes.units, ...block.buckets]) },
-  emptyBlocks: holdsCounts([block.counts, block.assigned]) ? 0 : emptyBlocks + 1,
-});
-
-/** Folds blocks one after the other; those without counts are only numbered. */
-const createFolding = (
-  { evidence, assigned, latency, pairs, outcomes, emptyBlocks }: SealedPart,
-  { guards, incarnation }: { readonly guards: readonly CountedGuard[]; readonly incarnation: string },
-) => {
-  const sealed: SealedBlock[] = [];
-  let part: SealedPart = { evidence, assigned, latency, pairs, outcomes, emptyBlocks };
-  return {
-    sealed,
-    part: () => part,
-    fold: (block: OpenBlock): void => {
-      const { emptyBlocks: emptyBefore } = part;
-      part = seal(guards, part, block);
-      if (part.emptyBlocks === 0) sealed.push({ ...block, incarnation, number: part.evidence.sealedBlocks, emptyBefore, after: part.evidence });
-    },
-  };
-};
-
-const denseRuns = (runs: SparseRuns): readonly number[] => {
-  const dense: number[] = [];
-  for (const [bucket, count] of runs) dense[bucket] = count;
-  return dense;
-};
 
 /** A pair has two runs, and between them perhaps the start of a new process: half a minute, or it counts as one that was cut off by a crash. */
 const pairRestartSeconds = 30;
@@ -244,29 +176,95 @@ const isComplete = (block: number, cells: BlockCells, { rules, nowSecond }: { re
   );
 };
 
-/** The evidence as this life of the gateway goes on with it: what an earlier one left open is folded as it is. */
-export const continueIn = (
-  before: KeptEvidence,
-  guards: readonly CountedGuard[],
-  incarnation: string,
-): { readonly kept: KeptEvidence; readonly sealed: readonly SealedBlock[] } => {
+/** What was fixed and what matured of a block at the ticks before; undefined for a new one. */
+const knownOf = (block: number, open: readonly OpenBlock[]): Pick<OpenBlock, 'pins' | 'outcomes'> | undefined => open.find((entry) => entry.block === block);
+
+/** The outcomes of a block with those that have matured in it since. */
+const addOutcomes = (known: Matured['counts'], matured: Matured['counts'] = {}): Matured['counts'] => ({
+  ...known,
+  ...Object.fromEntries(Object.entries(matured).map(([guard, counts]) => [guard, addCounts(known[guard] ?? {}, counts)])),
+});
+
+/** A block's times by the wall clock of now: its beginning, and the end of the newest second in it. */
+const timesOf = (block: number, { nowSecond }: Observation, { rules: { blockSeconds }, wallMs }: GatherOptions) => {
+  const wallOf = (second: number): number => Math.round(wallMs) - (nowSecond - second) * 1_000;
+  return { fromMs: wallOf(block * blockSeconds), toMs: wallOf(Math.min((block + 1) * blockSeconds, nowSecond)) };
+};
+
+/** The newest block counted to the last request, so that an end of the process loses no more than what came since. */
+const underWayOf = (observation: Observation, { guards, rules: { blockSeconds }, wallMs }: GatherOptions, newest: OpenBlock | undefined): OpenBlock | null => {
+  const { nowSecond } = observation;
+  if (newest === undefined) return null;
+  const cells = cutBlocks(observation, { blockSeconds, fromSecond: nowSecond, endSecond: nowSecond + 1 }).get(newest.block) ?? noCells;
+  // The outcomes are in the newest block's counts already.
+  const latest = countBlock({ ...newest, cells, outcomes: {} }, guards);
+  return {
+    ...newest,
+    counts: Object.fromEntries(Object.entries(newest.counts).map(([name, counts]) => [name, addCounts(counts, latest.counts[name] ?? {})])),
+    assigned: mergeAssigned([...newest.assigned, ...latest.assigned]),
+    pairs: newest.pairs + latest.pairs,
+    baselineRuns: addRuns(newest.baselineRuns, latest.baselineRuns),
+    buckets: mergeBuckets([...newest.buckets, ...latest.buckets]),
+    toMs: Math.round(wallMs),
+  };
+};
+
+/** Baseline runs of two parts of a block, by bucket. */
+const addRuns = (left: SparseRuns, right: SparseRuns): SparseRuns => {
+  const sum = new Map(left);
+  for (const [bucket, count] of right) sum.set(bucket, (sum.get(bucket) ?? 0) + count);
+  return [...sum];
+};
+
+const denseRuns = (runs: SparseRuns): readonly number[] => {
+  const dense: number[] = [];
+  for (const [bucket, count] of runs) dense[bucket] = count;
+  return dense;
+};
+
+/** What sealed blocks have left behind. */
+type SealedPart = Pick<KeptEvidence, 'evidence' | 'assigned' | 'latency' | 'pairs' | 'outcomes' | 'emptyBlocks'>;
+
+const afterBlock = (guards: readonly CountedGuard[], before: SealedPart, block: OpenBlock): SealedPart => ({
+  evidence: foldBlock(
+    guards.map(({ guard }) => guard),
+    before.evidence,
+    block.counts,
+  ),
+  assigned: mergeAssigned([...before.assigned, ...block.assigned]),
+  latency: block.baselineRuns.length === 0 ? before.latency : addSealedRuns(before.latency, denseRuns(block.baselineRuns)),
+  pairs: before.pairs + block.pairs,
+  outcomes: { ...before.outcomes, units: mergeBuckets([...before.outcomes.units, ...block.buckets]) },
+  emptyBlocks: holdsCounts([block.counts, block.assigned]) ? 0 : before.emptyBlocks + 1,
+});
+
+/** Folds blocks one after the other; those without counts are only numbered. */
+const createFolding = (before: SealedPart, { guards, incarnation }: { readonly guards: readonly CountedGuard[]; readonly incarnation: string }) => {
+  const sealed: SealedBlock[] = [];
+  const { evidence, assigned, latency, pairs, outcomes, emptyBlocks } = before;
+  let part: SealedPart = { evidence, assigned, latency, pairs, outcomes, emptyBlocks };
+  return {
+    sealed,
+    kept: (): SealedPart => part,
+    fold: (block: OpenBlock): void => {
+      const after = afterBlock(guards, part, block);
+      if (after.emptyBlocks === 0)
+        sealed.push({ ...block, incarnation, number: after.evidence.sealedBlocks, emptyBefore: part.emptyBlocks, after: after.evidence });
+      part = after;
+    },
+  };
+};
+
+/** The evidence as this life of the gateway goes on with it: what an earlier one left open is over, and the blocks with counts among it are sealed. */
+export const continueIn = (before: KeptEvidence, guards: readonly CountedGuard[], incarnation: string): Pick<Gathered, 'kept' | 'sealed'> => {
   if (before.incarnation === incarnation) return { kept: before, sealed: [] };
   const folding = createFolding(before, { guards, incarnation: before.incarnation });
   for (const block of before.open) folding.fold(before.underWay?.block === block.block ? before.underWay : block);
-  const fresh = { incarnation, open: [], underWay: null, nextBlock: null, counted: { eligible: 0, ineligible: 0 } };
-  return { kept: { ...before, ...folding.part(), ...fresh }, sealed: folding.sealed };
+  const kept: KeptEvidence = { ...before, ...folding.kept(), incarnation, open: [], underWay: null, nextBlock: null, counted: { eligible: 0, ineligible: 0 } };
+  return { kept, sealed: folding.sealed };
 };
 
-/** The outcomes of each open block, with those that have matured now in the newest one. */
-const outcomesByBlock = (open: readonly OpenBlock[], newest: number, matured: Matured['counts']): ReadonlyMap<number, Matured['counts']> => {
-  const byBlock = new Map(open.filter(({ outcomes }) => Object.keys(outcomes).length > 0).map(({ block, outcomes }) => [block, outcomes]));
-  if (Object.keys(matured).length === 0) return byBlock;
-  const known = byBlock.get(newest) ?? {};
-  const added = Object.entries(matured).map(([guard, counts]) => [guard, addCounts(known[guard] ?? {}, counts)] as const);
-  return byBlock.set(newest, { ...known, ...Object.fromEntries(added) });
-};
-
-const pinsFrom = (guards: readonly CountedGuard[], sealed: SealedPart): Pins =>
+const pinsFrom = (guards: readonly CountedGuard[], sealed: Pick<KeptEvidence, 'evidence' | 'latency'>): Pins =>
   pinBlock(
     guards.map(({ guard }) => guard),
     sealed,
@@ -291,9 +289,9 @@ const cutBlocks = (
     return cells;
   };
   const isIn = ({ second }: { readonly second: number }): boolean => second >= fromSecond && second < endSecond;
-  for (const cell of counts) if (isIn(cell)) cellsOf(cell.second).units.push(cell);
-  for (const cell of firstEvents) if (isIn(cell)) cellsOf(cell.second).firstEvents.push(cell);
-  for (const cell of pairs) if (isIn(cell)) cellsOf(cell.second).pairs.push(cell);
+  for (const cell of counts.filter(isIn)) cellsOf(cell.second).units.push(cell);
+  for (const cell of firstEvents.filter(isIn)) cellsOf(cell.second).firstEvents.push(cell);
+  for (const cell of pairs.filter(isIn)) cellsOf(cell.second).pairs.push(cell);
   return blocks;
 };
 
@@ -319,19 +317,19 @@ interface BlockParts extends Pick<OpenBlock, 'block' | 'pins' | 'outcomes' | 'fr
   readonly cells: BlockCells;
 }
 
-const countBlock = ({ block, pins, cells, outcomes, fromMs, toMs }: BlockParts, guards: readonly CountedGuard[]): OpenBlock => ({
-  block,
-  pins,
+const countBlock = ({ cells, ...parts }: BlockParts, guards: readonly CountedGuard[]): OpenBlock => ({
+  block: parts.block,
+  pins: parts.pins,
   counts: Object.fromEntries(
-    guards.map((guard) => [guard.guard.name, { ...outcomes[guard.guard.name], ...countsOf(guard, cells, pins[guard.guard.name] ?? {}) }]),
+    guards.map((guard) => [guard.guard.name, { ...parts.outcomes[guard.guard.name], ...countsOf(guard, cells, parts.pins[guard.guard.name] ?? {}) }]),
   ),
-  outcomes,
-  buckets: guards.some(({ outcome }) => outcome !== null) ? bucketsOf(cells.units) : [],
   assigned: mergeAssigned(cells.units.map(({ w, arm, n }) => ({ w, candidate: arm === 'candidate' ? n : 0, baseline: arm === 'baseline' ? n : 0 }))),
   pairs: pairsIn(cells.pairs),
   baselineRuns: baselineRuns(cells.pairs),
-  fromMs,
-  toMs,
+  buckets: guards.some(({ outcome }) => outcome !== null) ? bucketsOf(cells.units) : [],
+  outcomes: parts.outcomes,
+  fromMs: parts.fromMs,
+  toMs: parts.toMs,
 });
 
 const countsOf = ({ eventOf, pairsOf }: CountedGuard, cells: BlockCells, pins: GuardPins): GuardCounts => ({
@@ -373,5 +371,6 @@ export const assignedOf = ({ assigned, open }: KeptEvidence): readonly AssignedS
 
 /** Pairs that have begun so far. */
 export const comparedPairsOf = ({ pairs, open }: KeptEvidence): number => open.reduce((sum, block) => sum + block.pairs, pairs);
+
 /** The units whose outcomes are not mature yet. */
 export const waitingUnitsOf = ({ outcomes, open }: KeptEvidence): WaitingUnits => ({ kept: outcomes, open: open.flatMap(({ buckets }) => buckets) });

@@ -24,8 +24,6 @@ export interface KeepNow {
 export interface EvidenceKeeping {
   /** Called once before the first assessment of a rollout in this process; null: there is none yet. */
   readonly restore: (model: string, record: RolloutRecord, evidence: string | null) => void | Promise<void>;
-  /** The store cannot say what there was before: assess meanwhile, forget nothing, and be restored later. */
-  readonly defer: (model: string, record: RolloutRecord) => void;
   readonly toKeep: (model: string, record: RolloutRecord) => KeepNow;
   /** What `toKeep` gave last is in the store. */
   readonly kept: (model: string, record: RolloutRecord) => void;
@@ -93,7 +91,6 @@ const load = async (state: EngineState, model: string, tickedMs: number): Promis
     state.restored.set(model, record.rollout);
     return subject;
   } catch (error) {
-    state.evidence.defer(model, record);
     state.onFault(model, error);
     return { ...subject, storeDown: true };
   }

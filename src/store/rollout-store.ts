@@ -98,28 +98,6 @@ export interface FirstEventCounts {
   readonly flagged: readonly number[];
 }
 
-/** A part of a filter's bits, which stand in the order of its pages. */
-export interface FilterChunk {
-  /** 0-based, in units of the chunk's length. */
-  readonly index: number;
-  readonly bytes: Uint8Array;
-}
-
-/** Up: what a key filter has got since it was kept last: the entries to enter again after what is kept, or anew all that changed. */
-export type FilterChange = { readonly name: string /** Entries that the filter has had when this is kept. */; readonly upTo: number } & (
-  | { readonly kind: 'entries'; readonly entries: Uint8Array }
-  | { readonly kind: 'snapshot'; readonly size: string /** The chunks that changed since the last snapshot. */; readonly chunks: readonly FilterChunk[] }
-);
-
-/** A key filter as it is kept: the chunks that are not all zeros, and the entries since, in their order. */
-export interface KeptFilter {
-  readonly name: string;
-  /** Size and state of the filter as JSON, at its last snapshot. */
-  readonly size: string;
-  readonly chunks: readonly FilterChunk[];
-  readonly entries: readonly Uint8Array[];
-}
-
 /** Up: pairs by which of the two runs had the event. Integers. */
 export interface PairedEvents {
   readonly both: number;
@@ -156,6 +134,28 @@ export interface PairExample {
   readonly requestId: string;
 }
 
+/** A part of a filter's bits, which stand in the order of its pages. */
+export interface FilterChunk {
+  /** 0-based, in units of the chunk's length. */
+  readonly index: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Up: what a key filter has got since it was kept last: the entries to enter again after what is kept, or anew all that changed. */
+export type FilterChange = { readonly name: string /** Entries that the filter has had when this is kept. */; readonly upTo: number } & (
+  | { readonly kind: 'entries'; readonly entries: Uint8Array }
+  | { readonly kind: 'snapshot'; readonly size: string /** The chunks that changed since the last snapshot. */; readonly chunks: readonly FilterChunk[] }
+);
+
+/** A key filter as it is kept: the chunks that are not all zeros, and the entries since, in their order. */
+export interface KeptFilter {
+  readonly name: string;
+  /** Size and state of the filter as JSON, at its last snapshot. */
+  readonly size: string;
+  readonly chunks: readonly FilterChunk[];
+  readonly entries: readonly Uint8Array[];
+}
+
 /** Up: what one life of a process has counted of one rollout. Cumulative for each second, so a repeated or lost message harms nothing. */
 export interface Observation {
   readonly rollout: string;
@@ -165,13 +165,13 @@ export interface Observation {
   readonly nowSecond: number;
   readonly counts: readonly SecondCounts[];
   readonly firstEvents: readonly FirstEventCounts[];
-  /** What the rollout's key filters have got that is not kept yet, at the very moment of the counts. */
-  readonly filters: readonly FilterChange[];
   readonly pairs: readonly SecondPairs[];
   /** Why no request can be compared now, in words; null while they can. */
   readonly notCompared: string | null;
   /** The last few, newest last. */
   readonly examples: readonly PairExample[];
+  /** What the rollout's key filters have got that is not kept yet, at the very moment of the counts. */
+  readonly filters: readonly FilterChange[];
   /** False when keys were seen in an earlier life that this one does not know: their requests are then no evidence. */
   readonly knowsKeys: boolean;
   /** Requests that satisfied both contracts, and those that satisfied the baseline's alone, in this life. */

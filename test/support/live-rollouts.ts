@@ -59,18 +59,17 @@ interface RequestDeps {
   readonly evidence: Evidence;
   readonly assignment: TrafficAssignment | undefined;
   readonly random: Random;
-  readonly assignedAtMs: number;
 }
 
 /** A request as the data plane counts it; null when no evidence is taken. */
-const beginRequest = ({ evidence, assignment, random, assignedAtMs }: RequestDeps, user: number | null) => {
+const beginRequest = ({ evidence, assignment, random }: RequestDeps, user: number | null) => {
   const rollout = assignment?.rollout;
   if (rollout == null || rollout.weightHundredths === 0) return null;
   const threshold = thresholdOf(rollout.weightHundredths);
   const draw = user === null ? random.u32() : drawOf(user);
   const arm = draw < threshold ? 'candidate' : 'baseline';
   const keyed = user === null ? null : { key: keyOf(user), draw };
-  const unit = evidence.begin({ rollout: rollout.id, threshold, arm, watchedOutputs: rollout.watchedOutputs.length, assignedAtMs, keyed });
+  const unit = evidence.begin({ rollout: rollout.id, threshold, arm, watchedOutputs: rollout.watchedOutputs.length, assignedAtMs: 0, keyed });
   return { arm, unit } as const;
 };
 
@@ -110,8 +109,7 @@ export const beginLife = async (world: World, found: Found): Promise<Life> => {
   });
   await control.reconcile(found);
 
-  const begin = (model: string, user: number | null) =>
-    beginRequest({ evidence, assignment: assignments.get(model), random: world.random, assignedAtMs: world.nowMs }, user);
+  const begin = (model: string, user: number | null) => beginRequest({ evidence, assignment: assignments.get(model), random: world.random }, user);
   const requests = (model: string, { rates = usualRates, perSecond = 50, users, pending = 0 }: Traffic): void => {
     for (let request = 0; request < perSecond; request += 1) {
       const begun = begin(model, users === undefined ? null : Math.floor(world.random.uniform() * users));

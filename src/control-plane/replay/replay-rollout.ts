@@ -4,7 +4,7 @@ import type { RolloutRecord } from '../../store/rollout-store.ts';
 import { type Evidence, foldBlock, startEvidence } from '../analysis/evidence.ts';
 import type { BlockCounts } from '../analysis/guard-counts.ts';
 import { finiteExp } from '../analysis/log-sum-exp.ts';
-import { bareAssessment, type Judged, judge, type Measurements } from '../assess-rollout.ts';
+import { assessmentOf, type Judged, judge, type Measurements } from '../assess-rollout.ts';
 import type { Assessment } from '../assessment.ts';
 import { legalMoves, type Move } from '../command.ts';
 import { type Decided, decide } from '../decide.ts';
@@ -68,6 +68,7 @@ const measurementsOf = ({ plan, guards }: ReadRules, { evidence, assigned }: Pic
   assigned,
   risk: plan.risk,
   unmeasured: {},
+  ineligibleShare: null,
 });
 
 const blockFault = (body: ReadBlockBody, { judged }: Judged): Disagreement =>
@@ -162,7 +163,6 @@ const evidenceFault = (
   { rules, standing }: { readonly rules: ReadRules; readonly standing: Standing },
 ): Disagreement => {
   const { sealedBlocks, open, inputs } = evidence;
-  const { unmeasured, ...known } = inputs;
   const outOfPlace = firstOf([
     held('the rules', evidence.rules, rules.digest),
     held('the number of sealed blocks', sealedBlocks, standing.evidence.sealedBlocks),
@@ -174,10 +174,12 @@ const evidenceFault = (
     ...measurementsOf(rules, standing),
     open: withEmpty(open),
     assigned: mergeAssigned([...standing.assigned, ...open.flatMap(({ assigned }) => assigned)]),
-    unmeasured,
+    unmeasured: inputs.unmeasured,
+    ineligibleShare: inputs.ineligibleShare,
   };
   const judgement = judge(measurements);
-  const assessment = { ...bareAssessment(measurements, judgement), ...known };
+  const { notCompared, labelAlarm, outcomesDueAtMs, signal } = inputs;
+  const assessment = { ...assessmentOf({ measurements, judgement, elsewhere: { notCompared, labelAlarm, outcomesDueAtMs } }), signal };
   return findingsFault(evidence, judgement) ?? ruleFault(body, evidence, { plan: rules.plan, assessment });
 };
 

@@ -94,14 +94,12 @@ const createCell = (second: number, differences: number): PairCell => ({
   baselineWithItself: { differ: zeros(differences), agree: zeros(differences) },
 });
 
-const noKeys = (): PairKeys => ({ pairs: createKeyFilter(seenKeysSize), self: createKeyFilter(firstEventsSize) });
-
-/** Makes the counters of one rollout over the filters of its keys; by default nothing was compared yet. */
-export const createPairCounters = (known: PairKeys = noKeys()): PairCounters => {
+/** Makes the counters of one rollout over filters of its keys, which are kept with the others. */
+export const createPairCounters = (filters: PairKeys = { pairs: createKeyFilter(seenKeysSize), self: createKeyFilter(firstEventsSize) }): PairCounters => {
   let cells: PairCell[] = [];
   const examples: PairExample[] = [];
-  const keys = createFirstEventKeys(known.pairs);
-  const selfKeys = createFirstEventKeys(known.self);
+  const keys = createFirstEventKeys(filters.pairs);
+  const selfKeys = createFirstEventKeys(filters.self);
   let knowsKeys = true;
 
   const cellOf = (second: number, { differences }: PairRequest): PairCell => {

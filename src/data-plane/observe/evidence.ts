@@ -168,8 +168,8 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
       else cells.ineligible += 1;
     },
     observe: (rollout) => {
-      const { units, firstEvents, filters, pairs, lacks, knowsKeys, eligible, ineligible } = rolloutOf(rollout);
-      const copies = { counts: units.map(copyOf), firstEvents: firstEvents.map(copyOf), filters: filters.changes(), ...pairs.observe(), notCompared: lacks() };
+      const { units, firstEvents, pairs, lacks, filters, knowsKeys, eligible, ineligible } = rolloutOf(rollout);
+      const copies = { counts: units.map(copyOf), firstEvents: firstEvents.map(copyOf), ...pairs.observe(), notCompared: lacks(), filters: filters.changes() };
       return { rollout, incarnation, nowSecond: nowSecond(), ...copies, knowsKeys, eligible, ineligible };
     },
     forgetBefore: (rollout, second) => {
@@ -182,6 +182,26 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
     ...keysOf(rollouts, rolloutOf),
   };
 };
+
+const pairEvidence = (
+  rolloutOf: (rollout: string) => RolloutCells,
+  nowSecond: () => number,
+): Pick<Evidence, 'beginPair' | 'beginSelfPair' | 'keepExample' | 'compareWith'> => ({
+  beginPair: ({ rollout, ...request }) => {
+    const cells = rolloutOf(rollout);
+    if (request.key !== null) cells.hasLookedUp = true;
+    return cells.pairs.begin(request, nowSecond());
+  },
+  beginSelfPair: ({ rollout, ...request }) => {
+    const cells = rolloutOf(rollout);
+    if (request.key !== null) cells.hasLookedUp = true;
+    return cells.pairs.beginSelf(request, nowSecond());
+  },
+  keepExample: (rollout, example) => rolloutOf(rollout).pairs.keepExample(example),
+  compareWith: (rollout, lacks) => {
+    rolloutOf(rollout).lacks = lacks;
+  },
+});
 
 /** What is done with the key filters of rollouts. */
 const keysOf = (
@@ -204,28 +224,12 @@ const keysOf = (
   keysKept: (rollout, filters) => rolloutOf(rollout).filters.kept(filters),
 });
 
-/** From now on the filters are settled: what has begun must go on counting in them. */
-const lookedUp = (cells: RolloutCells): RolloutCells => {
-  cells.hasLookedUp = true;
-  return cells;
-};
-
-const pairEvidence = (
-  rolloutOf: (rollout: string) => RolloutCells,
-  nowSecond: () => number,
-): Pick<Evidence, 'beginPair' | 'beginSelfPair' | 'keepExample' | 'compareWith'> => ({
-  beginPair: ({ rollout, ...request }) => lookedUp(rolloutOf(rollout)).pairs.begin(request, nowSecond()),
-  beginSelfPair: ({ rollout, ...request }) => lookedUp(rolloutOf(rollout)).pairs.beginSelf(request, nowSecond()),
-  keepExample: (rollout, example) => rolloutOf(rollout).pairs.keepExample(example),
-  compareWith: (rollout, lacks) => {
-    rolloutOf(rollout).lacks = lacks;
-  },
-});
-
 /** The exact probability with which this unit went to the candidate; null when the request is no unit. */
 const probabilityOf = ({ threshold, keyed }: EvidenceRequest, rollout: RolloutCells): number | null => {
   if (keyed === null) return threshold / u32Range;
-  return rollout.knowsKeys ? lookedUp(rollout).seen.count({ ...keyed, threshold }) : null;
+  if (!rollout.knowsKeys) return null;
+  rollout.hasLookedUp = true;
+  return rollout.seen.count({ ...keyed, threshold });
 };
 
 /** Follows a keyed request until it is known whether it was its key's first event of some kind. */

@@ -10,7 +10,6 @@ import { createSeenKeys, type SeenKeys } from './seen-keys.ts';
 export type Events = Pick<SecondCounts, 'errors' | 'breaches' | 'abstained' | 'flagged'>;
 /** A cell while it is counted. */
 export type Writable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer Item)[] ? Item[] : T[K] };
-/** A cell of units while it is counted. */
 export type UnitCell = Writable<SecondCounts>;
 type FirstEventCell = Writable<FirstEventCounts>;
 
@@ -27,6 +26,7 @@ export interface RolloutCells {
   readonly seen: SeenKeys;
   readonly eventKeys: EventKeys;
   readonly pairs: PairCounters;
+  /** Why no request can be compared now, in words; null while they can. */
   lacks: () => string | null;
   /** Whether filters of an earlier life were there. */
   readonly hasEarlierKeys: boolean;
@@ -53,15 +53,13 @@ const createEventKeys = (filters: KeptFilters): EventKeys => {
 /** A rollout without counts. Of filters that are lost in part none is any good. */
 export const createRolloutCells = (kept: readonly KeptFilter[], hashedBy: string): RolloutCells => {
   const { filters, isWhole } = createKeptFilters(kept, hashedBy);
-  const pairs = createPairCounters({ pairs: filters.of('compared', seenKeysSize), self: filters.of('compared-with-itself', firstEventsSize) });
-  if (!isWhole) pairs.disownKeys();
   return {
     units: [],
     firstEvents: [],
     filters,
     seen: createSeenKeys(filters.of('seen-keys', seenKeysSize)),
     eventKeys: createEventKeys(filters),
-    pairs,
+    pairs: createPairCounters({ pairs: filters.of('pairs', seenKeysSize), self: filters.of('self-pairs', firstEventsSize) }),
     lacks: () => 'no comparison process runs',
     hasEarlierKeys: isWhole && kept.length > 0,
     knowsKeys: isWhole,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createPairCounters, type PairCounters, type RunOutcome } from '../../../src/data-plane/comparison/pair-counters.ts';
-import { createKeyFilter, seenKeysSize } from '../../../src/data-plane/observe/key-filter.ts';
+import { createKeyFilter, firstEventsSize, seenKeysSize } from '../../../src/data-plane/observe/key-filter.ts';
 import { createRandom } from '../../support/random.ts';
 
 const run = (bucket: number, more: Partial<RunOutcome> = {}): RunOutcome => ({ bucket, error: false, breach: false, ...more });
@@ -53,10 +53,10 @@ describe('the counters of pairs', () => {
     expect(pairsOf(counters)[0]).toMatchObject({ n: 4, done: 4, latency: [[1, 1, 4]], counted: { n: 2, done: 2, errors: { candidateOnly: 2 } } });
   });
 
-  test('know the keys of the filters that they are made over', () => {
-    const known = { pairs: createKeyFilter(seenKeysSize), self: createKeyFilter(seenKeysSize) };
-    createPairCounters(known).begin(keyed(1), 1);
-    const after = createPairCounters(known);
+  test('know the keys of a stored state', () => {
+    const filters = { pairs: createKeyFilter(seenKeysSize), self: createKeyFilter(firstEventsSize) };
+    createPairCounters(filters).begin(keyed(1), 1);
+    const after = createPairCounters(filters);
     after.begin(keyed(1), 1);
     after.begin(keyed(2), 1);
     expect(pairsOf(after)[0]?.counted.n).toBe(1);
