@@ -15,7 +15,7 @@ export default defineConfig({
           ...shared,
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/integration/**', 'test/story.test.ts'],
+          exclude: ['test/integration/**', 'test/clients/**', 'test/story.test.ts'],
           // A limit against hanging, not a measure of speed: whole simulated rollouts take seconds on a busy machine.
           testTimeout: 60_000,
         },

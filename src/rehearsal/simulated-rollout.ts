@@ -86,7 +86,7 @@ const accept = async (context: ControlContext, { plan, baseline, candidate }: Pl
   const record = await beginRollout(context, { file: `rollout/${plan.model}.yaml`, planned, previous: null, epoch: 0 });
   const standing = { baseline: baseline.bundle.version, record, availability: 'available' } as const;
   const assignment = { ...assignmentOf(plan.model, standing), epoch: record.epoch };
-  await takeStanding(context, { ...standing, assignment, planned: null, live: null });
+  await takeStanding(context, { ...standing, assignment, planned: null, barsToStart: [], live: null });
 };
 
 const simulate = async (played: PlayedRollout, store: RolloutStore): Promise<Simulation> => {

@@ -25,7 +25,7 @@ const warmUpRuns = 3;
 
 /** Opens a version and warms it. Rejects for a graph that does not load. */
 export const openSide = async ({ model, image, contract, manifest, labels, warmUp }: ComparedVersion, monotonicMs: () => number): Promise<ComparedSide> => {
-  const { encode } = compileContract(contract, manifest.interface.inputs);
+  const { encode } = compileContract(contract, manifest);
   const guard = compileOutputs(contract, manifest, labels);
   const execute = createExecutor(await openSession(model), image, monotonicMs);
 
