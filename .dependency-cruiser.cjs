@@ -41,6 +41,23 @@ module.exports = {
       to: { path: '^src/(http|cli|app\\.ts|main\\.ts|cli\\.ts|settings\\.ts)' },
     },
     {
+      name: 'protocol-knows-no-transport',
+      comment:
+        'The Open Inference Protocol is spoken by the data port, by remote placements and by commands: its messages know tensors and contracts, no sockets.',
+      severity: 'error',
+      from: { path: '^src/open-inference/' },
+      to: {
+        pathNot: [
+          '^src/open-inference/',
+          '^src/data-plane/contract/',
+          '^src/bundle/contract\\.ts$',
+          '^src/problem\\.ts$',
+          '^(node:)?buffer$',
+          'node_modules/zod/',
+        ],
+      },
+    },
+    {
       name: 'only-types-of-the-store',
       comment: 'The planes talk to the port; app.ts alone chooses a driver.',
       severity: 'error',

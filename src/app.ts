@@ -77,7 +77,7 @@ const readKeys = async (file: string | undefined): Promise<readonly Key[] | null
 };
 
 /** Keys that cannot be used are a fault at the start; later, whoever takes one away means it. */
-const openTrust = async (settings: Settings, log: Log): Promise<Trust> => {
+const openTrust = async (settings: Settings): Promise<Trust> => {
   const mode = trustModeOf(settings);
   const keysDir = settings.trustedKeysDir ?? null;
   if (keysDir !== null && mode !== 'off') {
@@ -85,7 +85,6 @@ const openTrust = async (settings: Settings, log: Log): Promise<Trust> => {
       throw error instanceof KeyError ? new SettingsError([`HANDOFF_TRUSTED_KEYS_DIR: ${error.message}`]) : error;
     });
   }
-  if (mode === 'warn' && keysDir === null) log.warn({ trust: mode }, 'signatures of bundles are not checked: no HANDOFF_TRUSTED_KEYS_DIR is set');
   return createTrust({ mode, keysDir });
 };
 
@@ -93,7 +92,7 @@ const openTrust = async (settings: Settings, log: Log): Promise<Trust> => {
 const openGround = async (settings: Settings) => {
   const log = createLog({ level: settings.logLevel });
   const keys = await readKeys(settings.keysFile);
-  const trust = await openTrust(settings, log);
+  const trust = await openTrust(settings);
   const metrics = createMetrics();
   const tracing = await createTracing({ environment: processEnvironment(), version, clock: systemClock, randomBytes, log, onDropped: metrics.spansDropped });
   const incarnation = randomUUID();
@@ -104,7 +103,7 @@ const openGround = async (settings: Settings) => {
 type Ground = Awaited<ReturnType<typeof openGround>>;
 
 /** What is kept in the data directory: the rollouts with their ledger, and the key of the prediction ids. */
-const openData = async (settings: Settings, { log, metrics, evidence }: Ground) => {
+const openData = async (settings: Settings, { log, metrics, evidence, trust }: Ground) => {
   const announcer = createLedgerAnnouncer({ log, metrics });
   const store = await createSqliteRolloutStore({
     dataDir: settings.dataDir,
@@ -112,6 +111,7 @@ const openData = async (settings: Settings, { log, metrics, evidence }: Ground) 
     ...(settings.ledgerKey === undefined ? {} : { ledgerSecret: Buffer.from(settings.ledgerKey, 'hex') }),
   });
   await announcer.opened(store.ledger);
+  if (!trust.checks) log.warn({ trust: trust.mode }, 'signatures of bundles are not checked: HANDOFF_TRUSTED_KEYS_DIR names the keys to trust');
   // Before the first decision: those of a gateway without a webhook are not queued.
   await store.outbox.setWebhook(settings.webhookUrl !== undefined);
   const key = await predictionKey({ given: settings.predictionKey, dataDir: settings.dataDir });
@@ -153,6 +153,12 @@ const createServing = (
 };
 
 type Serving = ReturnType<typeof createServing>;
+
+/** Lets in whoever has the scope. */
+const createAuthorizer =
+  (keys: readonly Key[] | null, scope: Scope) =>
+  (request: IncomingMessage): void =>
+    void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, scope)));
 
 /** The rollouts, the stream that tells of their changes, and the comparison that follows them. */
 const createControl = (ground: Ground, { store, predictionIds, restoreKeys }: Kept) => {
@@ -219,13 +225,9 @@ const createData = (
   const infer = createInfer({ registry, evidence, isExpected, predictionIds, observer, comparison, randomU32, monotonicMs, wallMs });
   const declaredOf = declareOutcomes({ standings, registry, isComplete: loading.isComplete });
   const postOutcomes = createPostOutcomes({ predictionIds, declaredOf, epochs: store.epochs, record: store.outcomes.record, metrics, wallMs });
-  const needs =
-    (scope: Scope) =>
-    (request: IncomingMessage): void =>
-      void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, scope)));
   const { maxBodyBytes, maxPendingRequests } = settings;
-  const guards = { authorize: needs('infer'), authorizeOutcome: needs('outcome') };
-  return createDataServer({ ...shared, infer, postOutcomes, tracing, metrics, monotonicMs, maxBodyBytes, maxPendingRequests, ...guards });
+  const guards = { authorize: createAuthorizer(keys, 'infer'), authorizeOutcome: createAuthorizer(keys, 'outcome') };
+  return createDataServer({ ...shared, registry, infer, postOutcomes, tracing, metrics, monotonicMs, maxBodyBytes, maxPendingRequests, ...guards });
 };
 
 /** The bundles that are there, and those that gave an answer once. */
@@ -262,7 +264,7 @@ export const createApp = async (settings: Settings): Promise<App> => {
     kept,
     standings: context.standings,
     comparison,
-    shared: { ...common, isDraining: () => draining, others: createDataApp(common) },
+    shared: { ...common, isDraining: () => draining, others: createDataApp({ ...common, ...openInferenceDeps(ground, loading) }) },
   });
   metrics.observePendingRequests(data.pending);
   const scrape = createScrape(ground, control, watched);
@@ -295,6 +297,14 @@ export const createApp = async (settings: Settings): Promise<App> => {
     },
   };
 };
+
+/** What the Open Inference Protocol tells beside predictions. */
+const openInferenceDeps = ({ registry, keys }: Ground, loading: Serving['loading']) => ({
+  registry,
+  version,
+  isExpected: (model: string) => loading.expected().has(model),
+  authorize: createAuthorizer(keys, 'infer'),
+});
 
 /** What is shown of rollouts and signals is looked up at each scrape. */
 const createScrape =

@@ -69,7 +69,8 @@ export const describeModels = ({ library, registry, servedBundles }: DescribeDep
     const history = (await servedBundles.history({ model, version })).map(servedAnswer);
     if (report !== undefined) return { ...detailsOf(report, registry.get(model)), history };
     const last = history.at(-1);
-    if (last !== undefined) return { model, version, digest: last.digest, serving: false, role: 'none', placement: null, contract: last.contract, history };
+    if (last !== undefined)
+      return { model, version, digest: last.digest, serving: false, role: 'none', placement: null, worker_pid: null, contract: last.contract, history };
     if (ofModel.length === 0) throw new ProblemError('model-not-found', `No model ${JSON.stringify(model)} is there.`);
     throw new ProblemError('version-not-found', `Model ${model} has no version ${JSON.stringify(version)}.`);
   },

@@ -1,4 +1,5 @@
 /** The story of one handoff, told from outside: a real gateway process, HTTP and command line only. */
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { deliver, goldenOutputs, goldenRows, makeTeamFolders, plan, type TeamFolders } from './support/bundles.ts';
 import { type Answer, type GatewayProcess, runCli, startGateway } from './support/gateway.ts';
@@ -249,6 +250,20 @@ describe('a handoff', { shuffle: false }, () => {
 
   test('the ledger of all that verifies', async () => {
     expect(await runCli(['ledger', 'verify', '--data-dir', folders.dataDir])).toMatchObject({ code: 0 });
+  });
+
+  test('what a rolled-back candidate taught is reported from the ledger, figures and all', async () => {
+    const { rollout } = (await gateway.admin('GET', '/rollouts/card-fraud-throws')).body;
+    const out = join(folders.root, 'reports');
+    const { code, stdout } = await runCli(['report', String(rollout), '--data-dir', folders.dataDir, '--models-dir', out, '--out', out, '--json']);
+    const report = JSON.parse(stdout);
+    expect({ code, ...report }).toMatchObject({ code: 0, outcome: 'rolled-back', caught: { by: 'gateway', criterion: 'errors' } });
+    expect(report.caught.sentence).toMatch(/^Rolled back: \d+ of \d+ candidate requests failed/);
+    const errors = report.criteria.find(({ criterion }: { criterion: string }) => criterion === 'errors');
+    expect(errors.live.candidate.events).toBeGreaterThan(0);
+    expect(report.cost.rescuedRequests).toBe(errors.live.candidate.events);
+    expect(report.cost.candidateRequests).toBeGreaterThanOrEqual(errors.live.candidate.events);
+    expect(report.stretches.map(({ move }: { move: string }) => move)).toEqual(['accept', 'set-weight', 'rollback']);
   });
 
   test('after kill -9 and a restart everything stands as before, and no worker is left behind', async () => {

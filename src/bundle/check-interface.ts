@@ -76,7 +76,8 @@ const checkTabularSteps = (steps: Input['steps'], spec: TensorSpec, report: Repo
   const order = steps.flatMap((step) => ('order' in step ? step.order : []));
   if (!sameList(order, names)) report('.order', listed(order), `${names.join(', ')}, the contract's order`);
   const width = widthOf(spec);
-  if (width !== names.length) report('.order', `${names.length} fields`, `${width}, the tensor's width`);
+  const isArray = names.length === 1 && spec.fields[0]?.kind === 'array';
+  if (!isArray && width !== names.length) report('.order', `${names.length} fields`, `${width}, the tensor's width`);
   checkNulls(steps, spec, report);
   checkText(steps, spec, report);
 };

@@ -5,7 +5,7 @@ import { contractSchema, type Property, type SchemaObject } from './odcs.ts';
 import type { CustomProperties } from './odcs-parts.ts';
 
 /** Tensor element types that the gateway feeds and reads, in the Open Inference Protocol's spelling. */
-export const datatypes = ['FP32', 'FP64', 'INT32', 'INT64', 'BOOL', 'BYTES'] as const;
+export const datatypes = ['BOOL', 'UINT8', 'UINT16', 'UINT32', 'UINT64', 'INT8', 'INT16', 'INT32', 'INT64', 'FP16', 'FP32', 'FP64', 'BYTES'] as const;
 export type Datatype = (typeof datatypes)[number];
 
 export const timeParts = ['hour', 'isWeekend', 'isNight'] as const;
@@ -15,6 +15,8 @@ export type TimePart = (typeof timeParts)[number];
 export interface Field {
   readonly name: string;
   readonly kind: 'number' | 'integer' | 'boolean' | 'string' | 'image' | 'array' | 'object';
+  /** Of an array of single values: their kind. */
+  readonly itemKind?: 'number' | 'integer' | 'boolean' | 'string';
   /** May not be null or absent. */
   readonly required: boolean;
   /** This bound and the three below are those of the items if the field is an array. */
@@ -101,6 +103,13 @@ const boundsOf = (entry: Property) => {
   return { minimum, maximum, exclusiveMinimum, exclusiveMaximum };
 };
 
+const itemKinds: Readonly<Record<string, NonNullable<Field['itemKind']>>> = { number: 'number', integer: 'integer', boolean: 'boolean', string: 'string' };
+
+const itemKindOf = ({ logicalType, items }: Property): Pick<Field, 'itemKind'> => {
+  const itemKind = logicalType === 'array' && items !== undefined ? itemKinds[items.logicalType] : undefined;
+  return itemKind === undefined ? {} : { itemKind };
+};
+
 const fieldOf = (entry: Property, fault: FieldFault): Field => {
   const { acceptedUnits = {}, unit, timePart, timeZone, imputeValue } = readCustoms(entry, fault);
   const { multipleOf, minLength, maxLength, pattern } = entry.logicalTypeOptions;
@@ -112,6 +121,7 @@ const fieldOf = (entry: Property, fault: FieldFault): Field => {
     required: entry.required,
     acceptedUnits,
     classification: entry.classification ?? 'internal',
+    ...itemKindOf(entry),
     ...defined({ ...boundsOf(entry), multipleOf, minLength, maxLength, pattern, validValues, unit, timePart, timeZone, imputeValue }),
   };
 };
@@ -192,12 +202,19 @@ const tensorSpec = (entry: SchemaObject, fields: readonly Field[], fault: Collec
 
 const checkInputField = (field: Field, datatype: Datatype, fault: Collected['fault']): void => {
   checkImpute(field, fault);
-  const isText = field.kind === 'string' || field.kind === 'image';
-  if (field.kind === 'array' || field.kind === 'object')
-    fault(`${field.name}.logicalType`, field.kind, 'number, integer, boolean or string: one value a field');
-  else if (datatype === 'BYTES' && !isText) fault(`${field.name}.logicalType`, field.kind, 'string, since the tensor is BYTES');
+  checkInputKind(field, datatype, fault);
+  if (field.kind === 'array' && !field.required) fault(`${field.name}.required`, 'false', 'true, since an array cannot be imputed');
   if (field.imputeValue !== undefined && !fits(field.imputeValue, datatype))
     fault(`${field.name}.imputeValue`, String(field.imputeValue), `a value that ${datatype} can hold`);
+};
+
+const checkInputKind = ({ name, kind, itemKind }: Field, datatype: Datatype, fault: Collected['fault']): void => {
+  const single = kind === 'array' ? (itemKind ?? kind) : kind;
+  const isText = single === 'string' || single === 'image';
+  if (single === 'array' || single === 'object')
+    fault(`${name}.logicalType`, kind, 'number, integer, boolean or string: one value a field; or an array with items of one of them');
+  else if (datatype === 'BYTES' && !isText) fault(`${name}.logicalType`, single, 'string, since the tensor is BYTES');
+  else if (datatype !== 'BYTES' && kind === 'array' && isText) fault(`${name}.items.logicalType`, single, `numbers, since the tensor is ${datatype}`);
 };
 
 const checkImpute = (field: Field, fault: Collected['fault']): void => {
@@ -205,12 +222,30 @@ const checkImpute = (field: Field, fault: Collected['fault']): void => {
   if (field.required && field.imputeValue !== undefined) fault(`${field.name}.imputeValue`, String(field.imputeValue), 'none, since the field is required');
 };
 
+/** The numbers that a tensor of each datatype can hold and JSON can tell apart; no bounds for text. */
+export const datatypeLimits: Readonly<Record<Datatype, readonly [number, number]>> = {
+  BOOL: [0, 1],
+  UINT8: [0, 2 ** 8 - 1],
+  UINT16: [0, 2 ** 16 - 1],
+  UINT32: [0, 2 ** 32 - 1],
+  UINT64: [0, Number.MAX_SAFE_INTEGER],
+  INT8: [-(2 ** 7), 2 ** 7 - 1],
+  INT16: [-(2 ** 15), 2 ** 15 - 1],
+  INT32: [-(2 ** 31), 2 ** 31 - 1],
+  INT64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+  FP16: [-65_504, 65_504],
+  FP32: [-3.4028234663852886e38, 3.4028234663852886e38],
+  FP64: [-Number.MAX_VALUE, Number.MAX_VALUE],
+  BYTES: [Number.NaN, Number.NaN],
+};
+
+/** Whether a datatype holds whole numbers only. */
+export const isWhole = (datatype: Datatype): boolean => datatype.includes('INT') || datatype === 'BOOL';
+
 /** Whether a number enters a tensor as a finite number, and a whole one if the tensor has only whole ones. */
 const fits = (value: number, datatype: Datatype): boolean => {
-  if (datatype === 'FP32') return Number.isFinite(Math.fround(value));
-  if (datatype === 'INT32') return (value | 0) === value;
-  if (datatype === 'INT64') return Number.isSafeInteger(value);
-  return datatype !== 'BOOL' || value === 0 || value === 1;
+  const [lowest, highest] = datatypeLimits[datatype];
+  return datatype === 'BYTES' || (value >= lowest && value <= highest && (!isWhole(datatype) || Number.isInteger(value)));
 };
 
 const repeatedNames = (file: string, { inputs, outputs, passThrough, derived }: Omit<Collected, 'fault'>): readonly Fault[] => {

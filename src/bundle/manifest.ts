@@ -79,6 +79,22 @@ const migration = z
     error: 'expected none without the older name: a new unit needs a new name',
   })
   .refine(({ field, from }) => from !== field, { path: ['from'], error: 'expected another name than the field has' });
+/** An address without user and password, which would be in every copy of the bundle. */
+const serverUrl = z.url({ protocol: /^https?$/, error: 'expected an http or https URL' }).refine((url) => {
+  const { username, password, search, hash } = new URL(url);
+  return username === '' && password === '' && search === '' && hash === '';
+}, 'expected a URL without user, password, query or fragment');
+
+/**
+ * The Open Inference Protocol server that runs the model: its base URL, the model's name and version there. `tensors` is
+ * `binary` or `json`; absent, binary data is used when the server says that it has that extension.
+ */
+export const remotePlacement = z.strictObject({
+  url: serverUrl,
+  model: z.string().min(1).max(255),
+  version: z.string().min(1).max(255).optional(),
+  tensors: z.enum(['binary', 'json']).optional(),
+});
 
 const duration = durationText('expected a duration like 30s, 10m or 24h');
 
@@ -106,6 +122,9 @@ export const manifestSchema = z.strictObject({
   version: semver,
   purpose: z.string().min(1),
   license: z.string().min(1),
+  /** `local`: the bundle's own `model.onnx`. `remote`: the server under `remote` runs the model, and there is no such file. */
+  placement: z.enum(['local', 'remote']).default('local'),
+  remote: remotePlacement.optional(),
   owners: z.strictObject({ product: team, dataScience: team, engineering: team }),
   artifacts: z.array(z.strictObject({ path: bundlePath, sha256 })).min(1),
   golden: z.array(z.strictObject({ file: z.string().regex(/^\d{2}-[a-z0-9-]+\.json$/), sha256 })).min(1),
@@ -172,5 +191,6 @@ export const manifestSchema = z.strictObject({
 
 export type Manifest = z.infer<typeof manifestSchema>;
 export type Migration = z.infer<typeof migration>;
+export type RemotePlacement = z.infer<typeof remotePlacement>;
 export type ImageStep = z.infer<typeof imageStep>;
 export type OutputStep = z.infer<typeof outputStep>;

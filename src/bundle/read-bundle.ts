@@ -54,7 +54,7 @@ export interface Bundle {
   /** The agreed criteria; none when the bundle has no such file. */
   readonly acceptance: Acceptance;
   readonly golden: readonly NamedGoldenCase[];
-  /** The verified bytes of the graph. */
+  /** The verified bytes of the graph; none for a remote placement. */
   readonly modelBytes: Uint8Array;
   /** Class names, by the path that an output step names. */
   readonly labels: ReadonlyMap<string, readonly string[]>;
@@ -200,6 +200,21 @@ const labelFaults = (manifest: Manifest, contract: ModelContract, labels: Readon
 
 const digestsOf = (files: Files): readonly FileDigest[] =>
   [...files].filter(([name]) => !outsideDigest.has(name)).map(([name, { sha256 }]) => ({ name, sha256 }));
+/** A graph of its own or a server that runs it: never neither, and never both. */
+const placementFaults = (manifest: Manifest | null, hasGraph: boolean): readonly Fault[] => {
+  const isRemote = manifest?.placement === 'remote';
+  const faults: Fault[] = [];
+  if (!isRemote && !hasGraph) faults.push({ file: modelFile, field: '(whole file)', got: 'no such file', expected: 'the graph' });
+  if (isRemote && hasGraph) faults.push({ file: modelFile, field: '(whole file)', got: 'a graph', expected: 'no such file, since the placement is remote' });
+  if (manifest !== null && isRemote !== (manifest.remote !== undefined))
+    faults.push({
+      file: manifestFile,
+      field: 'remote',
+      got: isRemote ? 'nothing' : 'a server',
+      expected: isRemote ? 'the server that runs the model' : 'nothing, since the placement is local',
+    });
+  return faults;
+};
 
 /** The root digest of the model signing specification: SHA-256 of the concatenated raw digests in the order of the names. */
 export const rootDigestOf = (files: readonly Pick<FileDigest, 'sha256'>[]): string => {
@@ -217,8 +232,8 @@ export const readBundle = async (place: BundlePlace): Promise<BundleReading> => 
   const reading = document === undefined ? { faults: [] } : readContract(contractFile, document);
   faults.push(...reading.faults);
   const modelBytes = files.get(modelFile)?.bytes;
-  if (modelBytes === undefined) faults.push({ file: modelFile, field: '(whole file)', got: 'no such file', expected: 'the graph' });
   const manifest = parseManifest(place, files, faults);
+  faults.push(...placementFaults(manifest, modelBytes !== undefined));
   if (manifest === null) return { bundle: null, contract: reading.contract ?? null, faults };
   faults.push(...checkArtifacts(manifest, files));
   const golden = await readGolden(manifest, place, faults);
@@ -226,10 +241,11 @@ export const readBundle = async (place: BundlePlace): Promise<BundleReading> => 
   const labels = readLabels(manifest, files, faults);
   const { contract } = reading;
   if (contract !== undefined) faults.push(...labelFaults(manifest, contract, labels));
-  if (faults.length > 0 || modelBytes === undefined || contract === undefined) return { bundle: null, contract: contract ?? null, faults };
+  if (faults.length > 0 || contract === undefined) return { bundle: null, contract: contract ?? null, faults };
   const { model, version } = place;
   const identity = { model, version, digest: rootDigestOf(digestsOf(files)), files: digestsOf(files), signature: files.get(signatureFile)?.bytes ?? null };
-  return { bundle: { ...identity, manifest, contract, acceptance, golden, modelBytes, labels, place }, contract, faults: [] };
+  const parts = { manifest, contract, acceptance, golden, modelBytes: modelBytes ?? new Uint8Array(0), labels, place };
+  return { bundle: { ...identity, ...parts }, contract, faults: [] };
 };
 
 /** The digests of all files of a folder that count for its bundle, by name. */

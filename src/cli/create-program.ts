@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { checkCommand } from './check.ts';
 import { diffCommand } from './diff.ts';
 import { explainCommand } from './explain.ts';
+import { initCommand } from './init.ts';
 import type { CliIo } from './io.ts';
 import { ledgerCommand } from './ledger.ts';
 import { planCommand } from './plan.ts';
@@ -16,6 +17,7 @@ import { verifyCommand } from './verify.ts';
 
 const commands = [
   serveCommand,
+  initCommand,
   checkCommand,
   smokeCommand,
   diffCommand,

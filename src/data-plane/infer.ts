@@ -1,9 +1,11 @@
+import type { ModelContract } from '../bundle/contract.ts';
 import { ProblemError } from '../problem.ts';
 import type { RoutingKeyRule } from '../store/rollout-store.ts';
 import type { Comparison } from './comparison/comparison.ts';
 import type { ContractPair } from './contract/check-inputs.ts';
 import { checkInputs } from './contract/check-inputs.ts';
 import type { Row } from './contract/compile-contract.ts';
+import type { Tensors } from './contract/tensor.ts';
 import type { OutputRow } from './guards/compile-outputs.ts';
 import type { InferContext } from './infer-context.ts';
 import { problemOf } from './inference/problem-of.ts';
@@ -19,12 +21,19 @@ import type { Assignment } from './routing/assign.ts';
 import { assign } from './routing/assign.ts';
 import { isMatched, routingKeyOf } from './routing/routing-key.ts';
 
+/** Rows that are made when the contract is known and their number is allowed. */
+export interface RowSource {
+  readonly length: number;
+  /** @throws ProblemError contract-violation, malformed-request */
+  readonly read: (contracts: ContractPair) => readonly unknown[];
+}
+
 /** One request for predictions, its shape already checked. */
 export interface InferRequest {
   readonly model: string;
   /** A pinned version, or null. */
   readonly version: string | null;
-  readonly inputs: readonly unknown[];
+  readonly inputs: readonly unknown[] | RowSource;
 }
 
 export interface InferAnswer {
@@ -36,6 +45,10 @@ export interface InferAnswer {
   readonly rescued: boolean;
   readonly epoch: number;
   readonly outputs: readonly OutputRow[];
+  /** The graph's own outputs for just these rows, as the graph gave them. */
+  readonly tensors: Tensors;
+  /** Of the version that answered. */
+  readonly contract: ModelContract;
 }
 
 export interface InferDeps {
@@ -112,13 +125,24 @@ const validate = (request: InferRequest, step: Step): Checked => {
     const violation = { pointer: '#/inputs', detail: 'has a wrong number of rows', got: String(count), expected: `1 to ${maxRows}`, unit: 'rows' };
     throw new ProblemError('contract-violation', `inputs: got ${count} rows, expected 1 to ${maxRows}.`, { errors: [violation] });
   }
-  const check = checkInputs(request.inputs, contracts);
+  const check = checkInputs(rowsOf(request.inputs, contracts, step), contracts);
   if (check.ok) return { rows: check.rows, eligible: check.eligible && count <= (step.model.candidate?.bundle.manifest.budgets.maxRows ?? 0) };
   step.deps.observer.violated(step.model, check.broken);
   const shown = check.total > check.violations.length ? `, of which the first ${check.violations.length} are listed` : '';
   throw new ProblemError('contract-violation', `The inputs break the data contract of ${step.model.name} in ${check.total} places${shown}.`, {
     errors: check.violations,
   });
+};
+
+const rowsOf = (inputs: InferRequest['inputs'], contracts: ContractPair, { model, deps }: Step): readonly unknown[] => {
+  if (!('read' in inputs)) return inputs;
+  try {
+    return inputs.read(contracts);
+  } catch (error) {
+    // What cannot even be read is counted at the edge, with the bodies that are no JSON.
+    if (ProblemError.from(error).type === 'contract-violation') deps.observer.violated(model, [{ feature: 'other', rule: 'row' }]);
+    throw error;
+  }
 };
 
 const admit = (model: ServingModel, rows: number, observer: Observer): void => {
@@ -146,7 +170,7 @@ interface RouteStep extends Omit<Step, 'model'> {
 
 const readRoutingKey = (model: ServingModel, rule: RoutingKeyRule | null, { checked, context, deps }: Omit<RouteStep, 'pinned'>): string | null => {
   try {
-    return routingKeyOf(rule, checked.rows, context.header);
+    return routingKeyOf(rule, checked.rows, context);
   } catch (error) {
     // Rows that disagree on the key hold against the contract, so they are counted here and not with its check.
     if (ProblemError.from(error).type === 'contract-violation')
@@ -235,7 +259,7 @@ const scoreOf = ([row]: readonly OutputRow[]): number | null => {
 const respond = ({ answer, rescuedFrom }: Result, { model, routed, context, deps, validatedMs, routedMs }: RespondStep): InferAnswer => {
   const { assignment, routingKey, version: assigned, unit, assignedAtMs } = routed;
   endUnit(unit, model, { failure: rescuedFrom, answer });
-  const { version } = answer.version.bundle;
+  const { version, contract } = answer.version.bundle;
   const { epoch, rollout } = model.traffic;
   const predictionId = deps.predictionIds.mint({
     model: model.name,
@@ -250,5 +274,15 @@ const respond = ({ answer, rescuedFrom }: Result, { model, routed, context, deps
     score: scoreOf(answer.rows),
   });
   deps.observer.answered({ model, assigned, assignment, answer, rescuedFrom, context, routingKey, predictionId, validatedMs, routedMs });
-  return { predictionId, model: model.name, version, arm: assignment.arm, rescued: rescuedFrom !== null, epoch, outputs: answer.rows };
+  return {
+    predictionId,
+    model: model.name,
+    version,
+    arm: assignment.arm,
+    rescued: rescuedFrom !== null,
+    epoch,
+    outputs: answer.rows,
+    tensors: answer.prediction.outputs,
+    contract,
+  };
 };

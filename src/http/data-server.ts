@@ -1,26 +1,30 @@
-/** The data port. The two hot endpoints are dispatched on node:http itself; express, which costs more than the whole budget of a request, serves the rest. */
+/** The data port. The hot endpoints are dispatched on node:http itself; express, which costs more than the whole budget of a request, serves the rest. */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import type { Infer, InferAnswer } from '../data-plane/infer.ts';
+import type { Infer } from '../data-plane/infer.ts';
+import type { ModelRegistry } from '../data-plane/registry.ts';
 import { ProblemError, type ProblemType, problems } from '../problem.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { RequestSpan } from '../telemetry/request-span.ts';
-import { parseInferRequest } from './infer-request.ts';
+import { inferEdge } from './infer-edge.ts';
+import type { Exchange, InferEdge } from './infer-exchange.ts';
 import { logFailure } from './log-failure.ts';
+import { createOpenInferenceEdge } from './open-inference-edge.ts';
 import { createOutcomesEndpoint, isOutcomes, type OutcomesEndpointDeps } from './outcomes-endpoint.ts';
-import { parseJsonBody, readBody } from './read-body.ts';
+import { readBody } from './read-body.ts';
 import { readTimeoutMs } from './read-timeout.ts';
 import { requestIdOf } from './request-id.ts';
 import { sendProblem } from './send-problem.ts';
 
 export interface DataServerDeps extends OutcomesEndpointDeps {
   readonly infer: Infer;
+  readonly registry: Pick<ModelRegistry, 'get'>;
   readonly metrics: Metrics;
   /** While it drains, connections are closed after their answer. */
   readonly isDraining: () => boolean;
   /** @throws ProblemError unauthenticated, forbidden */
   readonly authorize: (request: IncomingMessage) => void;
-  /** Everything but `POST /infer` and `POST /outcomes`. */
+  /** Everything but inference and outcomes. */
   readonly others: RequestListener;
 }
 
@@ -46,25 +50,22 @@ interface Failed {
   readonly requestId: string;
   readonly span: RequestSpan;
   readonly arrivedMs: number;
+  readonly route: string;
 }
 
 export const createDataServer = (deps: DataServerDeps): DataServer => {
   const outcomes = createOutcomesEndpoint(deps);
+  const edgeOf = createEdges(deps);
   let pending = 0;
 
-  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const serve = async (request: IncomingMessage, response: ServerResponse, edge: InferEdge): Promise<void> => {
     const arrivedMs = deps.monotonicMs();
-    const { headers } = request;
-    const header = (name: string): string | undefined => {
-      const value = headers[name];
-      const first = typeof value === 'string' ? value : value?.[0];
-      return first === undefined ? undefined : asUtf8(first);
-    };
+    const header = headerOf(request);
     const requestId = requestIdOf(header('x-request-id'), deps.newId);
     const span = deps.tracing.startRequest({
       method: 'POST',
-      route: '/infer',
-      path: '/infer',
+      route: edge.route,
+      path: pathOf(request.url),
       scheme: 'http',
       traceparent: header('traceparent'),
       tracestate: header('tracestate'),
@@ -74,14 +75,16 @@ export const createDataServer = (deps: DataServerDeps): DataServer => {
     try {
       deps.authorize(request);
       if (pending > deps.maxPendingRequests) throw shed(deps);
-      const body = parseJsonBody(request, await readBody(request, deps.maxBodyBytes));
-      const { request: inferRequest, id } = parseInferRequest(body);
-      const answer = await deps.infer(inferRequest, { header, arrivedMs, timeoutMs: readTimeoutMs(header), span, requestId });
-      endConnection(response);
-      sendAnswer(response, answer, { id, requestId, span });
+      const body = await readBody(request, deps.maxBodyBytes);
+      const infer: Exchange['infer'] = async (asked, { timeoutMs, routingKey }) => {
+        const answer = await deps.infer(asked, { header, routingKey, arrivedMs, timeoutMs: earlier(readTimeoutMs(header), timeoutMs), span, requestId });
+        endConnection(response);
+        return answer;
+      };
+      await edge.serve({ request, response, body, header, infer, requestId, span });
       span.end({ status: 200, endMs: deps.monotonicMs() });
     } catch (error) {
-      fail(error, { request, response, requestId, span, arrivedMs });
+      fail(error, { request, response, requestId, span, arrivedMs, route: edge.route });
     } finally {
       pending -= 1;
     }
@@ -92,9 +95,9 @@ export const createDataServer = (deps: DataServerDeps): DataServer => {
     if (deps.isDraining() && !response.headersSent) response.setHeader('connection', 'close');
   };
 
-  const fail = (error: unknown, { request, response, requestId, span, arrivedMs }: Failed): void => {
+  const fail = (error: unknown, { request, response, requestId, span, arrivedMs, route }: Failed): void => {
     endConnection(response);
-    const type = sendProblem(response, error, { requestId, traceId: span.traceId, path: '/infer', random: deps.random });
+    const type = sendProblem(response, error, { requestId, traceId: span.traceId, path: route, random: deps.random });
     const { status } = problems[type];
     if (beforeTheModel.has(type)) deps.metrics.unrouted.request('client_error', (deps.monotonicMs() - arrivedMs) / 1_000);
     // What is left of the body flows past, so that the connection can serve the next request.
@@ -105,13 +108,22 @@ export const createDataServer = (deps: DataServerDeps): DataServer => {
 
   return {
     listener: (request, response) => {
-      if (request.method === 'POST' && isInfer(request.url)) void serve(request, response);
+      const edge = request.method === 'POST' ? edgeOf(request.url ?? '') : null;
+      if (edge !== null) void serve(request, response, edge);
       else if (request.method === 'POST' && isOutcomes(request.url)) outcomes(request, response);
       else deps.others(request, response);
     },
     pending: () => pending,
   };
 };
+
+const headerOf =
+  ({ headers }: IncomingMessage): Exchange['header'] =>
+  (name) => {
+    const value = headers[name];
+    const first = typeof value === 'string' ? value : value?.[0];
+    return first === undefined ? undefined : asUtf8(first);
+  };
 
 /** Node reads a header's bytes as Latin-1; a routing key that was sent in UTF-8 must be the same key as in a field, or on the admin port. */
 const asUtf8 = (value: string): string => {
@@ -120,45 +132,19 @@ const asUtf8 = (value: string): string => {
   return isUtf8(bytes) ? bytes.toString('utf8') : value;
 };
 
-const isInfer = (url: string | undefined): boolean => url === '/infer' || url?.startsWith('/infer?') === true;
+/** Which form of asking a url is; null for none. */
+const createEdges = (deps: DataServerDeps): ((url: string) => InferEdge | null) => {
+  const openInference = createOpenInferenceEdge(deps);
+  return (url) => (isInfer(url) ? inferEdge : openInference(url));
+};
+
+const isInfer = (url: string): boolean => url === '/infer' || url.startsWith('/infer?');
+
+const pathOf = (url: string | undefined): string => (url ?? '').split('?', 1)[0] ?? '';
+
+const earlier = (one: number | null, other: number | null): number | null => (one === null || other === null ? (one ?? other) : Math.min(one, other));
 
 const shed = ({ metrics, maxPendingRequests }: DataServerDeps): ProblemError => {
   metrics.unrouted.request('shed', 0);
   return new ProblemError('overloaded', `${maxPendingRequests} requests are under way already.`);
-};
-
-interface Sent {
-  readonly id: string | null;
-  readonly requestId: string;
-  readonly span: RequestSpan;
-}
-
-const sendAnswer = (response: ServerResponse, answer: InferAnswer, { id, requestId, span }: Sent): void => {
-  const body = JSON.stringify({
-    ...(id === null ? {} : { id }),
-    prediction_id: answer.predictionId,
-    model: answer.model,
-    version: answer.version,
-    arm: answer.arm,
-    rescued: answer.rescued,
-    outputs: answer.outputs,
-  });
-  // A flat list is sent as it is; an object would be walked, checked and copied first.
-  response.writeHead(200, [
-    'content-type',
-    'application/json',
-    'content-length',
-    String(Buffer.byteLength(body)),
-    'x-request-id',
-    requestId,
-    'traceparent',
-    span.traceparent,
-    'x-handoff-version',
-    answer.version,
-    'x-handoff-arm',
-    answer.arm ?? 'none',
-    'x-handoff-epoch',
-    String(answer.epoch),
-  ]);
-  response.end(body);
 };

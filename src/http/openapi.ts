@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiPathsObject, type ZodOpenApiResponsesObject } from 'zod-openapi';
 import { type ProblemType, problems } from '../problem.ts';
+import { openInferencePaths } from './openapi-open-inference.ts';
 import { outcomesRequestSchema, outcomesResponseSchema } from './outcomes-request.ts';
 import { rolloutState } from './rollout-state-schema.ts';
 import { maxLedgerEntries } from './routes/ledger-routes.ts';
@@ -323,5 +324,5 @@ export const createOpenApiDocument = () =>
     ],
     security: [{}, { key: [] }],
     components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
-    paths: { ...tagged(dataPaths, 'data'), ...tagged(adminPaths, 'admin') },
+    paths: { ...tagged({ ...dataPaths, ...openInferencePaths }, 'data'), ...tagged(adminPaths, 'admin') },
   });

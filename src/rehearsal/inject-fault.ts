@@ -16,8 +16,9 @@ const untouched: Tampering = { rows: (rows) => rows, outputs: (outputs) => outpu
 const filled = (tensor: Tensor, value: number): Tensor => {
   const { data } = tensor;
   if (Array.isArray(data)) return tensor;
-  if (data instanceof BigInt64Array) return Number.isInteger(value) ? { ...tensor, data: data.map(() => BigInt(value)) } : tensor;
-  return { ...tensor, data: data.map(() => value) };
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array)
+    return Number.isInteger(value) ? { ...tensor, data: data.slice().fill(BigInt(value)) } : tensor;
+  return { ...tensor, data: data.slice().fill(value) };
 };
 
 const fillWith = (value: number): Tampering => ({

@@ -19,6 +19,8 @@ export interface ProgramEnd {
 
 /** A Python environment with exactly the packages of its requirements. */
 export interface PythonEnvironment {
+  /** Where a program of the environment is, for whoever keeps it running. */
+  readonly path: (program: string) => string;
   /** Runs a program that the environment brings (`python`, or a console script). Never rejects for how it ends. */
   readonly run: (program: string, args: readonly string[], options?: { readonly cwd?: string }) => Promise<ProgramEnd>;
 }
@@ -45,6 +47,7 @@ export const pythonEnvironment = async (name: string): Promise<PythonEnvironment
     await rename(`${done}.part`, done);
   }
   return {
+    path: (program) => join(folder, 'bin', program),
     run: async (program, args, options = {}) => {
       try {
         const { stdout, stderr } = await run(join(folder, 'bin', program), [...args], options);

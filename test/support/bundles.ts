@@ -33,6 +33,8 @@ export interface Arrival {
   readonly as?: { readonly model: string; readonly version: string };
   /** Path of another graph, inside the repository. */
   readonly graph?: string;
+  /** The server that runs it in place of its own graph. */
+  readonly remote?: { readonly url: string; readonly model: string; readonly version: string };
   /** Changes the text of files of the bundle before its digests are written. */
   readonly edit?: Edit | readonly Edit[];
 }
@@ -41,7 +43,7 @@ export interface Arrival {
  * Puts a bundle into a team's folders as a deployment does: written elsewhere, its golden cases first, then renamed into
  * place. Digests are those of what arrives.
  */
-export const deliver = async (folders: TeamFolders, { from, as = from, graph, edit = [] }: Arrival): Promise<void> => {
+export const deliver = async (folders: TeamFolders, { from, as = from, graph, remote, edit = [] }: Arrival): Promise<void> => {
   const staging = join(folders.root, `staging-${as.model}-${as.version}`);
   const goldenFolder = join(folders.goldenDir, as.model, as.version);
   await cp(join(repository, 'models', from.model, from.version), staging, { recursive: true });
@@ -51,6 +53,10 @@ export const deliver = async (folders: TeamFolders, { from, as = from, graph, ed
   const manifest = join(staging, 'handoff.yaml');
   const text = await readFile(manifest, 'utf8');
   await writeFile(manifest, text.replace(/^model: .*$/m, `model: ${as.model}`).replace(/^version: .*$/m, `version: ${as.version}`));
+  if (remote !== undefined) {
+    await rm(join(staging, 'model.onnx'));
+    await writeFile(manifest, `${await readFile(manifest, 'utf8')}placement: remote\nremote: ${JSON.stringify(remote)}\n`);
+  }
   for (const { file, change } of [edit].flat()) await writeFile(join(staging, file), change(await readFile(join(staging, file), 'utf8')));
   await writeDigests({ ...as, folder: staging, goldenFolder });
   await mkdir(join(folders.modelsDir, as.model), { recursive: true });

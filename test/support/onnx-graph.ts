@@ -1,15 +1,33 @@
+import { type Datatype, datatypes } from '../../src/bundle/contract.ts';
+
 /*
  * Writes small ONNX graphs as protobuf, so that a test can state the model it needs. Field numbers of onnx/onnx.proto, over
  * the wire format (https://protobuf.dev/programming-guides/encoding/).
  */
 
-const elementTypes = { float: 1, int64: 7 } as const;
+const elementTypes = {
+  float: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  string: 8,
+  bool: 9,
+  float16: 10,
+  double: 11,
+  uint32: 12,
+  uint64: 13,
+} as const;
 type ElementType = keyof typeof elementTypes;
 
 /** An input or output; a text stands for a variable dimension. */
 export interface GraphValue {
   readonly name: string;
   readonly shape: readonly (number | string)[];
+  /** Float when it is left out. */
+  readonly type?: ElementType;
 }
 
 export interface GraphNode {
@@ -23,7 +41,7 @@ export interface GraphNode {
 /** A constant tensor. */
 export interface GraphConstant {
   readonly name: string;
-  readonly type: ElementType;
+  readonly type: 'float' | 'int64';
   readonly shape: readonly number[];
   readonly values: readonly number[];
 }
@@ -53,9 +71,9 @@ const message = (field: number, ...parts: readonly Uint8Array[]): Uint8Array => 
 
 const dimension = (size: number | string): Uint8Array => message(1, typeof size === 'number' ? integer(1, size) : text(2, size));
 
-/** ValueInfoProto of a float tensor. */
-const valueInfo = (field: number, { name, shape }: GraphValue): Uint8Array =>
-  message(field, text(1, name), message(2, message(1, integer(1, elementTypes.float), message(2, ...shape.map(dimension)))));
+/** ValueInfoProto of a tensor. */
+const valueInfo = (field: number, { name, shape, type = 'float' }: GraphValue): Uint8Array =>
+  message(field, text(1, name), message(2, message(1, integer(1, elementTypes[type]), message(2, ...shape.map(dimension)))));
 
 const attribute = ([name, value]: readonly [string, number]): Uint8Array => message(5, text(1, name), integer(3, value), integer(20, 2));
 
@@ -67,7 +85,7 @@ const constant = ({ name, type, shape, values }: GraphConstant): Uint8Array => {
   return message(5, ...shape.map((size) => integer(1, size)), integer(2, elementTypes[type]), text(8, name), block(9, new Uint8Array(data.buffer)));
 };
 
-/** The bytes of a model with this graph; all inputs and outputs are float tensors. */
+/** The bytes of a model with this graph. */
 export const onnxModel = ({ nodes, inputs, outputs, constants = [] }: Graph): Uint8Array =>
   Buffer.concat([
     integer(1, 8),
@@ -95,3 +113,30 @@ export const echoModel = (): Uint8Array =>
       { op: 'Gather', inputs: ['table', 'index'], outputs: ['y'] },
     ],
   });
+
+/** The elements of each datatype of the protocol. */
+const elementOf: Readonly<Record<Datatype, ElementType>> = {
+  BOOL: 'bool',
+  UINT8: 'uint8',
+  UINT16: 'uint16',
+  UINT32: 'uint32',
+  UINT64: 'uint64',
+  INT8: 'int8',
+  INT16: 'int16',
+  INT32: 'int32',
+  INT64: 'int64',
+  FP16: 'float16',
+  FP32: 'float',
+  FP64: 'double',
+  BYTES: 'string',
+};
+
+/** For each datatype an input `in_<datatype>` [N, 3] that comes back as `out_<datatype>`. */
+export const identityModel = (): Uint8Array => {
+  const value = (datatype: Datatype, side: string): GraphValue => ({ name: `${side}_${datatype}`, shape: ['N', 3], type: elementOf[datatype] });
+  return onnxModel({
+    inputs: datatypes.map((datatype) => value(datatype, 'in')),
+    outputs: datatypes.map((datatype) => value(datatype, 'out')),
+    nodes: datatypes.map((datatype) => ({ op: 'Identity', inputs: [`in_${datatype}`], outputs: [`out_${datatype}`] })),
+  });
+};

@@ -1,9 +1,10 @@
 import type { Field } from '../../bundle/contract.ts';
 import { compileContract, type Row } from '../contract/compile-contract.ts';
 import { compileOutputs, type OutputRow } from '../guards/compile-outputs.ts';
-import { createExecutor } from '../inference/executor.ts';
+import { createExecutor, type Execute } from '../inference/executor.ts';
 import { InferenceFailure } from '../inference/inference-failure.ts';
 import { openSession } from '../inference/onnx-session.ts';
+import { openRemote } from '../inference/open-remote.ts';
 import type { ComparedVersion, Ran } from './comparison-protocol.ts';
 
 /** One run of one version, guarded. */
@@ -23,11 +24,19 @@ export interface ComparedSide {
 /** The first runs of a graph are slow; no pair should pay for them. */
 const warmUpRuns = 3;
 
+/** The graph in this process, or the server that runs it: then the network is part of what is compared, as it is for the callers. */
+const openExecute = async ({ model, image, contract, manifest }: Omit<ComparedVersion, 'labels' | 'warmUp'>, monotonicMs: () => number): Promise<Execute> => {
+  const { remote, budgets } = manifest;
+  if (remote === undefined) return createExecutor(await openSession(model), image, monotonicMs);
+  const { run } = await openRemote({ remote, manifest, contract, maxRunMs: () => budgets.deadlineMs, monotonicMs });
+  return (feeds) => run(feeds);
+};
+
 /** Opens a version and warms it. Rejects for a graph that does not load. */
 export const openSide = async ({ model, image, contract, manifest, labels, warmUp }: ComparedVersion, monotonicMs: () => number): Promise<ComparedSide> => {
   const { encode } = compileContract(contract, manifest);
   const guard = compileOutputs(contract, manifest, labels);
-  const execute = createExecutor(await openSession(model), image, monotonicMs);
+  const execute = await openExecute({ model, image, contract, manifest }, monotonicMs);
 
   const runAndGuard = async (rows: readonly Row[]): Promise<SideRun> => {
     const { outputs, luma, computeMs } = await execute(encode(rows));

@@ -83,7 +83,7 @@ const checkRow = (row: Row, { contracts, pointer, add }: RowCheck): void => {
 const violationOf = (field: CompiledField, value: unknown, pointer: string): Violation => ({
   pointer: `${pointer}/${pointerToken(field.name)}`,
   detail: value === undefined ? 'is missing' : value === null ? 'must not be null' : 'breaks the contract',
-  got: kindOf(value),
+  got: value === undefined ? 'nothing' : (field.got?.(value) ?? kindOf(value)),
   expected: field.expected,
   ...(field.field.unit === undefined ? {} : { unit: field.field.unit }),
 });

@@ -1,5 +1,6 @@
-import type { ModelContract, TensorSpec } from '../../bundle/contract.ts';
+import type { Field, ModelContract, TensorSpec } from '../../bundle/contract.ts';
 import type { Manifest } from '../../bundle/manifest.ts';
+import { compileArray, writeArray } from './compile-array.ts';
 import type { CompiledField } from './compile-field.ts';
 import { compileField } from './compile-field.ts';
 import { compileMigration, type FindValue } from './compile-migration.ts';
@@ -20,7 +21,8 @@ export interface RequestField extends CompiledField {
   readonly migrated: FindValue | null;
 }
 
-interface CompiledTensor {
+/** A tensor of the graph with the fields that are its columns; a single array field is a whole row. */
+export interface CompiledTensor {
   readonly spec: TensorSpec;
   readonly columns: readonly RequestField[];
 }
@@ -33,6 +35,8 @@ export interface CompiledContract {
   readonly fields: readonly RequestField[];
   /** Every name that a row may carry for it: its fields, and the older names of migrated ones. */
   readonly names: ReadonlySet<string>;
+  /** The graph's inputs. */
+  readonly tensors: readonly CompiledTensor[];
   /** True when every declared field of the row holds. Says nothing about undeclared ones. */
   readonly holds: (row: Row) => boolean;
   /**
@@ -42,6 +46,12 @@ export interface CompiledContract {
   readonly encode: (rows: readonly Row[]) => Tensors;
 }
 
+/** Values in one row of a tensor. */
+export const widthOf = (spec: TensorSpec): number => spec.shape.slice(1).reduce((product, size) => product * size, 1);
+
+const compileColumn = (field: Field, spec: TensorSpec, categories: readonly string[] | undefined): CompiledField =>
+  field.kind === 'array' ? compileArray(field, spec.datatype, widthOf(spec)) : compileField(field, spec.datatype, categories);
+
 /** Compiles a contract together with the manifest's input steps (text categories) and migrations. */
 export const compileContract = (contract: ModelContract, { interface: { inputs }, migration }: InputRules): CompiledContract => {
   const migrations = new Map(migration.map((entry) => [entry.field, compileMigration(entry)]));
@@ -49,11 +59,12 @@ export const compileContract = (contract: ModelContract, { interface: { inputs }
   const categories = new Map(inputs.flatMap(({ steps }) => steps.flatMap((step) => ('encode' in step ? Object.entries(step.encode) : []))));
   const tensors = contract.inputs.map((spec) => ({
     spec,
-    columns: spec.fields.map((field) => requestField(compileField(field, spec.datatype, categories.get(field.name)))),
+    columns: spec.fields.map((field) => requestField(compileColumn(field, spec, categories.get(field.name)))),
   }));
   const fields = [...tensors.flatMap((tensor) => tensor.columns), ...contract.passThrough.map((field) => requestField(compileField(field, 'BYTES')))];
   return {
     fields,
+    tensors,
     names: new Set([...fields.map((field) => field.name), ...migration.flatMap(({ from }) => from ?? [])]),
     holds: (row) => fields.every((field) => field.holds(valueIn(row, field))),
     encode: (rows) => Object.fromEntries(tensors.map((tensor) => [tensor.spec.name, encodeTensor(tensor, rows)])),
@@ -63,8 +74,9 @@ export const compileContract = (contract: ModelContract, { interface: { inputs }
 const encodeTensor = ({ spec, columns }: CompiledTensor, rows: readonly Row[]): Tensor => {
   const [first] = columns;
   if (first?.field.kind === 'image') return { datatype: 'BYTES', shape: [rows.length], data: rows.map((row) => String(valueIn(row, first))) };
-  const width = columns.length;
-  const data = allocate(spec.datatype, rows.length * width);
+  const shape = [rows.length, ...spec.shape.slice(1)];
+  if (first?.field.kind === 'array') return { datatype: spec.datatype, shape, data: arrayData(spec, rows, first.name) };
+  const data = allocate(spec.datatype, rows.length * columns.length);
   const write = writer(data);
   let index = 0;
   for (const row of rows) {
@@ -73,8 +85,14 @@ const encodeTensor = ({ spec, columns }: CompiledTensor, rows: readonly Row[]): 
       index += 1;
     }
   }
-  const shape = spec.shape.length === 1 ? [rows.length] : [rows.length, ...spec.shape.slice(1)];
   return { datatype: spec.datatype, shape, data };
+};
+
+const arrayData = (spec: TensorSpec, rows: readonly Row[], name: string): TensorData => {
+  const width = widthOf(spec);
+  const data = allocate(spec.datatype, rows.length * width);
+  for (const [index, row] of rows.entries()) writeArray(data, index * width, row[name]);
+  return data;
 };
 
 type Write = (index: number, column: CompiledField, value: unknown) => void;
@@ -85,7 +103,7 @@ const writer = (data: TensorData): Write => {
       data[index] = typeof value === 'string' ? value : '';
     };
   }
-  if (data instanceof BigInt64Array) {
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
     return (index, column, value) => {
       data[index] = BigInt(column.read(value));
     };

@@ -1,9 +1,6 @@
-import type { Datatype, Field } from '../../bundle/contract.ts';
+import { type Datatype, datatypeLimits, type Field, isWhole } from '../../bundle/contract.ts';
 import { numberInWords, textInWords } from './field-in-words.ts';
 import { createLocalTimeReader } from './local-time.ts';
-
-/** The largest finite float32: beyond it a number becomes Infinity in the tensor. */
-const float32Maximum = 3.4028234663852886e38;
 
 /**
  * A field made ready for the request path.
@@ -16,18 +13,13 @@ export interface CompiledField {
   readonly numeric: boolean;
   readonly read: (value: unknown) => number;
   readonly holds: (value: unknown) => boolean;
+  /** Of an encoded text field: the texts by their number in the tensor. */
+  readonly categories?: readonly string[];
+  /** What was got, in words, where the field knows better than the value shows. */
+  readonly got?: (value: unknown) => string;
   /** What the contract expects, in words, for the error message. */
   readonly expected: string;
 }
-
-const limits: Readonly<Record<Datatype, readonly [number, number]>> = {
-  FP32: [-float32Maximum, float32Maximum],
-  FP64: [-Number.MAX_VALUE, Number.MAX_VALUE],
-  INT32: [-(2 ** 31), 2 ** 31 - 1],
-  INT64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
-  BOOL: [0, 1],
-  BYTES: [Number.NaN, Number.NaN],
-};
 
 type Test = (value: number) => boolean;
 
@@ -40,7 +32,7 @@ const isMultiple = (value: number, step: number): boolean => {
 const numberTests = (field: Field, datatype: Datatype): readonly Test[] => {
   const tests: Test[] = [];
   const { exclusiveMinimum, exclusiveMaximum, multipleOf, validValues } = field;
-  if (field.kind === 'integer' || datatype === 'INT32' || datatype === 'INT64') tests.push(Number.isSafeInteger); // beyond 2^53 the JSON text and the number differ
+  if (field.kind === 'integer' || isWhole(datatype)) tests.push(Number.isSafeInteger); // beyond 2^53 the JSON text and the number differ
   if (exclusiveMinimum !== undefined) tests.push((value) => value > exclusiveMinimum);
   if (exclusiveMaximum !== undefined) tests.push((value) => value < exclusiveMaximum);
   if (multipleOf !== undefined) tests.push((value) => isMultiple(value, multipleOf));
@@ -76,7 +68,7 @@ const inDeclaredUnit = (quantity: object, factors: ReadonlyMap<string, number>):
 export const withoutNoise = (value: number): number => Number(value.toPrecision(15));
 
 const compileNumber = (field: Field, datatype: Datatype): CompiledField => {
-  const [lowest, highest] = limits[datatype];
+  const [lowest, highest] = datatypeLimits[datatype];
   const minimum = Math.max(field.minimum ?? lowest, lowest);
   const maximum = Math.min(field.maximum ?? highest, highest);
   const tests = numberTests(field, datatype);
@@ -106,8 +98,11 @@ const compileCategory = (field: Field, categories: readonly string[]): CompiledF
     return typeof value === 'string' ? (indexes.get(value) ?? Number.NaN) : Number.NaN;
   };
   const expected = `one of ${categories.join(', ')}${field.required ? '' : ' or null'}`;
-  return { field, name: field.name, numeric: true, read, holds: (value) => !Number.isNaN(read(value)), expected };
+  return { field, name: field.name, numeric: true, read, holds: (value) => !Number.isNaN(read(value)), categories, expected };
 };
+
+/** ONNX Runtime ends a text at its first NUL: what follows would be lost without a word. */
+export const isWholeText = (text: string): boolean => !text.includes('\0');
 
 const compileText = (field: Field): CompiledField => {
   const minLength = field.minLength ?? (field.kind === 'image' ? 1 : 0);
@@ -116,7 +111,7 @@ const compileText = (field: Field): CompiledField => {
   const domain = field.validValues === undefined ? undefined : new Set<unknown>(field.validValues);
   const holds = (value: unknown): boolean => {
     if (value === null || value === undefined) return !field.required;
-    if (typeof value !== 'string' || value.length < minLength || value.length > maxLength) return false;
+    if (typeof value !== 'string' || value.length < minLength || value.length > maxLength || !isWholeText(value)) return false;
     return (pattern?.test(value) ?? true) && (domain?.has(value) ?? true);
   };
   return { field, name: field.name, numeric: false, read: () => Number.NaN, holds, expected: textInWords(field) };

@@ -1,7 +1,37 @@
 import type { Datatype } from '../../bundle/contract.ts';
 
-/** Row-major values of one tensor. BYTES is text, BOOL is 0 or 1. Whoever receives it owns it, unless said otherwise. */
-export type TensorData = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array | string[];
+/** Row-major numbers of one tensor. BOOL is 0 or 1. Whoever receives it owns it, unless said otherwise. */
+export type NumericData =
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Float16Array
+  | Float32Array
+  | Float64Array;
+
+/** Numbers, or the text of a BYTES tensor. */
+export type TensorData = NumericData | string[];
+
+/** The array that holds the numbers of each datatype. */
+export const numericArrays = {
+  BOOL: Uint8Array,
+  UINT8: Uint8Array,
+  UINT16: Uint16Array,
+  UINT32: Uint32Array,
+  UINT64: BigUint64Array,
+  INT8: Int8Array,
+  INT16: Int16Array,
+  INT32: Int32Array,
+  INT64: BigInt64Array,
+  FP16: Float16Array,
+  FP32: Float32Array,
+  FP64: Float64Array,
+} as const satisfies Readonly<Record<Exclude<Datatype, 'BYTES'>, unknown>>;
 
 export interface Tensor {
   readonly datatype: Datatype;
@@ -13,24 +43,8 @@ export interface Tensor {
 export type Tensors = Readonly<Record<string, Tensor>>;
 
 /** Space for `length` values of a datatype; text starts empty. */
-export const allocate = (datatype: Datatype, length: number): TensorData => {
-  switch (datatype) {
-    case 'FP32':
-      return new Float32Array(length);
-    case 'FP64':
-      return new Float64Array(length);
-    case 'INT32':
-      return new Int32Array(length);
-    case 'INT64':
-      return new BigInt64Array(length);
-    case 'BOOL':
-      return new Uint8Array(length);
-    case 'BYTES':
-      return new Array<string>(length).fill('');
-    default:
-      return datatype satisfies never;
-  }
-};
+export const allocate = (datatype: Datatype, length: number): TensorData =>
+  datatype === 'BYTES' ? new Array<string>(length).fill('') : new numericArrays[datatype](length);
 
 /** The rows `[start, end)` of a tensor whose first dimension is the row. Numbers are a view of the same memory. */
 export const rowsOf = (tensor: Tensor, start: number, end: number): Tensor => {

@@ -177,6 +177,7 @@ const fill = (output: CompiledOutput, { outputs, luma }: GuardInput, rows: reado
   const tensor = outputs[output.spec.name];
   const breach = shapeBreach(output, tensor, rows.length);
   if (breach !== null || tensor === undefined) return breach;
+  if (Array.isArray(tensor.data)) return fillTexts(output, tensor.data, rows);
   for (const [index, row] of rows.entries()) {
     const values = output.transform(valuesOf(tensor, index * output.width, output.width));
     const outOfRange = rangeBreach(output.spec, values);
@@ -185,4 +186,23 @@ const fill = (output: CompiledOutput, { outputs, luma }: GuardInput, rows: reado
     for (const step of output.steps) step({ values, luma: luma?.[index] ?? null, row });
   }
   return null;
+};
+
+/** A text output is a label: there is nothing to transform, and only a closed domain to check. */
+const fillTexts = (output: CompiledOutput, texts: readonly string[], rows: readonly OutputRow[]): string | null => {
+  const { width, fields } = output;
+  const [first] = fields;
+  for (const [index, row] of rows.entries()) {
+    const values = texts.slice(index * width, (index + 1) * width);
+    const breach = domainBreach(output, values);
+    if (breach !== null) return breach;
+    if (first?.kind === 'array') row[first.name] = values;
+    else for (const [column, field] of fields.entries()) row[field.name] = values[column];
+  }
+  return null;
+};
+
+const domainBreach = ({ spec, fields }: CompiledOutput, values: readonly string[]): string | null => {
+  const odd = values.findIndex((value, column) => (fields[column] ?? fields[0])?.validValues?.includes(value) === false);
+  return odd === -1 ? null : `output ${(fields[odd] ?? fields[0])?.name ?? spec.name}: got another text, expected one of its domain`;
 };

@@ -12,6 +12,7 @@ import type { RunResult } from './executor.ts';
 import type { Expiry } from './expiry.ts';
 import type { FailureReason } from './inference-failure.ts';
 import { InferenceFailure } from './inference-failure.ts';
+import type { RunCall } from './placement.ts';
 import { createRowQueue } from './row-queue.ts';
 
 /** What one request gets back: the tensors of just its rows, and where its time went. */
@@ -37,7 +38,7 @@ export interface BatcherDeps {
   readonly limits: BatcherLimits;
   readonly encode: (rows: readonly Row[]) => Tensors;
   /** Runs encoded rows; called through the version's breaker. */
-  readonly run: (feeds: Tensors) => Promise<RunResult>;
+  readonly run: (feeds: Tensors, call: RunCall) => Promise<RunResult>;
   /** Wraps a whole batch, once: the breaker. */
   readonly guard: <T>(action: () => Promise<T>) => Promise<T>;
   /** Ends requests at their deadline, even while their run is under way. */
@@ -216,7 +217,7 @@ const runOnce = async (deps: BatcherDeps, batch: readonly Queued[]): Promise<rea
   const startedMs = deps.monotonicMs();
   const [only] = batch;
   const rows = batch.length === 1 && only !== undefined ? only.rows : batch.flatMap((item) => item.rows);
-  const result = await deps.run(deps.encode(rows)).catch((error: unknown) => {
+  const result = await deps.run(deps.encode(rows), callOf(batch)).catch((error: unknown) => {
     const failure = InferenceFailure.from(error);
     deps.onRun({ ...runOf(batch, startedMs), rows: rows.length, endedMs: deps.monotonicMs(), failure: failure.reason });
     throw failure;
@@ -235,6 +236,12 @@ const runOnce = async (deps: BatcherDeps, batch: readonly Queued[]): Promise<rea
     return prediction;
   });
 };
+
+/** The run is of use until the last deadline of its requests; each request ends at its own. */
+const callOf = (batch: readonly Queued[]): RunCall => ({
+  deadlineMs: batch.reduce((latest, item) => Math.max(latest, item.deadlineMs), 0),
+  spans: batch.flatMap((item) => item.span ?? []),
+});
 
 const runOf = (batch: readonly Queued[], startedMs: number): Pick<BatchRun, 'startedMs' | 'queuesMs' | 'spans'> => ({
   startedMs,

@@ -34,7 +34,7 @@ export const measureCosts = async (
     try {
       costs.push({ rows, ms: await medianMs(feeds, placement) });
     } catch (error) {
-      return { costs, faults: [faultOf(rows, error)] };
+      return { costs, faults: [faultOf(rows, error, bundle)] };
     }
   }
   return { costs, faults: [] };
@@ -47,8 +47,8 @@ const medianMs = async (feeds: Parameters<Placement['run']>[0], placement: Place
 };
 
 /** The golden rows run one by one and fail together: the graph does not keep its promise of a variable first dimension. */
-const faultOf = (rows: number, error: unknown): Fault => ({
-  file: 'model.onnx',
+const faultOf = (rows: number, error: unknown, { manifest }: Bundle): Fault => ({
+  file: manifest.remote === undefined ? 'model.onnx' : 'remote server',
   field: `run of ${rows} rows`,
   got: InferenceFailure.from(error).message,
   expected: 'an answer, as budgets.maxBatchRows promises',

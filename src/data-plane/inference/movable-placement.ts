@@ -4,13 +4,16 @@ import type { Placement } from './placement.ts';
 export interface MovablePlacement {
   readonly current: () => Placement;
   /** Rejects, with everything as it was, when the new place cannot be made. After `close` it does nothing. */
-  readonly move: (kind: Placement['kind']) => Promise<void>;
+  readonly move: (kind: MovableKind) => Promise<void>;
   /** Waits for runs and moves under way, then frees everything. Idempotent. */
   readonly close: () => Promise<void>;
 }
 
+/** Another server's version stays there. */
+type MovableKind = Exclude<Placement['kind'], 'remote'>;
+
 /** How each place is made, ready to run. */
-export type MakePlacement = Readonly<Record<Placement['kind'], () => Promise<Placement>>>;
+export type MakePlacement = Readonly<Record<MovableKind, () => Promise<Placement>>>;
 
 export const createMovablePlacement = (first: Placement, make: MakePlacement): MovablePlacement => {
   let current = first;
@@ -24,7 +27,7 @@ export const createMovablePlacement = (first: Placement, make: MakePlacement): M
     return result;
   };
 
-  const move = async (kind: Placement['kind']): Promise<void> => {
+  const move = async (kind: MovableKind): Promise<void> => {
     if (closed !== null || kind === current.kind) return;
     const previous = current;
     current = await make[kind]();

@@ -1,6 +1,6 @@
 import './disable-runtime-telemetry.ts';
 import ort from 'onnxruntime-node';
-import type { Datatype } from '../../bundle/contract.ts';
+import { type Datatype, datatypes } from '../../bundle/contract.ts';
 import type { Tensor, TensorData, Tensors } from '../contract/tensor.ts';
 
 /** A graph's own view of one input or output; -1 stands for a variable dimension. `datatype` is the runtime's word when it is none of ours. */
@@ -12,6 +12,8 @@ export interface GraphTensor {
 
 /** The signature of a graph as the runtime reads it. */
 export interface GraphSignature {
+  /** What runs it, when that is another server, in the Open Inference Protocol's words. */
+  readonly platform?: string;
   readonly inputs: readonly GraphTensor[];
   readonly outputs: readonly GraphTensor[];
 }
@@ -25,23 +27,47 @@ export interface OnnxSession {
   readonly release: () => Promise<void>;
 }
 
-const datatypeOf: Readonly<Record<string, Datatype>> = { float32: 'FP32', float64: 'FP64', int32: 'INT32', int64: 'INT64', bool: 'BOOL', string: 'BYTES' };
-const ortTypeOf = { FP32: 'float32', FP64: 'float64', INT32: 'int32', INT64: 'int64', BOOL: 'bool', BYTES: 'string' } as const satisfies Record<
-  Datatype,
-  string
->;
+const ortTypeOf = {
+  BOOL: 'bool',
+  UINT8: 'uint8',
+  UINT16: 'uint16',
+  UINT32: 'uint32',
+  UINT64: 'uint64',
+  INT8: 'int8',
+  INT16: 'int16',
+  INT32: 'int32',
+  INT64: 'int64',
+  FP16: 'float16',
+  FP32: 'float32',
+  FP64: 'float64',
+  BYTES: 'string',
+} as const satisfies Record<Datatype, string>;
+const datatypeOf: Readonly<Record<string, Datatype>> = Object.fromEntries(datatypes.map((datatype) => [ortTypeOf[datatype], datatype]));
 
 const graphTensor = (meta: ort.InferenceSession.ValueMetadata): GraphTensor =>
   meta.isTensor
     ? { name: meta.name, datatype: datatypeOf[meta.type] ?? meta.type, shape: meta.shape.map((size) => (typeof size === 'number' ? size : -1)) }
     : { name: meta.name, datatype: 'not a tensor', shape: [] };
 
-const toOrt = ({ datatype, data, shape }: Tensor): ort.Tensor => new ort.Tensor(ortTypeOf[datatype], data as never, shape as number[]);
+/**
+ * The runtime's native part reads no Float16Array, and its TypeScript part makes one of every float16 tensor: so halves go
+ * in as the 16-bit integers that they are, under their own type.
+ */
+const halfTensor = (data: Float16Array, shape: readonly number[]): ort.Tensor => {
+  const tensor = new ort.Tensor('uint16', new Uint16Array(data.buffer, data.byteOffset, data.length), shape as number[]);
+  return Object.defineProperty(tensor, 'type', { value: ortTypeOf.FP16 });
+};
+
+const toOrt = ({ datatype, data, shape }: Tensor): ort.Tensor =>
+  data instanceof Float16Array ? halfTensor(data, shape) : new ort.Tensor(ortTypeOf[datatype], data as never, shape as number[]);
+
+const halves = (data: unknown): unknown => (data instanceof Uint16Array ? new Float16Array(data.buffer as ArrayBuffer, data.byteOffset, data.length) : data);
 
 const fromOrt = (tensor: ort.Tensor): Tensor => {
   const datatype = datatypeOf[tensor.type];
   if (datatype === undefined) throw new Error(`an output has the element type ${tensor.type}, which cannot be read`);
-  return { datatype, shape: tensor.dims, data: tensor.data as TensorData };
+  const data = datatype === 'FP16' ? halves(tensor.data) : tensor.data;
+  return { datatype, shape: tensor.dims, data: data as TensorData };
 };
 
 /**

@@ -2,6 +2,7 @@
 import { checkGraph } from '../../bundle/check-graph.ts';
 import { checkInterface } from '../../bundle/check-interface.ts';
 import type { Fault } from '../../bundle/fault.ts';
+import type { RemotePlacement } from '../../bundle/manifest.ts';
 import type { Bundle } from '../../bundle/read-bundle.ts';
 import { type CompiledContract, compileContract } from '../contract/compile-contract.ts';
 import { compileOutputs } from '../guards/compile-outputs.ts';
@@ -11,6 +12,7 @@ import type { ImageInput } from './executor.ts';
 import { imagePipelineOf } from './image-pipeline.ts';
 import { InferenceFailure } from './inference-failure.ts';
 import { measureCosts } from './measure-costs.ts';
+import { openRemote } from './open-remote.ts';
 import type { Placement } from './placement.ts';
 import type { GoldenDeps, GoldenResult } from './run-golden.ts';
 import { runGolden } from './run-golden.ts';
@@ -54,12 +56,13 @@ export const openVersion = async (bundle: Bundle, deps: OpenVersionDeps): Promis
   const { deadlineMs, memoryMiB: maxMemoryMiB } = bundle.manifest.budgets;
   let maxRunMs = Math.max(deadlineMs, maxProofRunMs);
   const workerDeps = { ...deps, model: bundle.modelBytes, image, maxRunMs: () => maxRunMs, maxLoadMs, maxMemoryMiB, onRestart: deps.hooks.onWorkerRestart };
-  const startWorker = (): Promise<Placement> => createWorkerPlacement(workerDeps);
+  const { remote } = bundle.manifest;
+  const startWorker = (): Promise<Placement> => (remote === undefined ? createWorkerPlacement(workerDeps) : openRemote({ ...workerDeps, ...bundle, remote }));
   let worker: Placement;
   try {
     worker = await startWorker();
   } catch (error) {
-    return refusal([{ file: 'model.onnx', field: '(whole file)', got: InferenceFailure.from(error).message, expected: 'a graph that ONNX Runtime loads' }]);
+    return refusal([loadFault(remote, InferenceFailure.from(error).message)]);
   }
   const { contract, guard, golden, costs, faults } = await prove(bundle, worker);
   if (faults.length > 0) {
@@ -79,6 +82,10 @@ const standInFaults = ({ manifest: { migration } }: Bundle, contract: CompiledCo
     if (standIn === undefined || compiled === undefined || compiled.holds(standIn)) return [];
     return [{ file: 'handoff.yaml', field: `migration.${index}.default`, got: JSON.stringify(standIn), expected: compiled.expected }];
   });
+const loadFault = (remote: RemotePlacement | undefined, got: string): Fault =>
+  remote === undefined
+    ? { file: 'model.onnx', field: '(whole file)', got, expected: 'a graph that ONNX Runtime loads' }
+    : { file: 'handoff.yaml', field: 'remote', got, expected: `a server at ${remote.url} that serves ${remote.model}` };
 
 interface Proof extends GoldenDeps {
   readonly golden: readonly GoldenResult[];
@@ -90,7 +97,10 @@ const prove = async (bundle: Bundle, placement: Placement): Promise<Proof> => {
   const contract = compileContract(bundle.contract, bundle.manifest);
   const guard = compileOutputs(bundle.contract, bundle.manifest, bundle.labels);
   const proof = { contract, guard, placement, golden: [], costs: [] };
-  const graphFaults = [...checkGraph(bundle.contract, placement.signature), ...standInFaults(bundle, contract)];
+  const graphFaults = [
+    ...checkGraph(bundle.contract, placement.signature, bundle.manifest.remote === undefined ? 'model.onnx' : 'remote server'),
+    ...standInFaults(bundle, contract),
+  ];
   if (graphFaults.length > 0) return { ...proof, faults: graphFaults };
   const golden = await runGolden(bundle, proof);
   const faults = goldenFaults(golden);

@@ -10,7 +10,7 @@ import { createExpiry } from './expiry.ts';
 import { createInlinePlacement } from './inline-placement.ts';
 import type { MovablePlacement } from './movable-placement.ts';
 import { createMovablePlacement } from './movable-placement.ts';
-import type { Placement } from './placement.ts';
+import type { Placement, RunCall } from './placement.ts';
 import { createRecentQuantile } from './recent-quantile.ts';
 import type { WorkerEnd } from './worker-process.ts';
 
@@ -28,6 +28,8 @@ export interface ServingVersion {
   readonly guard: GuardOutputs;
   readonly costs: readonly RunCost[];
   readonly maxBatchRows: number;
+  /** What runs the graph, in the Open Inference Protocol's words. */
+  readonly platform: string;
   /** @throws InferenceFailure of any reason */
   readonly predict: (request: PredictRequest) => Promise<Prediction>;
   readonly queuedRows: () => number;
@@ -36,7 +38,7 @@ export interface ServingVersion {
   readonly placement: () => Placement['kind'];
   readonly workerPid: () => number | null;
   readonly breakerIsOpen: () => boolean;
-  /** A proven baseline that is cheap enough moves into the gateway's process; everything else lives in a killable worker. */
+  /** A proven baseline that is cheap enough moves into the gateway's process; everything else lives in a killable worker, or stays with its server. */
   readonly place: (role: 'baseline' | 'other') => Promise<void>;
   /** Answers what is queued, then frees everything. */
   readonly close: () => Promise<void>;
@@ -71,6 +73,7 @@ export const createServingVersion = (deps: ServingVersionDeps): ServingVersion =
     hooks.onRun(run, placement.current().kind);
   };
   const batcher = createBatcher({ ...batcherDeps(deps, placement), guard: breaker.fire, expiry, onRun });
+  const isRemote = deps.worker.kind === 'remote';
   const canMoveIn = batch.cheap && !deps.hasImages;
   return {
     bundle,
@@ -78,13 +81,14 @@ export const createServingVersion = (deps: ServingVersionDeps): ServingVersion =
     guard: deps.guard,
     costs: deps.costs,
     maxBatchRows: batch.maxBatchRows,
+    platform: deps.worker.signature.platform ?? 'onnx_onnxv1',
     predict: batcher.submit,
     queuedRows: batcher.queuedRows,
     p99Ms: latency.value,
     placement: () => placement.current().kind,
     workerPid: () => placement.current().pid(),
     breakerIsOpen: breaker.isOpen,
-    place: (role) => placement.move(role === 'baseline' && canMoveIn ? 'inline' : 'worker'),
+    place: (role) => (isRemote ? Promise.resolve() : placement.move(role === 'baseline' && canMoveIn ? 'inline' : 'worker')),
     close: async () => {
       await batcher.drained();
       await placement.close();
@@ -99,7 +103,7 @@ const batcherDeps = ({ bundle, batch, contract, monotonicMs }: ServingVersionDep
   return {
     limits: { maxBatchRows: batch.maxBatchRows, maxQueueRows, maxQueueDelayMs, maxInFlight: () => placement.current().maxInFlight },
     encode: contract.encode,
-    run: (feeds: Tensors) => placement.current().run(feeds),
+    run: (feeds: Tensors, call: RunCall) => placement.current().run(feeds, call),
     monotonicMs,
   };
 };

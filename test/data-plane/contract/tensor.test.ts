@@ -7,8 +7,15 @@ describe('allocate', () => {
   it.each([
     ['FP32', Float32Array],
     ['FP64', Float64Array],
+    ['FP16', Float16Array],
+    ['INT8', Int8Array],
+    ['INT16', Int16Array],
     ['INT32', Int32Array],
     ['INT64', BigInt64Array],
+    ['UINT8', Uint8Array],
+    ['UINT16', Uint16Array],
+    ['UINT32', Uint32Array],
+    ['UINT64', BigUint64Array],
     ['BOOL', Uint8Array],
     ['BYTES', Array],
   ] as const)('gives for %s the array that ONNX Runtime takes', (datatype, type) => {
@@ -24,7 +31,7 @@ describe('allocate', () => {
 
 const valueAt = (datatype: Datatype, index: number): number | bigint | string => {
   if (datatype === 'BYTES') return String(index);
-  return datatype === 'INT64' ? BigInt(index) : index;
+  return datatype === 'INT64' || datatype === 'UINT64' ? BigInt(index) : index;
 };
 
 describe('rowsOf', () => {

@@ -3,7 +3,8 @@ import { isMatched, routingKeyOf } from '../../../src/data-plane/routing/routing
 import { ProblemError } from '../../../src/problem.ts';
 
 const headers = (given: Record<string, string>) => (name: string) => given[name];
-const none = headers({});
+const from = (given: Record<string, string>, routingKey: string | null = null) => ({ header: headers(given), routingKey });
+const none = from({});
 const byField = { field: 'query_id' };
 
 const problemOf = (attempt: () => unknown): ProblemError => {
@@ -17,16 +18,21 @@ const problemOf = (attempt: () => unknown): ProblemError => {
 
 describe('routingKeyOf', () => {
   it.each<[string, Parameters<typeof routingKeyOf>, string | null]>([
-    ['nothing without a rule', [null, [{ query_id: 'q' }], headers({ 'x-key': 'k' })], null],
-    ['a header', [{ header: 'x-key' }, [], headers({ 'x-key': 'customer-é' })], 'customer-é'],
+    ['nothing without a rule', [null, [{ query_id: 'q' }], from({ 'x-key': 'k' })], null],
+    ['a header', [{ header: 'x-key' }, [], from({ 'x-key': 'customer-é' })], 'customer-é'],
     ['nothing without the header', [{ header: 'x-key' }, [], none], null],
-    ['nothing for an empty header', [{ header: 'x-key' }, [], headers({ 'x-key': '' })], null],
+    ['nothing for an empty header', [{ header: 'x-key' }, [], from({ 'x-key': '' })], null],
     ['the field that all rows share', [byField, [{ query_id: 'q1' }, { query_id: 'q1' }], none], 'q1'],
     ['a number as its text', [byField, [{ query_id: 42 }], none], '42'],
     ['nothing when no row has the field', [byField, [{}, {}], none], null],
     ['nothing when the field is null in every row', [byField, [{ query_id: null }, {}], none], null],
     ['nothing without rows', [byField, [], none], null],
-    ['a key of 256 characters', [{ header: 'x-key' }, [], headers({ 'x-key': 'k'.repeat(256) })], 'k'.repeat(256)],
+    ['the key that the request names, without the header', [{ header: 'x-key' }, [], from({}, 'named')], 'named'],
+    ['the header before the key that the request names', [{ header: 'x-key' }, [], from({ 'x-key': 'k' }, 'named')], 'k'],
+    ['the key that the request names, without the field', [byField, [{}, {}], from({}, 'named')], 'named'],
+    ['the field before the key that the request names', [byField, [{ query_id: 'q1' }], from({}, 'named')], 'q1'],
+    ['no key that the request names, without a rule', [null, [], from({}, 'named')], null],
+    ['a key of 256 characters', [{ header: 'x-key' }, [], from({ 'x-key': 'k'.repeat(256) })], 'k'.repeat(256)],
   ])('gives %s', (_, call, expected) => {
     expect(routingKeyOf(...call)).toBe(expected);
   });
@@ -49,7 +55,7 @@ describe('routingKeyOf', () => {
   });
 
   it('refuses a key that names no person or query', () => {
-    const problem = problemOf(() => routingKeyOf({ header: 'x-key' }, [], headers({ 'x-key': 'k'.repeat(257) })));
+    const problem = problemOf(() => routingKeyOf({ header: 'x-key' }, [], from({ 'x-key': 'k'.repeat(257) })));
     expect(problem.type).toBe('malformed-request');
     expect(problem.message).toBe('The routing key has 257 characters, at most 256 are expected.');
   });

@@ -1,0 +1,271 @@
+/** Writes bundles for what a running server of the Open Inference Protocol serves: it is asked what its tensors are, and its own answers become the golden cases. */
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { parse } from 'yaml';
+import { type ModelContract, readContract } from '../bundle/contract.ts';
+import { type BundleDraft, type DraftTensor, draftBundle, undraftable } from '../bundle/draft-bundle.ts';
+import type { GoldenCase } from '../bundle/golden-case.ts';
+import { manifestSchema, modelName, type RemotePlacement, remotePlacement, semver } from '../bundle/manifest.ts';
+import { systemClock } from '../clock.ts';
+import { type CompiledContract, compileContract, type Row } from '../data-plane/contract/compile-contract.ts';
+import { compileOutputs } from '../data-plane/guards/compile-outputs.ts';
+import { InferenceFailure } from '../data-plane/inference/inference-failure.ts';
+import type { Placement } from '../data-plane/inference/placement.ts';
+import { createRemoteHttp, type RemoteHttp } from '../data-plane/inference/remote-http.ts';
+import { createRemotePlacement, describeRemote } from '../data-plane/inference/remote-placement.ts';
+import { readInferenceRequest } from '../open-inference/inference-request.ts';
+import type { ModelMetadata } from '../open-inference/model-metadata.ts';
+import { bundleModelName, bundleVersion } from '../open-inference/protocol-names.ts';
+import { tensorRows } from '../open-inference/tensor-rows.ts';
+import { ProblemError } from '../problem.ts';
+import { sampleRows } from './sample-rows.ts';
+import { existingVersions, type WrittenBundle, writeBundle, writePlan } from './write-bundle.ts';
+
+export interface RemoteInitOptions {
+  readonly remote: string;
+  /** The model's name on the server. */
+  readonly model: string;
+  readonly version?: string;
+  readonly as?: string;
+  /** File with a request of the protocol. */
+  readonly sample?: string;
+  readonly out: string;
+}
+
+/** `refused`: it cannot be described as a bundle; `unknown`: the server did not say. */
+export type InitResult =
+  | {
+      readonly ok: true;
+      readonly bundles: readonly { readonly model: string; readonly version: string }[];
+      readonly plan: string | null;
+      readonly files: readonly string[];
+      /** What to do now, a line each. */
+      readonly next: readonly string[];
+    }
+  | { readonly ok: false; readonly reason: 'refused' | 'unknown'; readonly detail: string };
+
+const callTimeoutMs = 30_000;
+const maxResponseBytes = 256 * 2 ** 20;
+/** Rows of one run that are tried, largest first: a server may take fewer than it says. */
+const batchSizes = [64, 16, 4, 1];
+/** Of a server with many versions only the last two are of interest: what serves, and what came before. */
+const keptVersions = 2;
+
+class Refusal extends Error {}
+
+/** One version: its bundle's name for it, and the server's; the server has none when it has no versions. */
+interface Chosen {
+  readonly bundle: string;
+  readonly remote: string | undefined;
+}
+
+const byNumbers = (left: string, right: string): number => left.localeCompare(right, 'en', { numeric: true });
+
+const chooseVersions = ({ versions }: ModelMetadata, asked: string | undefined): readonly Chosen[] => {
+  if (asked !== undefined) return [{ bundle: bundleVersion(asked), remote: versions.find((version) => bundleVersion(version) === bundleVersion(asked)) }];
+  if (versions.length === 0) return [{ bundle: '1.0.0', remote: undefined }];
+  return [...versions]
+    .sort((left, right) => byNumbers(bundleVersion(left), bundleVersion(right)))
+    .slice(-keptVersions)
+    .map((version) => ({ bundle: bundleVersion(version), remote: version }));
+};
+
+/** What a sample request says of the tensors, for servers that list none. */
+type Sample = ReturnType<typeof readInferenceRequest>['inputs'] | null;
+
+const readSample = async (file: string | undefined): Promise<Sample> => {
+  if (file === undefined) return null;
+  try {
+    return readInferenceRequest({ json: JSON.parse(await readFile(file, 'utf8')), binary: Buffer.alloc(0) }).inputs;
+  } catch (error) {
+    throw new Refusal(`${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+};
+
+const named = ({ name, datatype, shape }: DraftTensor): DraftTensor => ({ name, datatype, shape: [-1, ...shape.slice(1)] });
+
+/** The tensors of the model: as the server lists them, else as the sample and its answer show them. */
+const tensorsOf = async (metadata: ModelMetadata, sample: Sample, { http, remote }: Server): Promise<Pick<BundleDraft, 'inputs' | 'outputs'>> => {
+  const inputs = metadata.inputs.length > 0 ? metadata.inputs : sample === null || 'raw' in sample ? [] : sample.map(named);
+  if (inputs.length === 0) throw new Refusal(`${remote.url} lists no tensors of ${remote.model}: give --sample FILE with a request that it answers`);
+  if (metadata.outputs.length > 0) return { inputs, outputs: metadata.outputs };
+  if (sample === null || 'raw' in sample)
+    throw new Refusal(`${remote.url} lists no outputs of ${remote.model}: give --sample FILE with a request that it answers`);
+  return { inputs, outputs: await askForOutputs(http, remote, sample) };
+};
+
+const askForOutputs = async (http: RemoteHttp, remote: RemotePlacement, sample: Exclude<Sample, null | { raw: Buffer }>): Promise<readonly DraftTensor[]> => {
+  const inputs = sample.map(({ name, datatype, shape, data }) => ({ name, datatype, shape, data: Array.from(data as ArrayLike<unknown>) }));
+  const path = `/v2/models/${encodeURIComponent(remote.model)}${remote.version === undefined ? '' : `/versions/${encodeURIComponent(remote.version)}`}/infer`;
+  const body = Buffer.from(JSON.stringify({ inputs }, (_, value: unknown) => (typeof value === 'bigint' ? Number(value) : value)));
+  const answer = await http.call({ method: 'POST', path, headers: { 'content-type': 'application/json' }, body, timeoutMs: callTimeoutMs });
+  const outputs = answer.status === 200 ? (JSON.parse(answer.body.toString('utf8')) as { readonly outputs?: readonly DraftTensor[] }).outputs : undefined;
+  if (outputs === undefined || outputs.length === 0) throw new Refusal(`${remote.url} answered ${answer.status} to the sample, expected 200 with outputs`);
+  return outputs.map(named);
+};
+
+interface Server {
+  readonly http: RemoteHttp;
+  readonly remote: RemotePlacement;
+}
+
+/** What proves a draft: its contract as the gateway would run it, on the server itself. */
+interface Trial {
+  readonly placement: Placement;
+  readonly contract: CompiledContract;
+  readonly golden: (rows: readonly Row[]) => Promise<GoldenCase>;
+}
+
+const relativeTolerance = 1e-5;
+
+const contractOf = (draft: BundleDraft): ModelContract => {
+  const { contract, faults } = readContract('contract.odcs.yaml', parse(draftBundle(draft).bundle['contract.odcs.yaml'] ?? ''));
+  if (contract === undefined) throw new Refusal(faults.map(({ field, got, expected }) => `${field}: got ${got}, expected ${expected}`).join('\n'));
+  return contract;
+};
+
+const openTrial = async (draft: BundleDraft, remote: RemotePlacement): Promise<Trial> => {
+  const manifest = manifestSchema.parse(parse(draftBundle({ ...draft, golden: [placeholderCase] }).bundle['handoff.yaml'] ?? ''));
+  const modelContract = contractOf(draft);
+  const contract = compileContract(modelContract, manifest);
+  const guard = compileOutputs(modelContract, manifest, new Map());
+  const { monotonicMs } = systemClock;
+  const placement = await createRemotePlacement({
+    remote,
+    contract: modelContract,
+    maxRunMs: () => callTimeoutMs,
+    maxLoadMs: 0,
+    maxResponseBytes,
+    monotonicMs,
+  });
+  const golden = async (rows: readonly Row[]): Promise<GoldenCase> => {
+    const odd = rows.find((row) => !contract.holds(row));
+    if (odd !== undefined) throw new Refusal('the sample does not fit the tensors that the server lists');
+    const { outputs, luma } = await placement.run(contract.encode(rows));
+    const guarded = guard({ rows, outputs, luma });
+    if (!guarded.ok) throw new Refusal(`the server's answer is none that can be guarded: ${guarded.breach}`);
+    return {
+      request: { inputs: rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, asJson(value)]))) },
+      expected: { outputs: [...guarded.rows] },
+      tolerance: { absolute: Math.max(relativeTolerance, relativeTolerance * largestOf(guarded.rows)) },
+      source: `Answered by ${remote.url} as ${remote.model}${remote.version === undefined ? '' : ` ${remote.version}`} when the bundle was written.`,
+    };
+  };
+  return { placement, contract, golden };
+};
+
+const placeholderCase: GoldenCase = { request: { inputs: [{}] }, expected: { outputs: [{}] }, tolerance: { absolute: 0 }, source: 'none' };
+
+/** Views of tensors as plain lists. */
+const asJson = (value: unknown): unknown =>
+  ArrayBuffer.isView(value) ? Array.from(value as unknown as ArrayLike<number | bigint>, (item) => (typeof item === 'bigint' ? Number(item) : item)) : value;
+
+const largestOf = (rows: readonly Readonly<Record<string, unknown>>[]): number =>
+  rows
+    .flatMap((row) => Object.values(row).flat())
+    .reduce<number>((largest, value) => (typeof value === 'number' ? Math.max(largest, Math.abs(value)) : largest), 0);
+
+/** Golden cases of the sample, or of values that are made up; a server need not like all of those. */
+const recordGolden = async ({ golden, contract }: Trial, draft: BundleDraft, sample: Sample): Promise<readonly GoldenCase[]> => {
+  if (sample !== null) {
+    const pair = { baseline: contract, candidate: null, known: contract.names };
+    return [await golden(tensorRows(sample).read(pair))];
+  }
+  const cases: GoldenCase[] = [];
+  let refused = '';
+  for (const rows of sampleRows(draft.inputs)) {
+    try {
+      cases.push(await golden(rows));
+    } catch (error) {
+      refused = error instanceof Error ? error.message : String(error);
+    }
+  }
+  if (cases.length === 0) throw new Refusal(`the server answers no made-up values (${refused}): give --sample FILE with a request that it answers`);
+  return cases;
+};
+
+const largestBatch = async ({ placement, contract }: Trial, golden: GoldenCase): Promise<number> => {
+  const [row = {}] = golden.request.inputs;
+  for (const size of batchSizes) {
+    const rows = Array.from({ length: size }, () => row);
+    const result = await placement.run(contract.encode(rows)).catch(() => null);
+    if (result !== null && Object.values(result.outputs).every(({ shape }) => shape[0] === size)) return size;
+  }
+  throw new Refusal('the server answers a single row in no shape that has one row');
+};
+
+const draftOf = async (name: string, chosen: Chosen, { http, options, sample }: Steps): Promise<BundleDraft> => {
+  const remote: RemotePlacement = { url: options.remote, model: options.model, ...(chosen.remote === undefined ? {} : { version: chosen.remote }) };
+  const { metadata } = await describeRemote(http, remote);
+  const tensors = await tensorsOf(metadata, sample, { http, remote });
+  const odd = [...tensors.inputs, ...tensors.outputs].flatMap((tensor) => undraftable(tensor) ?? []);
+  if (odd.length > 0) throw new Refusal(odd.join('\n'));
+  const draft = { model: name, version: chosen.bundle, ...tensors, remote, maxRows: 1, golden: [], contractId: randomUUID() };
+  const trial = await openTrial(draft, remote);
+  try {
+    const golden = await recordGolden(trial, draft, sample);
+    const [first = placeholderCase] = golden;
+    return { ...draft, golden, maxRows: await largestBatch(trial, first) };
+  } finally {
+    await trial.placement.close();
+  }
+};
+
+interface Steps {
+  readonly http: RemoteHttp;
+  readonly options: RemoteInitOptions;
+  readonly sample: Sample;
+}
+
+const nextSteps = (name: string, plan: string | null, { out }: RemoteInitOptions): readonly string[] => [
+  `Serve it:  npm start -- --models-dir ${out}/models --golden-dir ${out}/golden --rollout-dir ${out}/rollout`,
+  plan === null
+    ? `For a canary, write the bundle of the other version too: handoff init --remote URL --model NAME --as ${name} --version V --out ${out}`
+    : `Start the canary:  npm exec -- handoff rollout start ${name} --reason "…"`,
+];
+
+const writeAll = async (steps: Steps): Promise<InitResult> => {
+  const { options, http } = steps;
+  const name = bundleModelName(options.as ?? options.model);
+  if (!modelName.safeParse(name).success) throw new Refusal(`${options.as ?? options.model}: expected a name with letters or digits`);
+  const { metadata } = await describeRemote(http, { url: options.remote, model: options.model });
+  const chosen = chooseVersions(metadata, options.version);
+  const odd = chosen.find(({ bundle }) => !semver.safeParse(bundle).success);
+  if (odd !== undefined) throw new Refusal(`version: got ${odd.bundle}, expected a semantic version like 1.4.0: give --version`);
+  const there = await existingVersions(options.out, name);
+  const again = chosen.find(({ bundle }) => there.includes(bundle));
+  if (again !== undefined) throw new Refusal(`${options.out}/models/${name}/${again.bundle} is there already: give another --version`);
+  const drafts: BundleDraft[] = [];
+  for (const version of chosen) drafts.push(await draftOf(name, version, steps));
+  const written: WrittenBundle[] = [];
+  for (const draft of drafts) written.push(await writeBundle(options.out, draft));
+  const plan = await writePlan(options.out, name, [...there, ...drafts.map(({ version }) => version)].sort(byNumbers));
+  return {
+    ok: true,
+    bundles: drafts.map(({ model, version }) => ({ model, version })),
+    plan,
+    files: [...written.flatMap(({ files }) => files), ...(plan === null ? [] : [plan])],
+    next: nextSteps(name, plan, options),
+  };
+};
+
+const failed = (error: unknown, { remote }: RemoteInitOptions): InitResult => {
+  if (error instanceof Refusal || error instanceof ProblemError) return { ok: false, reason: 'refused', detail: error.message };
+  if (!(error instanceof InferenceFailure)) throw error;
+  const isSilent = error.reason === 'lost-worker' || error.reason === 'timeout';
+  return { ok: false, reason: isSilent ? 'unknown' : 'refused', detail: `${remote}: ${error.message}` };
+};
+
+/** Never rejects for what a server or a sample can contain. */
+export const initRemote = async (options: RemoteInitOptions): Promise<InitResult> => {
+  if (!remotePlacement.shape.url.safeParse(options.remote).success)
+    return { ok: false, reason: 'refused', detail: `--remote: got ${options.remote}, expected an http or https URL without user, password or query` };
+  const http = createRemoteHttp({ url: options.remote, maxConnections: 1, maxResponseBytes });
+  try {
+    return await writeAll({ http, options, sample: await readSample(options.sample) });
+  } catch (error) {
+    return failed(error, options);
+  } finally {
+    http.close();
+  }
+};

@@ -1,0 +1,78 @@
+import { type Datatype, datatypeLimits, type Field, isWhole } from '../../bundle/contract.ts';
+import { type CompiledField, isWholeText } from './compile-field.ts';
+import { numberInWords } from './field-in-words.ts';
+import type { NumericData, TensorData } from './tensor.ts';
+
+/** Values of one row: a list as JSON gave it, or a view of a tensor that was sent. */
+export type ArrayValue = readonly unknown[] | NumericData;
+
+const isArrayValue = (value: unknown): value is ArrayValue => Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
+
+/** Makes a field that is a whole row of a tensor ready for the request path: a flat list of `width` values, row-major. */
+export const compileArray = (field: Field, datatype: Datatype, width: number): CompiledField => {
+  const item = datatype === 'BYTES' ? isText : itemTest(field, datatype);
+  /** The place of the first item that does not hold; -1 when all do, the width when it is no such list. */
+  const firstFault = (value: unknown): number => {
+    if (!isArrayValue(value) || value.length !== width) return width;
+    for (let index = 0; index < width; index += 1) if (!item(value[index])) return index;
+    return -1;
+  };
+  const got = (value: unknown): string => {
+    if (!isArrayValue(value)) return value === null ? 'null' : `a ${typeof value}`;
+    const index = firstFault(value);
+    return index === width ? `a list of ${value.length}` : `${shown(value[index])} at place ${index}`;
+  };
+  const [lowest, highest] = datatypeLimits[datatype];
+  const minimum = Math.max(field.minimum ?? lowest, lowest);
+  const maximum = Math.min(field.maximum ?? highest, highest);
+  const each = datatype === 'BYTES' ? 'text without NUL' : numberInWords({ ...field, kind: field.itemKind ?? 'number' }, minimum, maximum);
+  return {
+    field,
+    name: field.name,
+    numeric: false,
+    read: () => Number.NaN,
+    holds: (value) => firstFault(value) === -1,
+    got,
+    expected: `a flat list of ${width}, each ${each}`,
+  };
+};
+
+const shown = (item: unknown): string =>
+  typeof item === 'number' || typeof item === 'bigint' || typeof item === 'boolean' ? String(item) : `a ${typeof item}`;
+
+const isText = (value: unknown): boolean => typeof value === 'string' && isWholeText(value);
+
+const itemTest = ({ minimum, maximum, exclusiveMinimum, exclusiveMaximum, itemKind }: Field, datatype: Datatype): ((value: unknown) => boolean) => {
+  const [lowest, highest] = datatypeLimits[datatype];
+  const low = Math.max(minimum ?? lowest, lowest);
+  const high = Math.min(maximum ?? highest, highest);
+  const above = exclusiveMinimum ?? Number.NEGATIVE_INFINITY;
+  const below = exclusiveMaximum ?? Number.POSITIVE_INFINITY;
+  const whole = isWhole(datatype) || itemKind === 'integer';
+  return (value) => {
+    // A tensor holds 64-bit integers that JSON cannot: for them only the field's own bounds count.
+    if (typeof value === 'bigint') return !(value < (minimum ?? value) || value > (maximum ?? value) || value <= above || value >= below);
+    const number = asNumber(value, itemKind === 'boolean');
+    return number >= low && number <= high && number > above && number < below && (!whole || Number.isInteger(number));
+  };
+};
+
+const asNumber = (value: unknown, takesBooleans: boolean): number => {
+  if (typeof value === 'number') return value;
+  if (takesBooleans && typeof value === 'boolean') return Number(value);
+  return Number.NaN;
+};
+
+/** Copies the valid value of an array field into its place in the tensor. */
+export const writeArray = (data: TensorData, start: number, value: unknown): void => {
+  if (!isArrayValue(value)) return;
+  if (ArrayBuffer.isView(value) && value.constructor === data.constructor) {
+    (data as Float64Array).set(value as Float64Array, start);
+    return;
+  }
+  const wide = data instanceof BigInt64Array || data instanceof BigUint64Array;
+  for (let index = 0; index < value.length; index += 1) {
+    const item = value[index];
+    (data as unknown[])[start + index] = wide ? BigInt(item as number) : typeof item === 'string' ? item : Number(item);
+  }
+};

@@ -1,0 +1,34 @@
+import type { InferAnswer } from '../data-plane/infer.ts';
+import { answerHeaders } from './answer-headers.ts';
+import type { InferEdge } from './infer-exchange.ts';
+import { parseInferRequest } from './infer-request.ts';
+import { parseJsonBody } from './read-body.ts';
+
+/** `POST /infer`: rows in, rows out. */
+export const inferEdge: InferEdge = {
+  route: '/infer',
+  serve: async (exchange) => {
+    const { request, id } = parseInferRequest(parseJsonBody(exchange.request, exchange.body));
+    const answer = await exchange.infer(request, { timeoutMs: null, routingKey: null });
+    const body = bodyOf(answer, id);
+    exchange.response.writeHead(200, [
+      'content-type',
+      'application/json',
+      'content-length',
+      String(Buffer.byteLength(body)),
+      ...answerHeaders(answer, exchange),
+    ]);
+    exchange.response.end(body);
+  },
+};
+
+const bodyOf = (answer: InferAnswer, id: string | null): string =>
+  JSON.stringify({
+    ...(id === null ? {} : { id }),
+    prediction_id: answer.predictionId,
+    model: answer.model,
+    version: answer.version,
+    arm: answer.arm,
+    rescued: answer.rescued,
+    outputs: answer.outputs,
+  });

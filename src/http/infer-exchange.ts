@@ -1,0 +1,23 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { InferAnswer, InferRequest } from '../data-plane/infer.ts';
+import type { RequestSpan } from '../telemetry/request-span.ts';
+
+/** One request for predictions, its body read. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly body: Buffer;
+  /** The first value of a header, by lower-case name. */
+  readonly header: (name: string) => string | undefined;
+  /** `timeoutMs` and `routingKey` are what the request itself says; headers are heard beside it. */
+  readonly infer: (request: InferRequest, own: { readonly timeoutMs: number | null; readonly routingKey: string | null }) => Promise<InferAnswer>;
+  readonly requestId: string;
+  readonly span: RequestSpan;
+}
+
+/** A form of asking for predictions: how its requests are read and its answers written. */
+export interface InferEdge {
+  /** The path's template. */
+  readonly route: string;
+  readonly serve: (exchange: Exchange) => Promise<void>;
+}

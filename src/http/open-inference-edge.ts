@@ -1,0 +1,89 @@
+/** `POST /v2/models/{model}[/versions/{version}]/infer`: tensors in, tensors out. @see https://github.com/kserve/open-inference-protocol */
+import type { InferAnswer } from '../data-plane/infer.ts';
+import type { ModelRegistry } from '../data-plane/registry.ts';
+import { answerTensors, checkRequestedOutputs } from '../open-inference/answer-tensors.ts';
+import { lengthHeader, splitBody } from '../open-inference/framing.ts';
+import { type InferenceRequest, readInferenceRequest } from '../open-inference/inference-request.ts';
+import { bundleModelName, bundleVersion } from '../open-inference/protocol-names.ts';
+import { tensorRows } from '../open-inference/tensor-rows.ts';
+import { joinMessage, type WrittenMessage, writeTensors } from '../open-inference/write-tensors.ts';
+import { ProblemError } from '../problem.ts';
+import { answerHeaders } from './answer-headers.ts';
+import type { Exchange, InferEdge } from './infer-exchange.ts';
+import { inflateBody } from './inflate-body.ts';
+
+interface EdgeDeps {
+  readonly registry: Pick<ModelRegistry, 'get'>;
+  readonly maxBodyBytes: number;
+}
+
+/** Who is asked, as the path says it. */
+interface Asked {
+  readonly model: string;
+  readonly version: string | null;
+}
+
+const inferPath = /^\/v2\/models\/([^/?]+)(?:\/versions\/([^/?]+))?\/infer(?:\?|$)/;
+
+const decode = (part: string): string => {
+  try {
+    return decodeURIComponent(part);
+  } catch (cause) {
+    throw new ProblemError('malformed-request', 'The path cannot be decoded.', { cause });
+  }
+};
+
+/** The edge of a url, or null when it is no inference call. */
+export const createOpenInferenceEdge =
+  (deps: EdgeDeps) =>
+  (url: string): InferEdge | null => {
+    const [, model, version] = inferPath.exec(url) ?? [];
+    if (model === undefined) return null;
+    return {
+      route: version === undefined ? '/v2/models/{model}/infer' : '/v2/models/{model}/versions/{version}/infer',
+      serve: (exchange) => serve(exchange, { model: decode(model), version: version === undefined ? null : decode(version) }, deps),
+    };
+  };
+
+const serve = async (exchange: Exchange, asked: Asked, { registry, maxBodyBytes }: EdgeDeps): Promise<void> => {
+  const { request, header } = exchange;
+  const encoding = request.headers['content-encoding'];
+  const body = encoding === undefined || encoding === 'identity' ? exchange.body : await inflateBody(exchange.body, encoding, maxBodyBytes);
+  const inference = readInferenceRequest(splitBody(body, header(lengthHeader)));
+  const model = bundleModelName(asked.model);
+  const version = asked.version === null ? null : bundleVersion(asked.version);
+  const serving = registry.get(model);
+  const answering = version === null ? serving?.baseline : serving?.versions.get(version);
+  // Who is not there is told so by the request path itself.
+  if (answering != null) checkRequestedOutputs(answering.bundle.contract, inference);
+  const rows = tensorRows(inference.inputs);
+  try {
+    const answer = await exchange.infer({ model, version, inputs: rows }, inference);
+    send(exchange, answer, messageOf(answer, { asked, inference }));
+  } catch (error) {
+    throw error instanceof ProblemError ? rows.locate(error) : error;
+  }
+};
+
+/** A parameter of the protocol is never null, so a pinned request just has no arm. Prediction ids and arms need no escaping. */
+const parametersOf = ({ predictionId, arm, rescued }: InferAnswer): string =>
+  `{"prediction_id":"${predictionId}",${arm === null ? '' : `"arm":"${arm}",`}"rescued":${rescued}}`;
+
+const messageOf = (answer: InferAnswer, { asked, inference }: { readonly asked: Asked; readonly inference: InferenceRequest }): WrittenMessage => {
+  const { json, binary } = writeTensors(answerTensors(answer, inference));
+  const id = inference.id === null ? '' : `"id":${JSON.stringify(inference.id)},`;
+  const head = `{"model_name":${JSON.stringify(asked.model)},"model_version":${JSON.stringify(answer.version)},${id}`;
+  return joinMessage(`${head}"parameters":${parametersOf(answer)},"outputs":${json}}`, binary);
+};
+
+const send = (exchange: Exchange, answer: InferAnswer, { body, bodyBytes, jsonLength }: WrittenMessage): void => {
+  exchange.response.writeHead(200, [
+    'content-type',
+    jsonLength === null ? 'application/json' : 'application/octet-stream',
+    'content-length',
+    String(bodyBytes),
+    ...(jsonLength === null ? [] : [lengthHeader, String(jsonLength)]),
+    ...answerHeaders(answer, exchange),
+  ]);
+  exchange.response.end(body);
+};

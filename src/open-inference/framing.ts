@@ -1,0 +1,38 @@
+/** The body of a message: JSON, then the bytes of the tensors that have `binary_data_size`, in the order of the JSON. */
+import { isUtf8 } from 'node:buffer';
+import { ProblemError } from '../problem.ts';
+import { malformed } from './malformed.ts';
+
+/** Says how many bytes of the body are JSON; there exactly when binary data follows. 0: the whole body is the only input. */
+export const lengthHeader = 'inference-header-content-length';
+
+export interface Framed {
+  /** The parsed JSON; null for a raw request. */
+  readonly json: unknown;
+  readonly binary: Buffer;
+}
+
+const parseJson = (bytes: Buffer): unknown => {
+  if (!isUtf8(bytes)) throw new ProblemError('malformed-request', 'The JSON of the body is not UTF-8.');
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch (cause) {
+    throw new ProblemError('malformed-request', 'The body does not begin with JSON of the length that it says.', { cause });
+  }
+};
+
+/**
+ * Splits a body by its length header.
+ * @throws ProblemError malformed-request
+ */
+export const splitBody = (body: Buffer, header: string | undefined): Framed => {
+  if (header === undefined) return { json: parseJson(body), binary: body.subarray(body.length) };
+  const length = /^\d{1,15}$/.test(header) ? Number(header) : Number.NaN;
+  if (!(length <= body.length))
+    throw malformed('#', {
+      got: `${lengthHeader} ${JSON.stringify(header.slice(0, 20))}`,
+      expected: `0 to ${body.length}, the size of the body`,
+      unit: 'bytes',
+    });
+  return length === 0 ? { json: null, binary: body } : { json: parseJson(body.subarray(0, length)), binary: body.subarray(length) };
+};

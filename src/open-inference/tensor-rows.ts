@@ -1,0 +1,275 @@
+/**
+ * From the tensors of a request to the rows that a data contract holds. An input is one of the graph's own tensors, or a
+ * single field by its name: so an unchanged client of the model is understood, and one that has more to say can say it.
+ */
+import type { ContractPair } from '../data-plane/contract/check-inputs.ts';
+import { type CompiledContract, type CompiledTensor, type Row, widthOf } from '../data-plane/contract/compile-contract.ts';
+import type { CompiledField } from '../data-plane/contract/compile-field.ts';
+import type { NumericData } from '../data-plane/contract/tensor.ts';
+import { maxViolations, ProblemError, pointerToken, type Violation } from '../problem.ts';
+import { type ColumnRead, columnReader } from './column-reader.ts';
+import type { InferenceRequest } from './inference-request.ts';
+import { inWords, malformed } from './malformed.ts';
+import type { WireTensor } from './read-tensors.ts';
+import { elementBytes, readNumbers, readTexts } from './tensor-bytes.ts';
+
+/** Rows that are made when the model's contract is known and their number is allowed. */
+export interface TensorRows {
+  readonly length: number;
+  /** @throws ProblemError contract-violation, malformed-request */
+  readonly read: (contracts: ContractPair) => readonly Row[];
+  /** A problem that speaks of rows and fields, in the words of the tensors that were sent. */
+  readonly locate: (problem: ProblemError) => ProblemError;
+}
+
+type MutableRow = Record<string, unknown>;
+
+/** Where the values of some fields came from: an input, whose rows have `width` values. */
+interface Source {
+  readonly input: number;
+  readonly width: number;
+  readonly names: readonly string[];
+}
+
+interface Reading {
+  readonly rows: readonly MutableRow[];
+  readonly sources: Source[];
+}
+
+const shapeText = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
+
+const mismatch = (pointer: string, got: string, expected: string): ProblemError =>
+  new ProblemError('contract-violation', `${inWords(pointer)}: got ${got}, expected ${expected}.`, {
+    errors: [{ pointer, detail: 'breaks the contract', got, expected }],
+  });
+
+/** The rows of a request's tensors. */
+export const tensorRows = (inputs: InferenceRequest['inputs']): TensorRows => {
+  const sources: Source[] = [];
+  const locate = (problem: ProblemError): ProblemError => located(problem, sources);
+  if ('raw' in inputs) return { length: 1, read: (contracts) => readAll([rawTensor(inputs.raw, contracts)], contracts, sources), locate };
+  const length = inputs[0]?.shape[0] ?? 0;
+  for (const [index, { shape }] of inputs.entries()) {
+    if (shape[0] !== length)
+      throw malformed(`#/inputs/${index}/shape/0`, { got: String(shape[0]), expected: `${length}, as of the first input`, unit: 'rows' });
+  }
+  return { length, read: (contracts) => readAll(inputs, contracts, sources), locate };
+};
+
+/** Whether all tensors of the graph are there, so that every field of a row will be filled. */
+const namesGraph = (inputs: readonly WireTensor[], { baseline }: ContractPair): boolean =>
+  baseline.tensors.every(({ spec }) => inputs.some(({ name }) => name === spec.name));
+
+const readAll = (inputs: readonly WireTensor[], contracts: ContractPair, sources: Source[]): readonly Row[] => {
+  const isWhole = namesGraph(inputs, contracts);
+  const template = isWhole ? templateOf(contracts.baseline) : {};
+  const rows: MutableRow[] = [];
+  for (let count = inputs[0]?.shape[0] ?? 0; count > 0; count -= 1) rows.push({ ...template });
+  const reading = { rows, sources };
+  for (const [index, input] of inputs.entries()) {
+    const tensor = contracts.baseline.tensors.find(({ spec }) => spec.name === input.name);
+    if (tensor !== undefined) readGraphTensor(tensor, { input, index }, reading);
+    else readField({ input, index }, contracts, reading);
+  }
+  if (!isWhole) rejectMissing(contracts, sources);
+  return rows;
+};
+
+/** A tensor of which not even one field was named was forgotten as a whole. */
+const rejectMissing = ({ baseline }: ContractPair, sources: readonly Source[]): void => {
+  const named = new Set(sources.flatMap(({ names }) => names));
+  for (const { spec, columns } of baseline.tensors) {
+    if (!columns.some(({ name }) => named.has(name)))
+      throw mismatch('#/inputs', `no input ${spec.name}`, `${spec.name}, ${spec.datatype} ${shapeText(spec.shape)}`);
+  }
+};
+
+interface Indexed {
+  readonly input: WireTensor;
+  readonly index: number;
+}
+
+const readGraphTensor = (tensor: CompiledTensor, { input, index }: Indexed, { rows, sources }: Reading): void => {
+  const { spec, columns } = tensor;
+  const [first] = columns;
+  if (first === undefined) return;
+  if (first.field.kind === 'image') {
+    readImages(first, { input, index }, { rows, sources });
+    return;
+  }
+  const pointer = `#/inputs/${index}`;
+  if (input.datatype !== spec.datatype) throw mismatch(`${pointer}/datatype`, input.datatype, spec.datatype);
+  const inner = spec.shape.slice(1);
+  if (input.shape.length !== spec.shape.length || inner.some((size, position) => size !== input.shape[position + 1]))
+    throw mismatch(`${pointer}/shape`, shapeText(input.shape), `${shapeText(spec.shape)}, -1 being the rows`);
+  const { names, width } = planOf(tensor);
+  sources.push({ input: index, width, names });
+  const values = valuesOf(input, pointer);
+  if (first.field.kind === 'array') {
+    for (const [position, row] of rows.entries()) row[first.name] = sliceOf(values, position * width, width);
+    return;
+  }
+  fillRows(tensor, values, rows);
+};
+
+/** Row by row: the fields of a row are stored one after the other, and each is a place that the row already has. */
+const fillRows = (tensor: CompiledTensor, values: Values, rows: readonly MutableRow[]): void => {
+  const { names, readers } = planOf(tensor);
+  let index = 0;
+  for (const row of rows) {
+    for (let column = 0; column < names.length; column += 1) {
+      row[names[column] as string] = readValue(values[index], readers[column] ?? null);
+      index += 1;
+    }
+  }
+};
+
+const readValue = (value: unknown, read: ColumnRead): unknown => {
+  if (typeof value === 'number') return read === null ? value : read(value);
+  return typeof value === 'bigint' ? readWide(value, read) : value;
+};
+
+/** What reading a tensor needs, made once for each tensor of a version. */
+interface Plan {
+  readonly names: readonly string[];
+  /** Values in a row. */
+  readonly width: number;
+  readonly readers: readonly ColumnRead[];
+}
+
+const plans = new WeakMap<CompiledTensor, Plan>();
+
+const planOf = (tensor: CompiledTensor): Plan => {
+  const kept = plans.get(tensor);
+  if (kept !== undefined) return kept;
+  const { columns, spec } = tensor;
+  const made = { names: columns.map(({ name }) => name), width: widthOf(spec), readers: columns.map((column) => columnReader(column, spec.datatype)) };
+  plans.set(tensor, made);
+  return made;
+};
+
+const templates = new WeakMap<CompiledContract, MutableRow>();
+
+/** A row that has all fields of the graph's tensors already: a copy of it is cheaper than the same fields added one by one. */
+const templateOf = (contract: CompiledContract): MutableRow => {
+  const kept = templates.get(contract);
+  if (kept !== undefined) return kept;
+  const made = Object.fromEntries(contract.tensors.flatMap(({ columns }) => columns.map(({ name }) => [name, undefined])));
+  templates.set(contract, made);
+  return made;
+};
+
+type Values = NumericData | readonly string[];
+
+/** Numbers of a row are a view of the message. */
+const sliceOf = (values: Values, start: number, length: number): unknown =>
+  'subarray' in values ? values.subarray(start, start + length) : values.slice(start, start + length);
+
+const isElements = (data: WireTensor['data']): data is readonly Uint8Array[] => Array.isArray(data) && data[0] instanceof Uint8Array;
+
+const valuesOf = ({ data }: WireTensor, pointer: string): Values => (isElements(data) ? readTexts(data, { pointer }) : data) as Values;
+
+interface Column {
+  readonly start: number;
+  readonly stride: number;
+  readonly read: ColumnRead;
+  readonly rows: readonly MutableRow[];
+}
+
+const fillColumn = ({ name }: CompiledField, values: Values, { start, stride, read, rows }: Column): void => {
+  let index = start;
+  for (const row of rows) {
+    const value = values[index];
+    row[name] = readValue(value, read);
+    index += stride;
+  }
+};
+
+/** Beyond 2^53 a number of a row would be another one: it stays a bigint, which no contract takes. */
+const readWide = (value: bigint, read: ColumnRead): unknown => {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number)) return value;
+  return read === null ? number : read(number);
+};
+
+const readField = ({ input, index }: Indexed, contracts: ContractPair, { rows, sources }: Reading): void => {
+  const pointer = `#/inputs/${index}`;
+  const field = [...contracts.baseline.fields, ...(contracts.candidate?.fields ?? [])].find(({ name }) => name === input.name);
+  if (field === undefined && !contracts.known.has(input.name)) {
+    const names = [...contracts.baseline.tensors.map(({ spec }) => spec.name), ...contracts.baseline.fields.map(({ name }) => name)];
+    throw mismatch(`${pointer}/name`, JSON.stringify(input.name.slice(0, 60)), `an input of the model: ${[...new Set(names)].join(', ')}`);
+  }
+  const [, ...inner] = input.shape;
+  if (inner.some((size) => size !== 1)) throw mismatch(`${pointer}/shape`, shapeText(input.shape), `[-1] or [-1, 1]: ${input.name} is one value a row`);
+  if (field?.field.kind === 'image') {
+    readImages(field, { input, index }, { rows, sources });
+    return;
+  }
+  sources.push({ input: index, width: 1, names: [input.name] });
+  const values = valuesOf(input, pointer);
+  if (field !== undefined) fillColumn(field, values, { start: 0, stride: 1, read: columnReader(field, input.datatype), rows });
+  else
+    rows.forEach((row, position) => {
+      row[input.name] = values[position];
+    });
+};
+
+/** The first bytes of JPEG, PNG and WebP files; none of them is how base64 text of such a file begins. */
+const magic = [Buffer.from([0xff, 0xd8]), Buffer.from([0x89, 0x50, 0x4e, 0x47]), Buffer.from('RIFF')];
+
+/** Images are encoded files as BYTES: the file's own bytes, or its base64 text. */
+const readImages = ({ name }: CompiledField, { input, index }: Indexed, { rows, sources }: Reading): void => {
+  const pointer = `#/inputs/${index}`;
+  if (input.datatype !== 'BYTES') throw mismatch(`${pointer}/datatype`, input.datatype, 'BYTES: one encoded image file a row');
+  if (input.shape.slice(1).some((size) => size !== 1)) throw mismatch(`${pointer}/shape`, shapeText(input.shape), '[-1] or [-1, 1]: one image a row');
+  sources.push({ input: index, width: 1, names: [name] });
+  rows.forEach((row, position) => {
+    const element = input.data[position];
+    row[name] = element instanceof Uint8Array ? asBase64(element) : element;
+  });
+};
+
+const asBase64 = (element: Uint8Array): string => {
+  const bytes = Buffer.from(element.buffer, element.byteOffset, element.length);
+  return magic.some((start) => bytes.subarray(0, start.length).equals(start)) ? bytes.toString('base64') : bytes.toString('latin1');
+};
+
+/** The whole body as the model's only input, a batch of one. For BYTES it is the one element, without a length before it. */
+const rawTensor = (raw: Buffer, { baseline }: ContractPair): WireTensor => {
+  const [tensor, ...others] = baseline.tensors;
+  if (tensor === undefined || others.length > 0) throw mismatch('#/inputs', 'a raw body', `${baseline.tensors.length} inputs, so a request that names them`);
+  const { name, datatype, shape } = tensor.spec;
+  if (tensor.columns[0]?.field.kind === 'image') return { name, datatype: 'BYTES', shape: [1], data: [raw] };
+  const size = widthOf(tensor.spec) * elementBytes(datatype);
+  const whole = [1, ...shape.slice(1)];
+  if (datatype === 'BYTES') return { name, datatype, shape: whole, data: [raw] };
+  if (raw.length !== size) throw malformed('#', { got: String(raw.length), expected: `${size}, one row of ${datatype} ${shapeText(whole)}`, unit: 'bytes' });
+  return { name, datatype, shape: whole, data: readNumbers(datatype, raw, { pointer: '#/inputs/0' }) };
+};
+
+const rowPointer = /^#\/inputs\/(\d+)\/([^/]+)/;
+
+/** The place of a field's value of a row in the tensor that it came from. */
+const placeIn = (sources: readonly Source[], row: number, token: string): string | null => {
+  for (const { input, width, names } of sources) {
+    const column = names.findIndex((name) => pointerToken(name) === token);
+    if (column !== -1) return `#/inputs/${input}/data/${row * width + column}`;
+  }
+  return null;
+};
+
+const relocate = (violation: Violation, sources: readonly Source[]): Violation => {
+  const [, row, token = ''] = rowPointer.exec(violation.pointer) ?? [];
+  const pointer = row === undefined ? null : placeIn(sources, Number(row), token);
+  return pointer === null ? violation : { ...violation, pointer, detail: `${decodeURIComponent(token)} ${violation.detail}` };
+};
+
+/** Clients of the protocol show one sentence, so it says where the first fault is. */
+const located = (problem: ProblemError, sources: readonly Source[]): ProblemError => {
+  if (problem.type !== 'contract-violation' || problem.errors.length === 0) return problem;
+  const errors = problem.errors.slice(0, maxViolations).map((violation) => relocate(violation, sources));
+  const [first] = errors;
+  const moved = first !== undefined && first !== problem.errors[0];
+  const where = moved ? ` First: ${inWords(first.pointer)} ${first.detail}: got ${first.got}, expected ${first.expected}.` : '';
+  return new ProblemError(problem.type, `${problem.message}${where}`, { errors, cause: problem.cause });
+};

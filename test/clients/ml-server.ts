@@ -1,0 +1,95 @@
+/** MLServer in a process of its own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pythonEnvironment } from './python-environment.ts';
+
+const repository = new URL('../..', import.meta.url).pathname;
+
+/** A graph of this repository under a name. */
+export interface ServedGraph {
+  readonly name: string;
+  readonly graph: string;
+  /** Values in a row of the input `features`. */
+  readonly width: number;
+}
+
+export interface MlServer {
+  readonly url: string;
+  /** Switches a fault of a model on: `slow`, `raise` or `nan`. */
+  readonly breakModel: (name: string, fault: 'slow' | 'raise' | 'nan') => Promise<void>;
+  readonly kill: () => Promise<void>;
+}
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+};
+
+const settingsOf = ({ name, width }: ServedGraph, folder: string) => ({
+  name,
+  implementation: 'mlserver_runtime.OnnxModel',
+  parameters: { uri: join(folder, 'model.onnx') },
+  inputs: [{ name: 'features', datatype: 'FP32', shape: [-1, width] }],
+  outputs: [{ name: 'fraud_probability', datatype: 'FP32', shape: [-1, 1] }],
+});
+
+const startupMs = 60_000;
+
+const untilReady = async (url: string, child: ChildProcess): Promise<void> => {
+  const limit = Date.now() + startupMs;
+  for (;;) {
+    const ready = await fetch(`${url}/v2/health/ready`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (ready) return;
+    if (child.exitCode !== null) throw new Error(`MLServer ended with ${child.exitCode}`);
+    if (Date.now() > limit) throw new Error('MLServer is not ready');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+};
+
+/** Starts MLServer with these graphs and waits until it is ready. */
+export const startMlServer = async (graphs: readonly ServedGraph[]): Promise<MlServer> => {
+  const python = await pythonEnvironment('mlserver');
+  const root = await mkdtemp(join(tmpdir(), 'mlserver-'));
+  const [httpPort, grpcPort, metricsPort] = [await freePort(), await freePort(), await freePort()];
+  await writeFile(
+    join(root, 'settings.json'),
+    JSON.stringify({ debug: false, parallel_workers: 0, host: '127.0.0.1', http_port: httpPort, grpc_port: grpcPort, metrics_port: metricsPort }),
+  );
+  for (const served of graphs) {
+    const folder = join(root, served.name);
+    await mkdir(folder);
+    await copyFile(join(repository, served.graph), join(folder, 'model.onnx'));
+    await writeFile(join(folder, 'model-settings.json'), JSON.stringify(settingsOf(served, folder)));
+  }
+  const child = spawn(python.path('mlserver'), ['start', root], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'ignore'],
+    env: { ...process.env, PYTHONPATH: new URL('.', import.meta.url).pathname, PYTHONDONTWRITEBYTECODE: '1', ORT_DISABLE_TELEMETRY: '1' },
+  });
+  const url = `http://127.0.0.1:${httpPort}`;
+  await untilReady(url, child);
+  return {
+    url,
+    breakModel: (name, fault) => writeFile(join(root, name, 'fault'), fault),
+    kill: async () => {
+      if (child.exitCode === null && child.signalCode === null) {
+        const exited = once(child, 'exit');
+        child.kill('SIGKILL');
+        await exited;
+      }
+      await rm(root, { recursive: true, force: true });
+    },
+  };
+};
