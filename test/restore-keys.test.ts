@@ -91,7 +91,8 @@ describe('the keys that a rollout has seen', () => {
       onDatabase((database) =>
         ['key_filters', 'key_filter_entries'].map((table) => Number(database.prepare(`select count(*) as rows from ${table}`).get()?.rows)),
       );
-    expect(rows()).toEqual([1, 1]);
+    // Seen keys, and those of pairs and of the baseline's pairs with itself.
+    expect(rows()).toEqual([3, 1]);
     await life.control.move('card-fraud', { move: 'rollback' }, byHand);
     expect(rows()).toEqual([0, 0]);
     await life.second({ perSecond: 0 });

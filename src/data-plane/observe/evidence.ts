@@ -183,20 +183,18 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
   };
 };
 
+/** From now on the filters stay: a pair that has begun must end in the counters in which it began. */
+const settled = (cells: RolloutCells): RolloutCells => {
+  cells.hasLookedUp = true;
+  return cells;
+};
+
 const pairEvidence = (
   rolloutOf: (rollout: string) => RolloutCells,
   nowSecond: () => number,
 ): Pick<Evidence, 'beginPair' | 'beginSelfPair' | 'keepExample' | 'compareWith'> => ({
-  beginPair: ({ rollout, ...request }) => {
-    const cells = rolloutOf(rollout);
-    if (request.key !== null) cells.hasLookedUp = true;
-    return cells.pairs.begin(request, nowSecond());
-  },
-  beginSelfPair: ({ rollout, ...request }) => {
-    const cells = rolloutOf(rollout);
-    if (request.key !== null) cells.hasLookedUp = true;
-    return cells.pairs.beginSelf(request, nowSecond());
-  },
+  beginPair: ({ rollout, ...request }) => settled(rolloutOf(rollout)).pairs.begin(request, nowSecond()),
+  beginSelfPair: ({ rollout, ...request }) => settled(rolloutOf(rollout)).pairs.beginSelf(request, nowSecond()),
   keepExample: (rollout, example) => rolloutOf(rollout).pairs.keepExample(example),
   compareWith: (rollout, lacks) => {
     rolloutOf(rollout).lacks = lacks;
@@ -227,9 +225,7 @@ const keysOf = (
 /** The exact probability with which this unit went to the candidate; null when the request is no unit. */
 const probabilityOf = ({ threshold, keyed }: EvidenceRequest, rollout: RolloutCells): number | null => {
   if (keyed === null) return threshold / u32Range;
-  if (!rollout.knowsKeys) return null;
-  rollout.hasLookedUp = true;
-  return rollout.seen.count({ ...keyed, threshold });
+  return rollout.knowsKeys ? settled(rollout).seen.count({ ...keyed, threshold }) : null;
 };
 
 /** Follows a keyed request until it is known whether it was its key's first event of some kind. */

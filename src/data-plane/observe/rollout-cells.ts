@@ -53,13 +53,16 @@ const createEventKeys = (filters: KeptFilters): EventKeys => {
 /** A rollout without counts. Of filters that are lost in part none is any good. */
 export const createRolloutCells = (kept: readonly KeptFilter[], hashedBy: string): RolloutCells => {
   const { filters, isWhole } = createKeptFilters(kept, hashedBy);
+  const pairs = createPairCounters({ pairs: filters.of('pairs', seenKeysSize), self: filters.of('self-pairs', firstEventsSize) });
+  // From the first pair on, not only once the engine has noticed: a key that was compared before would count again.
+  if (!isWhole) pairs.disownKeys();
   return {
     units: [],
     firstEvents: [],
     filters,
     seen: createSeenKeys(filters.of('seen-keys', seenKeysSize)),
     eventKeys: createEventKeys(filters),
-    pairs: createPairCounters({ pairs: filters.of('pairs', seenKeysSize), self: filters.of('self-pairs', firstEventsSize) }),
+    pairs,
     lacks: () => 'no comparison process runs',
     hasEarlierKeys: isWhole && kept.length > 0,
     knowsKeys: isWhole,
