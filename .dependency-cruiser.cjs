@@ -15,7 +15,7 @@ module.exports = {
       name: 'no-orphans',
       comment: 'A file that nobody imports is dead.',
       severity: 'error',
-      from: { orphan: true, pathNot: ['worker', '\\.d\\.ts$', '^test', '^bench'] },
+      from: { orphan: true, pathNot: ['worker', '\\.d\\.ts$', '^test', '^bench', '^demo'] },
       to: {},
     },
     {
@@ -65,6 +65,13 @@ module.exports = {
       to: { path: '^src/store/', pathNot: '^src/store/(rollout-store|outcome-store|outbox)\\.ts$' },
     },
     {
+      name: 'rehearsal-is-a-root',
+      comment: 'It composes a simulated gateway of its own (docs/decisions/0027), so nothing but its command may lean on it.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(rehearsal/|cli/rehearse\\.ts$)' },
+      to: { path: '^src/rehearsal/' },
+    },
+    {
       name: 'commands-read-the-ledger',
       comment: 'As only-types-of-the-store; but the ledger of a gateway that does not run is in its file alone, so the ledger commands read that.',
       severity: 'error',
@@ -108,7 +115,7 @@ module.exports = {
       comment: 'The product does not lean on its tests.',
       severity: 'error',
       from: { path: '^src' },
-      to: { path: '^(test|bench)/' },
+      to: { path: '^(test|bench|demo)/' },
     },
   ],
   options: {

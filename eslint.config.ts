@@ -7,7 +7,7 @@ const bannedTimeAndChance = ['Date.now', 'performance.now', 'Math.random'].map((
 
 export default tseslint.config(
   {
-    files: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts'],
+    files: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts', 'demo/**/*.ts'],
     languageOptions: { parser: tseslint.parser, parserOptions: { projectService: true } },
     plugins: { '@typescript-eslint': tseslint.plugin },
     rules: {
@@ -19,7 +19,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['src/clock.ts', 'test/**/*.ts', 'bench/**/*.ts'],
+    files: ['src/clock.ts', 'test/**/*.ts', 'bench/**/*.ts', 'demo/**/*.ts'],
     rules: { 'no-restricted-properties': 'off' },
   },
 );

@@ -5,6 +5,8 @@ import type { IncomingMessage, RequestListener } from 'node:http';
 import { ulid } from 'ulid';
 import { createLedgerAnnouncer } from './announce-ledger.ts';
 import { faultText } from './bundle/fault.ts';
+import { KeyError, readTrustedKeys } from './bundle/signing/keys.ts';
+import { createTrust, type Trust } from './bundle/signing/trust.ts';
 import { systemClock } from './clock.ts';
 import { type ControlContext, createControlContext } from './control-plane/change-rollout.ts';
 import { createRolloutControl, type RolloutControl } from './control-plane/rollout-control.ts';
@@ -21,10 +23,12 @@ import { predictionKey } from './data-plane/observe/prediction-key.ts';
 import { createPostOutcomes } from './data-plane/outcomes/post-outcomes.ts';
 import { createModelRegistry } from './data-plane/registry.ts';
 import { explainRouting } from './data-plane/routing/explain-routing.ts';
+import { createVerifyAgain } from './data-plane/verify-again.ts';
 import { createVersionHooks } from './data-plane/version-hooks.ts';
 import { declareOutcomes } from './declare-outcomes.ts';
 import { describeModels } from './describe-models.ts';
 import { everySecond, type Repeating } from './every-second.ts';
+import { createExplainPrediction } from './explain-prediction.ts';
 import { admitted, checkScope } from './http/access.ts';
 import { createDataServer, type DataServerDeps } from './http/data-server.ts';
 import { createEventFeed } from './http/event-feed.ts';
@@ -35,7 +39,8 @@ import { createRestoreKeys, publishWithKeys } from './restore-keys.ts';
 import { runEngine } from './run-engine.ts';
 import { openSignals, showSignals } from './run-signals.ts';
 import { runWebhook } from './run-webhook.ts';
-import { processEnvironment, type Settings, SettingsError } from './settings.ts';
+import { createServedRecorder } from './served-bundles.ts';
+import { processEnvironment, type Settings, SettingsError, trustModeOf } from './settings.ts';
 import { showRollouts } from './show-rollouts.ts';
 import type { TrafficAssignment } from './store/rollout-store.ts';
 import { createSqliteRolloutStore } from './store/sqlite-rollout-store.ts';
@@ -71,21 +76,34 @@ const readKeys = async (file: string | undefined): Promise<readonly Key[] | null
   return keys;
 };
 
+/** Keys that cannot be used are a fault at the start; later, whoever takes one away means it. */
+const openTrust = async (settings: Settings): Promise<Trust> => {
+  const mode = trustModeOf(settings);
+  const keysDir = settings.trustedKeysDir ?? null;
+  if (keysDir !== null && mode !== 'off') {
+    await readTrustedKeys(keysDir).catch((error: unknown) => {
+      throw error instanceof KeyError ? new SettingsError([`HANDOFF_TRUSTED_KEYS_DIR: ${error.message}`]) : error;
+    });
+  }
+  return createTrust({ mode, keysDir });
+};
+
 /** What everything else stands on. */
 const openGround = async (settings: Settings) => {
   const log = createLog({ level: settings.logLevel });
   const keys = await readKeys(settings.keysFile);
+  const trust = await openTrust(settings);
   const metrics = createMetrics();
   const tracing = await createTracing({ environment: processEnvironment(), version, clock: systemClock, randomBytes, log, onDropped: metrics.spansDropped });
   const incarnation = randomUUID();
   const evidence = createEvidence({ monotonicMs: systemClock.monotonicMs, incarnation });
-  return { log, keys, metrics, tracing, incarnation, evidence, registry: createModelRegistry(), randomU32: createRandomU32() };
+  return { log, keys, trust, metrics, tracing, incarnation, evidence, registry: createModelRegistry(), randomU32: createRandomU32() };
 };
 
 type Ground = Awaited<ReturnType<typeof openGround>>;
 
 /** What is kept in the data directory: the rollouts with their ledger, and the key of the prediction ids. */
-const openData = async (settings: Settings, { log, metrics, evidence }: Ground) => {
+const openData = async (settings: Settings, { log, metrics, evidence, trust }: Ground) => {
   const announcer = createLedgerAnnouncer({ log, metrics });
   const store = await createSqliteRolloutStore({
     dataDir: settings.dataDir,
@@ -93,6 +111,7 @@ const openData = async (settings: Settings, { log, metrics, evidence }: Ground) 
     ...(settings.ledgerKey === undefined ? {} : { ledgerSecret: Buffer.from(settings.ledgerKey, 'hex') }),
   });
   await announcer.opened(store.ledger);
+  if (!trust.checks) log.warn({ trust: trust.mode }, 'signatures of bundles are not checked: HANDOFF_TRUSTED_KEYS_DIR names the keys to trust');
   // Before the first decision: those of a gateway without a webhook are not queued.
   await store.outbox.setWebhook(settings.webhookUrl !== undefined);
   const key = await predictionKey({ given: settings.predictionKey, dataDir: settings.dataDir });
@@ -113,7 +132,11 @@ const createComparing = (ground: Ground, { hashKey }: Kept['predictionIds']): Co
   });
 
 /** The bundles, and what brings them and the rollouts in line with the folders. */
-const createServing = (settings: Settings, { log, metrics, tracing, registry }: Ground, controlled: Promise<{ readonly control: RolloutControl }>) => {
+const createServing = (
+  settings: Settings,
+  { log, metrics, tracing, registry, trust }: Ground,
+  { controlled, opening }: { readonly controlled: Promise<{ readonly control: RolloutControl }>; readonly opening: Promise<Kept> },
+) => {
   const control = controlled.then((parts) => parts.control);
   // Whoever waits for it hears of a failure; until then it must not end the process.
   control.catch(() => undefined);
@@ -121,6 +144,8 @@ const createServing = (settings: Settings, { log, metrics, tracing, registry }: 
     modelsDir: settings.modelsDir,
     goldenDir: settings.goldenDir,
     registry,
+    trust,
+    onServe: createServedRecorder({ servedBundles: opening.then(({ store }) => store.servedBundles), clock: systemClock, log }),
     open: (bundle) => openVersion(bundle, { monotonicMs: systemClock.monotonicMs, hooks: createVersionHooks(bundle, { metrics, tracing, log }) }),
   });
   const loading = createModelLoading({ library, registry, control, rolloutDir: settings.rolloutDir, metrics, log });
@@ -137,7 +162,7 @@ const createAuthorizer =
 
 /** The rollouts, the stream that tells of their changes, and the comparison that follows them. */
 const createControl = (ground: Ground, { store, predictionIds, restoreKeys }: Kept) => {
-  const { registry, metrics, incarnation } = ground;
+  const { registry, metrics, incarnation, trust } = ground;
   const comparison = createComparing(ground, predictionIds);
   let states: RolloutControl['list'] = () => [];
   const events = createEventFeed({ states: () => states(), incarnation, onClients: metrics.setEventClients });
@@ -147,7 +172,8 @@ const createControl = (ground: Ground, { store, predictionIds, restoreKeys }: Ke
     events.changed();
   };
   const publish = publishWithKeys({ ...ground, restoreKeys, publish: assign });
-  const context = createControlContext({ store, clock: systemClock, newId: () => ulid(), publish });
+  const verifyAgain = createVerifyAgain({ registry, trust });
+  const context = createControlContext({ store, clock: systemClock, newId: () => ulid(), publish, verifyAgain });
   const control = createRolloutControl(context);
   states = control.list;
   return { context, control, events, comparison };
@@ -204,6 +230,12 @@ const createData = (
   return createDataServer({ ...shared, registry, infer, postOutcomes, tracing, metrics, monotonicMs, maxBodyBytes, maxPendingRequests, ...guards });
 };
 
+/** The bundles that are there, and those that gave an answer once. */
+const createModelViews = (deps: Parameters<typeof describeModels>[0] & Parameters<typeof createExplainPrediction>[0]) => ({
+  ...describeModels(deps),
+  explain: createExplainPrediction(deps),
+});
+
 type Shared = Pick<DataServerDeps, 'newId' | 'random' | 'log' | 'isDraining' | 'others'>;
 
 /** @throws SettingsError for a keys file that does not hold, DataDirectoryInUseError for a second gateway on the data directory */
@@ -212,13 +244,13 @@ export const createApp = async (settings: Settings): Promise<App> => {
   const { log, keys, metrics, registry, randomU32 } = ground;
   const opening = openData(settings, ground);
   const controlled = opening.then((kept) => createControl(ground, kept));
-  const { library, loading } = createServing(settings, ground, controlled);
+  const { library, loading } = createServing(settings, ground, { controlled, opening });
   // Worker processes come up while the store is opened and the rest is loaded: express alone takes longer than a worker.
   const loaded = loading.rescan();
   // Whoever waits for them hears of a failure; until then it must not end the process.
   for (const begun of [controlled, loaded]) begun.catch(() => undefined);
   const kept = await opening;
-  const { store, restoreKeys } = kept;
+  const { store, restoreKeys, predictionIds } = kept;
   const { context, control, events, comparison } = await controlled;
   const { createAdminApp } = await import('./http/admin-server.ts');
   const { createDataApp, createMetricsApp } = await import('./http/open-apps.ts');
@@ -248,7 +280,7 @@ export const createApp = async (settings: Settings): Promise<App> => {
       events,
       ledger: store.ledger,
       explain,
-      models: describeModels({ library, registry }),
+      models: createModelViews({ library, registry, predictionIds, servedBundles: store.servedBundles }),
       rescan: loading.rescan,
       metrics: scrape,
     }),

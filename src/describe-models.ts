@@ -1,9 +1,12 @@
 import type { BundleLibrary, BundleReport } from './data-plane/bundle-library.ts';
 import type { ServingVersion } from './data-plane/inference/serving-version.ts';
 import type { ModelRegistry, ServingModel } from './data-plane/registry.ts';
+import { servedAnswer } from './explain-prediction.ts';
 import { ProblemError } from './problem.ts';
+import type { ServedBundles } from './store/rollout-store.ts';
 
 interface DescribeDeps {
+  readonly servedBundles: Pick<ServedBundles, 'history'>;
   readonly library: BundleLibrary;
   readonly registry: ModelRegistry;
 }
@@ -24,6 +27,8 @@ const summaryOf = (report: BundleReport, model: ServingModel | undefined) => {
     role: roleOf(model, serving),
     placement: serving?.placement() ?? null,
     golden: { passed: report.golden.filter(({ ok }) => ok).length, total: report.golden.length },
+    // What nobody vouches for may serve all the same: why it is untrusted is then no fault of the bundle.
+    trust: report.trust,
     faults: report.faults,
   };
 };
@@ -55,13 +60,18 @@ const detailsOf = (report: BundleReport, model: ServingModel | undefined) => {
 };
 
 /** The bundles as the admin port shows them: what serves and what was refused, in the same words. */
-export const describeModels = ({ library, registry }: DescribeDeps) => ({
+export const describeModels = ({ library, registry, servedBundles }: DescribeDeps) => ({
   list: () => library.reports().map((report) => summaryOf(report, registry.get(report.model))),
-  get: (model: string, version: string) => {
+  /** Also a version that is not there any more, as it was last. */
+  get: async (model: string, version: string) => {
     const ofModel = library.reports().filter((report) => report.model === model);
-    if (ofModel.length === 0) throw new ProblemError('model-not-found', `No model ${JSON.stringify(model)} is there.`);
     const report = ofModel.find((entry) => entry.version === version);
-    if (report === undefined) throw new ProblemError('version-not-found', `Model ${model} has no version ${JSON.stringify(version)}.`);
-    return detailsOf(report, registry.get(model));
+    const history = (await servedBundles.history({ model, version })).map(servedAnswer);
+    if (report !== undefined) return { ...detailsOf(report, registry.get(model)), history };
+    const last = history.at(-1);
+    if (last !== undefined)
+      return { model, version, digest: last.digest, serving: false, role: 'none', placement: null, worker_pid: null, contract: last.contract, history };
+    if (ofModel.length === 0) throw new ProblemError('model-not-found', `No model ${JSON.stringify(model)} is there.`);
+    throw new ProblemError('version-not-found', `Model ${model} has no version ${JSON.stringify(version)}.`);
   },
 });

@@ -96,11 +96,12 @@ type Plans = Awaited<ReturnType<typeof readPlans>>['plans'];
 
 /** Settles baselines and rollouts for these models, then puts each version where its role wants it. */
 const settle = async ({ control, registry }: ModelLoadingDeps, models: readonly string[], plans: Plans) => {
-  const versions = registry
-    .list()
-    .flatMap((model) =>
-      [...model.versions.values()].map(({ bundle: { model: name, version, digest, acceptance } }) => ({ model: name, version, digest, acceptance })),
-    );
+  const versions = registry.list().flatMap((model) =>
+    [...model.versions.values()].map(({ bundle }) => {
+      const { model: name, version, digest, acceptance } = bundle;
+      return { model: name, version, digest, acceptance, comparable: bundle };
+    }),
+  );
   const settled = await (await control).reconcile({ versions, plans, models: new Set(models) });
   for (const model of models) await placeVersions(registry, model);
   return settled;
@@ -136,15 +137,20 @@ interface Outcome {
   readonly planFaults: readonly Fault[];
 }
 
-const reported = ({ log, metrics, registry }: ModelLoadingDeps, { reports, already, settled, planFaults }: Outcome): RescanReport => {
+const announce = ({ log, metrics, registry }: ModelLoadingDeps, { model, version, digest, trust }: BundleReport): void => {
+  const contractVersion = registry.get(model)?.versions.get(version)?.bundle.contract.version ?? '';
+  metrics.setModelInfo({ model, version, digest: digest ?? '', contractVersion });
+  const signedBy = trust?.status === 'trusted' ? { signedBy: trust.key, keyHint: trust.hint } : {};
+  log.info({ model, version, digest, ...signedBy }, 'a version holds and can serve');
+  const doubts = trust?.status === 'untrusted' ? trust.faults : [];
+  for (const fault of doubts) log.warn({ model, version }, `serves although nobody vouches for it: ${faultText(fault)}`);
+};
+
+const reported = (deps: ModelLoadingDeps, { reports, already, settled, planFaults }: Outcome): RescanReport => {
   const fresh = reports.filter(({ model, version, faults }) => faults.length === 0 && !already.has(`${model} ${version}`));
-  for (const { model, version, digest } of fresh) {
-    const contractVersion = registry.get(model)?.versions.get(version)?.bundle.contract.version ?? '';
-    metrics.setModelInfo({ model, version, digest: digest ?? '', contractVersion });
-    log.info({ model, version, digest }, 'a version holds and can serve');
-  }
+  for (const report of fresh) announce(deps, report);
   const ofBundles = reports.flatMap(({ model, version, faults }) => faults.map((fault) => ({ ...fault, file: `${model}/${version}/${fault.file}` })));
   const refused = [...ofBundles, ...planFaults, ...settled.refused];
-  for (const fault of refused) log.warn({ ...fault, file: fault.file, folder: basename(fault.file) }, `refused: ${faultText(fault)}`);
+  for (const fault of refused) deps.log.warn({ ...fault, file: fault.file, folder: basename(fault.file) }, `refused: ${faultText(fault)}`);
   return { accepted: [...fresh.map(({ model, version }) => `${model} ${version}`), ...settled.accepted.map(({ file }) => file)], refused };
 };

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { type TrustMode, trustModes } from './bundle/signing/trust.ts';
 import { parseWebhookSecret } from './notify/sign-webhook.ts';
 
 function isWebhookUrl(value: string): boolean {
@@ -32,6 +33,11 @@ export const settingsSchema = z.object({
   dataDir: text.default('.handoff').describe("folder of the gateway's own data"),
   keysFile: text.optional().describe('file of access keys, lines `id sha256 scopes`'),
   allowAnonymous: flag.default(false).describe('lets the data port leave loopback without keys'),
+  trust: z
+    .enum(trustModes, 'require, warn or off')
+    .optional()
+    .describe('whether bundles must be signed: require, warn or off; require when there is a folder of trusted keys, warn otherwise'),
+  trustedKeysDir: text.optional().describe('folder of the public keys (`*.pem`) that bundles are trusted by'),
   predictionKey: secret.optional().describe('secret that prediction ids are signed with; made in the data folder when absent'),
   ledgerKey: secret.optional().describe('secret that the decision ledger is sealed with; made in the data folder when absent'),
   webhookUrl: webhookUrl.optional().describe('address that decisions and pages are posted to as CloudEvents; none: nothing is sent'),
@@ -105,6 +111,10 @@ const faultText = (issue: z.core.$ZodIssue, given: Given): string => {
   return `${environmentName(name)}: got ${got}, expected ${issue.message}`;
 };
 
+/** What is asked of signatures. Whoever names keys means them. */
+export const trustModeOf = ({ trust, trustedKeysDir }: Pick<Settings, 'trust' | 'trustedKeysDir'>): TrustMode =>
+  trust ?? (trustedKeysDir === undefined ? 'warn' : 'require');
+
 const loopback = new Set(['127.0.0.1', '::1', 'localhost']);
 const leavesLoopback = (host: string | undefined): boolean => host !== undefined && !loopback.has(host);
 
@@ -117,6 +127,8 @@ const crossFaults = (settings: Partial<Settings>): readonly string[] => {
   if (leavesLoopback(settings.adminHost) && settings.keysFile === undefined) {
     faults.push(`HANDOFF_ADMIN_HOST: got ${settings.adminHost}, expected a loopback address, or HANDOFF_KEYS_FILE`);
   }
+  if (settings.trust === 'require' && settings.trustedKeysDir === undefined)
+    faults.push('HANDOFF_TRUST: got require, expected HANDOFF_TRUSTED_KEYS_DIR beside it');
   if (settings.metricsHost !== undefined && settings.metricsPort === undefined)
     faults.push('HANDOFF_METRICS_HOST: got an address, expected HANDOFF_METRICS_PORT beside it');
   return faults;

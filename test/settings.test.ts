@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { environmentName, readSettings, SettingsError, secretSettings, settingsSchema } from '../src/settings.ts';
+import { environmentName, readSettings, SettingsError, secretSettings, settingsSchema, trustModeOf } from '../src/settings.ts';
 
 const secret = 'ab'.repeat(32);
 
@@ -182,6 +182,13 @@ describe('loopback', () => {
     expect(faultsOf({ adminHost: '0.0.0.0' })).toEqual([fault]);
     expect(faultsOf({ adminHost: '0.0.0.0', allowAnonymous: true })).toEqual([fault]);
     expect(readSettings({ adminHost: '0.0.0.0', keysFile: 'keys' }, {}).adminHost).toBe('0.0.0.0');
+  });
+
+  it('requires signatures when it has trusted keys, unless it is told otherwise, and cannot without', () => {
+    expect(trustModeOf(readSettings({}, {}))).toBe('warn');
+    expect(trustModeOf(readSettings({ trustedKeysDir: 'keys' }, {}))).toBe('require');
+    expect(trustModeOf(readSettings({ trustedKeysDir: 'keys' }, { HANDOFF_TRUST: 'off' }))).toBe('off');
+    expect(faultsOf({ trust: 'require' })).toEqual(['HANDOFF_TRUST: got require, expected HANDOFF_TRUSTED_KEYS_DIR beside it']);
   });
 
   it('the metrics port may leave it, but not without a number', () => {

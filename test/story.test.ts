@@ -1,7 +1,9 @@
 /** The story of one handoff, told from outside: a real gateway process, HTTP and command line only. */
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { deliver, goldenOutputs, goldenRows, makeTeamFolders, plan, type TeamFolders } from './support/bundles.ts';
 import { type Answer, type GatewayProcess, runCli, startGateway } from './support/gateway.ts';
+import { makeSigningKeys } from './support/signing-keys.ts';
 
 const baseline = { model: 'card-fraud', version: '1.4.0' };
 const candidate = { model: 'card-fraud', version: '2.0.0' };
@@ -10,6 +12,12 @@ const ordinary = '01-ordinary-purchase.json';
 const breakingAmount = 5_000;
 /** The bundles' own deadline is 250 ms. This one leaves a busy test machine the time to rescue, and says nothing about speed. */
 const patient = { file: 'handoff.yaml', change: (text: string): string => text.replace(/deadlineMs: \d+/, 'deadlineMs: 2000') };
+
+/** A promise to clients that is taken back: the flag may be missing. The graph and the golden cases are as they were. */
+const breakingOutput = {
+  file: 'contract.odcs.yaml',
+  change: (text: string): string => text.replace(/(name: flagged[\s\S]*?)required: true/, '$1required: false'),
+};
 
 /** How a candidate can break, the graph that does it, and as what its failures are counted. */
 const breakages = [
@@ -195,8 +203,67 @@ describe('a handoff', { shuffle: false }, () => {
     expect(body).toMatchObject({ version: '2.0.0', arm: 'candidate', rescued: false });
   });
 
+  test('a candidate whose answers its clients could not read is refused, by every door', async () => {
+    const model = 'card-fraud-breaking';
+    await deliver(folders, { from: baseline, as: { model, version: '1.4.0' }, edit: patient });
+    await deliver(folders, { from: candidate, as: { model, version: '2.0.0' }, edit: breakingOutput });
+    await plan(folders, { model, baseline: '1.4.0', candidate: '2.0.0' });
+    const { body } = await gateway.admin('POST', '/models/rescan');
+    expect(body.refused).toMatchObject([{ field: 'candidate', got: expect.stringContaining('output flagged may be null or absent now') }]);
+    const started = await gateway.admin('POST', `/rollouts/${model}/start`, { reason: 'the story' });
+    expect(started).toMatchObject({ status: 409, body: { type: expect.stringContaining('rollout-conflict'), errors: [{ pointer: '#/candidate' }] } });
+    const [answer] = await askAll(model, ['anyone']);
+    expect(answer).toMatchObject({ status: 200, body: { version: '1.4.0' } });
+  });
+
+  test('handoff check refuses that candidate before it gets anywhere', async () => {
+    const own = await makeTeamFolders();
+    await deliver(own, { from: baseline });
+    await deliver(own, { from: candidate, edit: breakingOutput });
+    await plan(own, { model: 'card-fraud', baseline: '1.4.0', candidate: '2.0.0' });
+    const { code, stdout } = await runCli(['check', '--models-dir', own.modelsDir, '--golden-dir', own.goldenDir, '--rollout-dir', own.rolloutDir]);
+    await own.remove();
+    expect({ code, stdout }).toMatchObject({ code: 1, stdout: expect.stringContaining('output flagged may be null or absent now') });
+  });
+
+  test('a candidate that nobody signed is refused where signatures are required', async () => {
+    const own = await makeTeamFolders();
+    const keys = await makeSigningKeys();
+    await deliver(own, { from: baseline });
+    await deliver(own, { from: candidate });
+    await plan(own, { model: 'card-fraud', baseline: '1.4.0', candidate: '2.0.0' });
+    const sign = (bundle: string) => runCli(['sign', bundle, '--key', keys.privateFile, '--models-dir', own.modelsDir, '--golden-dir', own.goldenDir]);
+    expect(await sign('card-fraud/1.4.0')).toMatchObject({ code: 0 });
+    const strict = await startGateway(own, { flags: ['--trusted-keys-dir', keys.trustedKeysDir] });
+    expect((await strict.admin('GET', '/models/card-fraud/2.0.0')).body).toMatchObject({
+      serving: false,
+      faults: [{ file: 'model.sig', got: 'no such file' }],
+    });
+    expect((await strict.infer({ model: 'card-fraud', inputs: [row] })).body).toMatchObject({ version: '1.4.0' });
+    expect((await strict.admin('PUT', '/rollouts/card-fraud/weight', { weight: 10, reason: 'the story' })).status).toBe(409);
+    expect(await sign('card-fraud/2.0.0')).toMatchObject({ code: 0 });
+    expect((await strict.admin('POST', '/models/rescan')).body).toMatchObject({ refused: [] });
+    expect((await strict.admin('PUT', '/rollouts/card-fraud/weight', { weight: 10, reason: 'the story' })).status).toBe(200);
+    expect(await strict.end('SIGTERM')).toBe(0);
+    await Promise.all([own.remove(), keys.remove()]);
+  });
+
   test('the ledger of all that verifies', async () => {
     expect(await runCli(['ledger', 'verify', '--data-dir', folders.dataDir])).toMatchObject({ code: 0 });
+  });
+
+  test('what a rolled-back candidate taught is reported from the ledger, figures and all', async () => {
+    const { rollout } = (await gateway.admin('GET', '/rollouts/card-fraud-throws')).body;
+    const out = join(folders.root, 'reports');
+    const { code, stdout } = await runCli(['report', String(rollout), '--data-dir', folders.dataDir, '--models-dir', out, '--out', out, '--json']);
+    const report = JSON.parse(stdout);
+    expect({ code, ...report }).toMatchObject({ code: 0, outcome: 'rolled-back', caught: { by: 'gateway', criterion: 'errors' } });
+    expect(report.caught.sentence).toMatch(/^Rolled back: \d+ of \d+ candidate requests failed/);
+    const errors = report.criteria.find(({ criterion }: { criterion: string }) => criterion === 'errors');
+    expect(errors.live.candidate.events).toBeGreaterThan(0);
+    expect(report.cost.rescuedRequests).toBe(errors.live.candidate.events);
+    expect(report.cost.candidateRequests).toBeGreaterThanOrEqual(errors.live.candidate.events);
+    expect(report.stretches.map(({ move }: { move: string }) => move)).toEqual(['accept', 'set-weight', 'rollback']);
   });
 
   test('after kill -9 and a restart everything stands as before, and no worker is left behind', async () => {

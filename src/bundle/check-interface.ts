@@ -1,4 +1,4 @@
-import type { Field, ModelContract, TensorSpec } from './contract.ts';
+import { type Field, type ModelContract, requestFields, type TensorSpec } from './contract.ts';
 import type { Fault } from './fault.ts';
 import type { Manifest, OutputStep } from './manifest.ts';
 
@@ -31,6 +31,7 @@ export const checkInterface = (manifest: Manifest, contract: ModelContract): rea
   if (!sameNames(passThrough, ids)) report('interface.passThrough', listed(passThrough), `${listed(ids)}, as in the contract`);
   checkDerived(manifest, contract, report);
   checkAbstain(manifest, contract, report);
+  checkMigration(manifest, contract, report);
   return faults;
 };
 
@@ -135,5 +136,17 @@ const checkAbstain = (manifest: Manifest, contract: ModelContract, report: Repor
   for (const { at, below, brightnessBelow } of abstentions) {
     if (below === undefined && brightnessBelow === undefined) report(at, 'no limit', 'below or brightnessBelow');
     if (brightnessBelow !== undefined && !hasImage) report(`${at}.brightnessBelow`, String(brightnessBelow), 'no such limit: no input is an image');
+  }
+};
+
+/** An older name that this version has itself would make two fields of one value. */
+const checkMigration = ({ migration }: Manifest, contract: ModelContract, report: Report): void => {
+  const ofTensors = contract.inputs.flatMap((spec) => spec.fields.map((field) => field.name));
+  const own = requestFields(contract).map((field) => field.name);
+  for (const [index, { field, from }] of migration.entries()) {
+    const at = `migration.${index}`;
+    if (!ofTensors.includes(field)) report(`${at}.field`, field, `a field of an input tensor (${listed(ofTensors)})`);
+    if (migration.findIndex((entry) => entry.field === field) < index) report(`${at}.field`, `${field} again`, 'one entry a field');
+    if (from !== undefined && own.includes(from)) report(`${at}.from`, from, 'a name that is no field of this version');
   }
 };

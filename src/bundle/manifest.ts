@@ -57,6 +57,28 @@ const outputStep = z.union([
   }),
 ]);
 
+/**
+ * How a field of this version is had from a request that an older version's client sends: `from` is the older name, `factor`
+ * turns its bare numbers into this field's unit, `default` stands in where the request has nothing. A field that keeps its
+ * name keeps its meaning: nobody could tell a bare number in the old unit from one in the new.
+ */
+const migration = z
+  .strictObject({
+    field: z.string().min(1),
+    from: z
+      .string()
+      .min(1)
+      .refine((name) => !(name in {}), 'expected a name that no object has of itself')
+      .optional(),
+    factor: z.number().positive().optional(),
+    default: z.union([z.number(), z.string(), z.boolean()]).optional(),
+  })
+  .refine(({ from, default: standIn }) => from !== undefined || standIn !== undefined, { path: ['from'], error: 'expected an older name, or a default' })
+  .refine(({ from, factor }) => factor === undefined || from !== undefined, {
+    path: ['factor'],
+    error: 'expected none without the older name: a new unit needs a new name',
+  })
+  .refine(({ field, from }) => from !== field, { path: ['from'], error: 'expected another name than the field has' });
 /** An address without user and password, which would be in every copy of the bundle. */
 const serverUrl = z.url({ protocol: /^https?$/, error: 'expected an http or https URL' }).refine((url) => {
   const { username, password, search, hash } = new URL(url);
@@ -111,6 +133,7 @@ export const manifestSchema = z.strictObject({
     outputs: z.array(z.strictObject({ tensor: z.string().min(1), steps: z.array(outputStep) })).min(1),
     passThrough: z.array(z.string().min(1)).default([]),
   }),
+  migration: z.array(migration).default([]),
   budgets: z.strictObject({
     latencyP95Ms: z.number().positive(),
     deadlineMs: z.int().min(1).max(600_000),
@@ -167,6 +190,7 @@ export const manifestSchema = z.strictObject({
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;
+export type Migration = z.infer<typeof migration>;
 export type RemotePlacement = z.infer<typeof remotePlacement>;
 export type ImageStep = z.infer<typeof imageStep>;
 export type OutputStep = z.infer<typeof outputStep>;

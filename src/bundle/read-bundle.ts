@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
 import { parse } from 'yaml';
 import { type Acceptance, acceptanceSchema, noAcceptance } from './acceptance.ts';
 import type { ModelContract } from './contract.ts';
@@ -11,15 +9,16 @@ import type { GoldenCase } from './golden-case.ts';
 import { goldenCaseSchema } from './golden-case.ts';
 import type { Manifest } from './manifest.ts';
 import { manifestSchema } from './manifest.ts';
+import { type Files, type ReadFile, readFolder } from './read-folder.ts';
 
 export const manifestFile = 'handoff.yaml';
 const modelFile = 'model.onnx';
 const contractFile = 'contract.odcs.yaml';
 const acceptanceFile = 'acceptance.yaml';
-/** Made after the bundle and about it, so outside its digest. */
-const outsideDigest: ReadonlySet<string> = new Set(['signoffs.yaml', 'model.sig']);
-/** What version control leaves in a folder; the same list as the model signature's `ignore_paths`. */
-const ignored: ReadonlySet<string> = new Set(['.git', '.gitattributes', '.github', '.gitignore']);
+export const signatureFile = 'model.sig';
+/** Made after the bundle and about it, so outside its digest and its signature. */
+export const filesOutsideDigest: readonly string[] = ['signoffs.yaml', signatureFile];
+const outsideDigest: ReadonlySet<string> = new Set(filesOutsideDigest);
 
 /** Where a bundle lies: its folder `<models>/<model>/<version>` and its golden cases `<golden>/<model>/<version>`. */
 export interface BundlePlace {
@@ -34,12 +33,22 @@ export interface NamedGoldenCase {
   readonly golden: GoldenCase;
 }
 
+/** A file of a bundle with its SHA-256 in hexadecimal. */
+export interface FileDigest {
+  readonly name: string;
+  readonly sha256: string;
+}
+
 /** A bundle whose files are read, digests checked and schemas held. What it does is not yet proven. */
 export interface Bundle {
   readonly model: string;
   readonly version: string;
   /** SHA-256 over the digests of all files, in hexadecimal: the identity of the bundle. */
   readonly digest: string;
+  /** The files that the digest is made of, in the order of their names. */
+  readonly files: readonly FileDigest[];
+  /** `model.sig` as it was read with them; null without one. Says nothing yet: see `signing/check-signature.ts`. */
+  readonly signature: Uint8Array | null;
   readonly manifest: Manifest;
   readonly contract: ModelContract;
   /** The agreed criteria; none when the bundle has no such file. */
@@ -57,28 +66,6 @@ export type BundleReading =
   | { readonly bundle: Bundle; readonly contract: ModelContract; readonly faults: readonly [] }
   | { readonly bundle: null; readonly contract: ModelContract | null; readonly faults: readonly Fault[] };
 
-type Files = ReadonlyMap<string, Buffer>;
-
-const byCodePoint = (left: string, right: string): number => Buffer.compare(Buffer.from(left), Buffer.from(right));
-
-const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
-
-const readFolder = async (folder: string): Promise<Files> => {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const names = entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
-    .filter((name) => !ignored.has(name.split('/')[0] ?? ''))
-    .sort(byCodePoint);
-  return new Map(await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name))] as const)));
-};
-
-/** Symbolic links and the like: they could point at anything, and are refused. */
-const oddEntries = async (folder: string): Promise<readonly string[]> => {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => !entry.isFile() && !entry.isDirectory()).map((entry) => relative(folder, join(entry.parentPath, entry.name)));
-};
-
 const parseYaml = (file: string, bytes: Buffer | undefined, faults: Fault[]): unknown => {
   if (bytes === undefined) {
     faults.push({ file, field: '(whole file)', got: 'no such file', expected: 'the file' });
@@ -93,7 +80,7 @@ const parseYaml = (file: string, bytes: Buffer | undefined, faults: Fault[]): un
 };
 
 const parseManifest = (place: BundlePlace, files: Files, faults: Fault[]): Manifest | null => {
-  const document = parseYaml(manifestFile, files.get(manifestFile), faults);
+  const document = parseYaml(manifestFile, files.get(manifestFile)?.bytes, faults);
   if (document === undefined) return null;
   const parsed = manifestSchema.safeParse(document);
   if (!parsed.success) {
@@ -109,7 +96,7 @@ const parseManifest = (place: BundlePlace, files: Files, faults: Fault[]): Manif
 
 /** A bundle may come without criteria; a file that is there must hold. */
 const parseAcceptance = (files: Files, faults: Fault[]): Acceptance => {
-  const bytes = files.get(acceptanceFile);
+  const bytes = files.get(acceptanceFile)?.bytes;
   const document = bytes === undefined ? undefined : parseYaml(acceptanceFile, bytes, faults);
   if (document === undefined) return noAcceptance;
   const parsed = acceptanceSchema.safeParse(document);
@@ -134,10 +121,9 @@ const checkArtifacts = (manifest: Manifest, files: Files): readonly Fault[] => {
   ];
 };
 
-const digestFault = (file: string, bytes: Buffer | undefined, expected: string): readonly Fault[] => {
-  if (bytes === undefined) return [{ file, field: '(whole file)', got: 'no such file', expected: `sha256 ${expected}` }];
-  const got = sha256(bytes).toString('hex');
-  return got === expected ? [] : [{ file, field: 'sha256', got, expected }];
+const digestFault = (file: string, found: ReadFile | undefined, expected: string): readonly Fault[] => {
+  if (found === undefined) return [{ file, field: '(whole file)', got: 'no such file', expected: `sha256 ${expected}` }];
+  return found.sha256 === expected ? [] : [{ file, field: 'sha256', got: found.sha256, expected }];
 };
 
 const parseGolden = (file: string, bytes: Buffer): { readonly golden?: GoldenCase; readonly faults: readonly Fault[] } => {
@@ -152,7 +138,10 @@ const parseGolden = (file: string, bytes: Buffer): { readonly golden?: GoldenCas
 };
 
 const readGolden = async (manifest: Manifest, place: BundlePlace, faults: Fault[]): Promise<readonly NamedGoldenCase[]> => {
-  const files: Files = await readFolder(place.goldenFolder).catch(() => new Map<string, Buffer>());
+  const files = await readFolder(place.goldenFolder).then(
+    ({ files: found }) => found,
+    (): Files => new Map(),
+  );
   const listed = new Set(manifest.golden.map((entry) => entry.file));
   for (const file of files.keys()) {
     if (!listed.has(file))
@@ -164,11 +153,11 @@ const readGolden = async (manifest: Manifest, place: BundlePlace, faults: Fault[
       });
   }
   return manifest.golden.flatMap(({ file, sha256: expected }) => {
-    const bytes = files.get(file);
-    const wrong = digestFault(`golden/${file}`, bytes, expected);
+    const stored = files.get(file);
+    const wrong = digestFault(`golden/${file}`, stored, expected);
     faults.push(...wrong);
-    if (wrong.length > 0 || bytes === undefined) return [];
-    const { golden, faults: found } = parseGolden(`golden/${file}`, bytes);
+    if (wrong.length > 0 || stored === undefined) return [];
+    const { golden, faults: found } = parseGolden(`golden/${file}`, stored.bytes);
     faults.push(...found);
     return golden === undefined ? [] : [{ file, golden }];
   });
@@ -178,7 +167,7 @@ const readLabels = (manifest: Manifest, files: Files, faults: Fault[]): Readonly
   const paths = manifest.interface.outputs.flatMap(({ steps }) => steps.flatMap((step) => ('topK' in step ? [step.topK.labels] : [])));
   return new Map(
     paths.flatMap((path) => {
-      const labels = parseLabels(files.get(path));
+      const labels = parseLabels(files.get(path)?.bytes);
       if (labels === null)
         faults.push({ file: path, field: '(whole file)', got: files.has(path) ? 'something else' : 'no such file', expected: 'a JSON list of texts' });
       return labels === null ? [] : [[path, labels] as const];
@@ -209,6 +198,8 @@ const labelFaults = (manifest: Manifest, contract: ModelContract, labels: Readon
     });
   });
 
+const digestsOf = (files: Files): readonly FileDigest[] =>
+  [...files].filter(([name]) => !outsideDigest.has(name)).map(([name, { sha256 }]) => ({ name, sha256 }));
 /** A graph of its own or a server that runs it: never neither, and never both. */
 const placementFaults = (manifest: Manifest | null, hasGraph: boolean): readonly Fault[] => {
   const isRemote = manifest?.placement === 'remote';
@@ -226,21 +217,21 @@ const placementFaults = (manifest: Manifest | null, hasGraph: boolean): readonly
 };
 
 /** The root digest of the model signing specification: SHA-256 of the concatenated raw digests in the order of the names. */
-const digestOf = (files: Files): string => {
+export const rootDigestOf = (files: readonly Pick<FileDigest, 'sha256'>[]): string => {
   const hash = createHash('sha256');
-  for (const [name, bytes] of files) if (!outsideDigest.has(name)) hash.update(sha256(bytes));
+  for (const { sha256 } of files) hash.update(sha256, 'hex');
   return hash.digest('hex');
 };
 
 /** Reads a bundle from disk and holds its files against its manifest. Finds every fault, not only the first. */
 export const readBundle = async (place: BundlePlace): Promise<BundleReading> => {
   const faults: Fault[] = [];
-  const files = await readFolder(place.folder);
-  for (const entry of await oddEntries(place.folder)) faults.push({ file: entry, field: '(whole file)', got: 'no regular file', expected: 'a regular file' });
-  const document = parseYaml(contractFile, files.get(contractFile), faults);
+  const { files, odd } = await readFolder(place.folder);
+  for (const entry of odd) faults.push({ file: entry, field: '(whole file)', got: 'no regular file', expected: 'a regular file' });
+  const document = parseYaml(contractFile, files.get(contractFile)?.bytes, faults);
   const reading = document === undefined ? { faults: [] } : readContract(contractFile, document);
   faults.push(...reading.faults);
-  const modelBytes = files.get(modelFile);
+  const modelBytes = files.get(modelFile)?.bytes;
   const manifest = parseManifest(place, files, faults);
   faults.push(...placementFaults(manifest, modelBytes !== undefined));
   if (manifest === null) return { bundle: null, contract: reading.contract ?? null, faults };
@@ -248,27 +239,14 @@ export const readBundle = async (place: BundlePlace): Promise<BundleReading> => 
   const golden = await readGolden(manifest, place, faults);
   const acceptance = parseAcceptance(files, faults);
   const labels = readLabels(manifest, files, faults);
-  if (reading.contract !== undefined) faults.push(...labelFaults(manifest, reading.contract, labels));
-  if (faults.length > 0 || reading.contract === undefined) return { bundle: null, contract: reading.contract ?? null, faults };
+  const { contract } = reading;
+  if (contract !== undefined) faults.push(...labelFaults(manifest, contract, labels));
+  if (faults.length > 0 || contract === undefined) return { bundle: null, contract: contract ?? null, faults };
   const { model, version } = place;
-  return {
-    bundle: {
-      model,
-      version,
-      digest: digestOf(files),
-      manifest,
-      contract: reading.contract,
-      acceptance,
-      golden,
-      modelBytes: modelBytes ?? new Uint8Array(0),
-      labels,
-      place,
-    },
-    contract: reading.contract,
-    faults: [],
-  };
+  const identity = { model, version, digest: rootDigestOf(digestsOf(files)), files: digestsOf(files), signature: files.get(signatureFile)?.bytes ?? null };
+  const parts = { manifest, contract, acceptance, golden, modelBytes: modelBytes ?? new Uint8Array(0), labels, place };
+  return { bundle: { ...identity, ...parts }, contract, faults: [] };
 };
 
 /** The digests of all files of a folder that count for its bundle, by name. */
-export const folderDigests = async (folder: string): Promise<readonly { readonly name: string; readonly sha256: string }[]> =>
-  [...(await readFolder(folder))].filter(([name]) => !outsideDigest.has(name)).map(([name, bytes]) => ({ name, sha256: sha256(bytes).toString('hex') }));
+export const folderDigests = async (folder: string): Promise<readonly FileDigest[]> => digestsOf((await readFolder(folder)).files);

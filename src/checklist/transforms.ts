@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Field, TensorSpec } from '../bundle/contract.ts';
 import { faultsOf } from '../bundle/fault.ts';
-import type { CompiledContract, Row } from '../data-plane/contract/compile-contract.ts';
+import { type CompiledContract, type Row, valueIn } from '../data-plane/contract/compile-contract.ts';
 import { decodeImage } from '../data-plane/inference/decode-image.ts';
 import { imagePipelineOf } from '../data-plane/inference/image-pipeline.ts';
 import { InferenceFailure } from '../data-plane/inference/inference-failure.ts';
@@ -50,7 +50,7 @@ const encoded = (specs: readonly TensorSpec[], contract: CompiledContract, row: 
 const checkRowCase = ({ bundle, version }: Subject, one: RowCase, report: Report): void => {
   const base = bundle.golden[0]?.golden.request.inputs[0] ?? {};
   const row = { ...ownRows(version, [base])[0], ...one.row };
-  const refused = version.contract.fields.filter((field) => !field.holds(row[field.name]));
+  const refused = version.contract.fields.filter((field) => !field.holds(valueIn(row, field)));
   for (const field of refused)
     report('transforms-hold', { file, field: `${one.name}: ${field.name}`, got: JSON.stringify(row[field.name]) ?? 'nothing', expected: field.expected });
   if (refused.length > 0) return;

@@ -25,6 +25,8 @@ export interface AdminRequest {
   readonly path: readonly string[];
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  /** The answer is text; absent: JSON. */
+  readonly answersText?: true;
 }
 
 const problem = z.object({
@@ -68,7 +70,7 @@ export const askAdmin = async ({ url, secret }: AdminAddress, request: AdminRequ
       redirect: 'error',
       signal: AbortSignal.timeout(timeoutMs),
     });
-    const body: unknown = await response.json().catch(() => undefined);
+    const body: unknown = response.ok && request.answersText === true ? await response.text() : await response.json().catch(() => undefined);
     return response.ok && body !== undefined ? { ok: true, body } : refusal(response.status, body);
   } catch (error) {
     return { ok: false, exitCode: 3, message: `no answer from ${url.origin}: ${reasonOf(error)}` };

@@ -4,6 +4,9 @@ import type { Fault } from '../bundle/fault.ts';
 import { findBundles } from '../bundle/find-bundles.ts';
 import { type Bundle, type BundlePlace, readBundle } from '../bundle/read-bundle.ts';
 import { systemClock } from '../clock.ts';
+import { checkEligibility } from '../control-plane/check-eligibility.ts';
+import { checkPlan } from '../control-plane/check-plan.ts';
+import type { Plan } from '../control-plane/plan.ts';
 import { readPlans } from '../control-plane/read-plans.ts';
 import { openVersion } from '../data-plane/inference/open-version.ts';
 import type { GoldenResult } from '../data-plane/inference/run-golden.ts';
@@ -37,7 +40,8 @@ export interface BundleProof {
   readonly golden: readonly GoldenResult[];
 }
 
-const silentHooks = { onRun: () => undefined, onWorkerRestart: () => undefined, onBreaker: () => undefined };
+/** For versions that are opened and watched by nobody. */
+export const silentHooks = { onRun: () => undefined, onWorkerRestart: () => undefined, onBreaker: () => undefined };
 
 /** Reads, loads and proves a bundle as the gateway does before it serves, then lets it go. */
 export const proveBundle = async (place: BundlePlace): Promise<BundleProof> => {
@@ -48,13 +52,23 @@ export const proveBundle = async (place: BundlePlace): Promise<BundleProof> => {
   return { place, bundle, faults: opened.faults, golden: opened.golden };
 };
 
+/** A bundle that was looked at; null when it cannot be read. */
+type Looked = Pick<BundleProof, 'place' | 'bundle'>;
+
+/** What the plan asks of its candidate and the candidate does not hold, as far as the bundles can be read. */
+const candidateFaults = (file: string, plan: Plan, found: readonly Looked[]): readonly Fault[] => {
+  const bundles = new Map(found.flatMap(({ place, bundle }) => (place.model === plan.model && bundle !== null ? [[place.version, bundle]] : [])));
+  const acceptance = bundles.get(plan.candidate)?.acceptance;
+  return [...(acceptance === undefined ? [] : checkPlan(file, plan, acceptance)), ...checkEligibility(file, plan, bundles)];
+};
+
 /** What is wrong with the plans: their own text, and versions that are not there. */
-export const planFaults = async (folders: BundleFolders, found: readonly { readonly place: BundlePlace }[]): Promise<readonly Fault[]> => {
+export const planFaults = async (folders: BundleFolders, found: readonly Looked[]): Promise<readonly Fault[]> => {
   const { plans, faults } = await readPlans(folders.rolloutDir);
   const missing = plans.flatMap(({ file, plan }) =>
     (['baseline', 'candidate'] as const)
       .filter((field) => !found.some(({ place }) => place.model === plan.model && place.version === plan[field]))
       .map((field) => ({ file, field, got: plan[field], expected: `a version in ${join(folders.modelsDir, plan.model)}` })),
   );
-  return [...faults, ...missing];
+  return [...faults, ...missing, ...plans.flatMap(({ file, plan }) => candidateFaults(file, plan, found))];
 };

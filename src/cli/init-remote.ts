@@ -127,7 +127,7 @@ const contractOf = (draft: BundleDraft): ModelContract => {
 const openTrial = async (draft: BundleDraft, remote: RemotePlacement): Promise<Trial> => {
   const manifest = manifestSchema.parse(parse(draftBundle({ ...draft, golden: [placeholderCase] }).bundle['handoff.yaml'] ?? ''));
   const modelContract = contractOf(draft);
-  const contract = compileContract(modelContract, manifest.interface.inputs);
+  const contract = compileContract(modelContract, manifest);
   const guard = compileOutputs(modelContract, manifest, new Map());
   const { monotonicMs } = systemClock;
   const placement = await createRemotePlacement({

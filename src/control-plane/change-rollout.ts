@@ -14,13 +14,18 @@ export interface ControlContext {
   readonly newId: () => string;
   /** Puts an assignment in force; it is so for the next request once this has returned or resolved. */
   readonly publish: (assignment: TrafficAssignment) => void | Promise<void>;
+  /**
+   * Holds a version that is about to get all traffic against its files and signature anew. Answers why it must not, in words,
+   * or null. Absent: versions are what they were when they were loaded.
+   */
+  readonly verifyAgain?: (model: string, version: string) => Promise<string | null>;
   /** Where each model stands. Written only by a task that holds the model's turn. */
   readonly standings: Map<string, Standing>;
   readonly inTurn: InTurn;
 }
 
 /** Makes the context that the operations of one gateway share. */
-export const createControlContext = (deps: Pick<ControlContext, 'store' | 'clock' | 'newId' | 'publish'>): ControlContext => ({
+export const createControlContext = (deps: Pick<ControlContext, 'store' | 'clock' | 'newId' | 'publish' | 'verifyAgain'>): ControlContext => ({
   ...deps,
   standings: new Map(),
   inTurn: createInTurn(),

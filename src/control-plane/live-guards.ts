@@ -4,7 +4,7 @@ import { buildGuards } from './analysis/build-guards.ts';
 import type { GuardCriterion } from './analysis/guard-criterion.ts';
 import type { PairSource } from './count-pairs.ts';
 import type { WatchedOutcome } from './outcome-evidence.ts';
-import type { Plan } from './plan.ts';
+import { blockSecondsOf, type Plan } from './plan.ts';
 import type { CountedGuard, EventOf } from './rollout-evidence.ts';
 import { acceptanceOf, planOf, watchedOutputsOf } from './standing.ts';
 
@@ -95,21 +95,17 @@ const latencyMargin = ({ margin }: Criterion) =>
 const compares = ({ compare, steps }: Plan): boolean => compare.share > 0 || steps.some((step) => 'shadow' in step);
 
 /** Planned blocks of the whole rollout: the time that its steps take at least, in blocks. */
-const plannedBlocksOf = ({ steps }: Plan, blockMs: number): number => {
-  const plannedMs = steps.reduce((sum, step) => {
+const plannedBlocksOf = (plan: Plan): number => {
+  const plannedMs = plan.steps.reduce((sum, step) => {
     if ('analysis' in step) return sum + step.analysis.atLeast;
     if ('shadow' in step) return sum + step.shadow.duration;
     return sum + ('pause' in step ? (step.pause.duration ?? 0) : 0);
   }, 0);
-  return Math.max(1, Math.ceil(plannedMs / blockMs));
+  return Math.max(1, Math.ceil(plannedMs / (blockSecondsOf(plan) * 1_000)));
 };
 
 /** Makes the guards of a rollout from what was agreed. */
-const liveGuards = (
-  acceptance: Acceptance,
-  plan: Plan,
-  { watchedOutputs, blockMs }: { readonly watchedOutputs: readonly string[]; readonly blockMs: number },
-): LiveGuards => {
+export const liveGuards = (acceptance: Acceptance, plan: Plan, watchedOutputs: readonly string[]): LiveGuards => {
   const criteria = acceptance.criteria.filter(isGuardrail);
   const disagreements = criteria.filter(({ metric }) => metric.kind === 'disagreement');
   const live = criteria.flatMap((criterion) => liveCriterion(criterion, { watchedOutputs, difference: disagreements.indexOf(criterion) }) ?? []);
@@ -118,7 +114,7 @@ const liveGuards = (
     criteria: live.map(({ criterion }) => criterion),
     keyed: plan.routingKey !== undefined,
     compared,
-    plannedBlocks: plannedBlocksOf(plan, blockMs),
+    plannedBlocks: plannedBlocksOf(plan),
   });
   return {
     guards: built.map((guard, index) => {
@@ -133,9 +129,6 @@ const unmeasuredWords = ({ criterion: { name }, pairsOf }: LiveCriterion, compar
   (pairsOf === 'latency' || typeof pairsOf === 'object') && pairsOf !== null && !compared
     ? [[name, 'the plan compares no requests: compare.share is 0 and no step is a shadow']]
     : [];
-/** Length of the blocks in which evidence is sealed, seconds. */
-export const blockSeconds = 60;
 
 /** The guards of a rollout, by the plan and the acceptance that are kept with it. */
-export const liveGuardsOf = (record: RolloutRecord): LiveGuards =>
-  liveGuards(acceptanceOf(record), planOf(record), { watchedOutputs: watchedOutputsOf(record), blockMs: blockSeconds * 1_000 });
+export const liveGuardsOf = (record: RolloutRecord): LiveGuards => liveGuards(acceptanceOf(record), planOf(record), watchedOutputsOf(record));

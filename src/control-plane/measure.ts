@@ -5,9 +5,10 @@ import { assessmentOf, type Judged, judge, type Measurements } from './assess-ro
 import type { Assessment } from './assessment.ts';
 import { blockContent } from './block-entry.ts';
 import { decisionEvidence } from './decision-evidence.ts';
-import { blockSeconds, type LiveGuards, liveGuardsOf } from './live-guards.ts';
+import { type LiveGuards, liveGuardsOf } from './live-guards.ts';
 import { type Matured, noOutcomes, outcomeGuardsOf, takeMatured } from './outcome-evidence.ts';
 import { outcomeFindings } from './outcome-findings.ts';
+import { blockSecondsOf } from './plan.ts';
 import {
   assignedOf,
   type CountedGuard,
@@ -133,7 +134,7 @@ export const createMeasure = ({ counters, deadlineSecondsOf, wallMs, outcomes }:
     const begun = continueIn(before.kept, before.guards, counters.incarnation);
     const observation = counters.observe(record.rollout);
     const matured = await mature({ ...before, kept: begun.kept }, observation, { outcomes, wallMs });
-    const rules = { blockSeconds, deadlineSeconds: deadlineSecondsOf(model) };
+    const rules = { blockSeconds: blockSecondsOf(planOf(record)), deadlineSeconds: deadlineSecondsOf(model) };
     const options = { guards: before.guards, rules, wallMs: wallMs(), matured: matured.counts };
     const { kept, sealed, keepFromSecond } = gather({ ...begun.kept, outcomes: matured.kept }, observation, options);
     if (before.restored) counters.forgetBefore(record.rollout, keepFromSecond);

@@ -1,3 +1,4 @@
+import { type Fault, faultText } from '../bundle/fault.ts';
 import { ProblemError } from '../problem.ts';
 import type { RolloutRecord } from '../store/rollout-store.ts';
 import { attemptWords } from './attempt.ts';
@@ -6,6 +7,7 @@ import { type ControlContext, changeRollout, takeStanding } from './change-rollo
 import { type Command, transition } from './command.ts';
 import { type RolloutState, rolloutStateOf } from './rollout-state.ts';
 import { hasEnded, keptBaseline, planOf, type Standing, standingAfter } from './standing.ts';
+import { barToPromotion } from './verify-promotion.ts';
 
 /** Who moves a rollout, and why. */
 export interface MoveRequest {
@@ -26,8 +28,21 @@ export const standingOf = ({ standings }: Pick<ControlContext, 'standings'>, mod
   return standing;
 };
 
-const recordAt = (model: string, { record }: Standing, expectedRevision: number | undefined): RolloutRecord => {
-  if (record === null) throw new ProblemError('rollout-conflict', `The model ${model} has no rollout.`);
+/** A plan that does not hold, with every reason; the pointers are into the plan. */
+const barred = (sentence: string, bars: readonly Fault[]): ProblemError =>
+  bars.length === 0
+    ? new ProblemError('rollout-conflict', sentence)
+    : new ProblemError('rollout-conflict', `${sentence} The plan does not hold: ${bars.map(faultText).join('; ')}.`, {
+        errors: bars.map(({ file, field, got, expected }) => ({
+          pointer: `#/${field.replaceAll('.', '/')}`,
+          detail: `of ${file} does not hold`,
+          got,
+          expected,
+        })),
+      });
+
+const recordAt = (model: string, { record, barsToStart }: Standing, expectedRevision: number | undefined): RolloutRecord => {
+  if (record === null) throw barred(`The model ${model} has no rollout.`, barsToStart);
   if (expectedRevision !== undefined && expectedRevision !== record.revision) {
     throw new ProblemError('rollout-conflict', `The rollout of ${model} has changed: expected revision ${expectedRevision}, it is at ${record.revision}.`);
   }
@@ -41,11 +56,11 @@ const refuseUnavailable = (record: RolloutRecord, { availability }: Standing): v
 };
 
 /** An ended rollout that is started is a new attempt, by the plan on disk: new id, fresh evidence. */
-const newAttempt = async (context: ControlContext, ended: RolloutRecord, { planned }: Standing) => {
+const newAttempt = async (context: ControlContext, ended: RolloutRecord, { planned, barsToStart }: Standing) => {
   const baseline = keptBaseline(ended);
   // The plan was held against the files when they were looked at; a promotion since then has made its baseline an old one.
   if (planned === null || planned.plan.baseline !== baseline) {
-    throw new ProblemError('rollout-conflict', `There is no plan that holds for ${ended.model} with the baseline ${baseline}.`);
+    throw barred(`There is no plan that holds for ${ended.model} with the baseline ${baseline}.`, barsToStart);
   }
   return newRollout(planned, await context.store.ended(ended.model), context.newId());
 };
@@ -77,11 +92,15 @@ const moveOnce = async (context: ControlContext, command: Command, { model, requ
   const standing = standingOf(context, model);
   const previous = recordAt(model, standing, request.expectedRevision);
   refuseIllegal(previous, command);
+  // The first traffic: by the plan, or by a weight that a person sets.
+  if (previous.phase === 'pending' && standing.barsToStart.length > 0) throw barred(`The rollout of ${model} cannot start.`, standing.barsToStart);
   const subject = await subjectOf(context, command, { record: previous, standing });
   const units = standing.live?.assessment.candidateUnits ?? previous.stepStartUnits;
   const plan = JSON.parse(subject.plan) as ReturnType<typeof planOf>;
   const result = transition({ at: subject, plan, units }, command);
   if (!result.legal) throw new ProblemError('rollout-conflict', `${command.move} is not legal in phase ${result.phase}.`);
+  const bar = await barToPromotion(context, subject, { from: subject, to: result.to });
+  if (bar !== null) throw new ProblemError('rollout-conflict', `${command.move} is refused: ${bar}.`);
   const next = { ...subject, ...result.to, reason: reasonFor(subject, command, request.reason) };
   const record = await changeRollout(context, { previous, next, epoch: previous.epoch, move: command.move, actor: request.actor });
   const live = record.rollout === previous.rollout ? standing.live : null;

@@ -41,6 +41,11 @@ const weightsNeverFall = (steps: readonly z.infer<typeof step>[]): boolean => {
   return weights.every((weight, index) => index === 0 || weight >= (weights[index - 1] ?? 0));
 };
 
+const longestBlockMs = 3_600_000;
+
+/** Counts are kept by the second, so a block is whole seconds. */
+const blockMs = planDurationMs.refine((ms) => ms > 0 && ms <= longestBlockMs && ms % 1_000 === 0, 'whole seconds from 1s to 1h');
+
 /** The plan `rollout/<model>.yaml`: which candidate replaces which baseline, by which steps. Durations are milliseconds once parsed. */
 export const planSchema = z.strictObject({
   apiVersion: z.literal('handoff/v1'),
@@ -59,9 +64,16 @@ export const planSchema = z.strictObject({
   risk: z
     .strictObject({ falseRollback: z.number().positive().max(0.5), falsePromotion: z.number().positive().max(0.5) })
     .default({ falseRollback: 0.01, falsePromotion: 0.05 }),
+  /** Length of the blocks in which evidence is sealed; absent: 60 s. Kept with the rollout, so that a restart and a replay cut the same blocks. */
+  block: blockMs.optional(),
   steps: z.array(step).min(1).refine(weightsNeverFall, 'weights that never decrease'),
   bake: planDurationMs.default(0),
 });
 
 export type Plan = z.infer<typeof planSchema>;
 export type Step = z.infer<typeof step>;
+
+const usualBlockSeconds = 60;
+
+/** Length of the blocks in which a rollout's evidence is sealed, seconds. */
+export const blockSecondsOf = ({ block }: Plan): number => (block === undefined ? usualBlockSeconds : block / 1_000);

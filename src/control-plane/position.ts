@@ -4,7 +4,8 @@ import { hundredthsOf, type Plan } from './plan.ts';
 /** Where a rollout stands in its plan: the part of its record that moves change. */
 export type Position = Pick<RolloutRecord, 'phase' | 'weightHundredths' | 'step' | 'heldFor' | 'signal' | 'stepElapsedMs' | 'stepStartUnits' | 'bakeElapsedMs'>;
 
-const fullWeightHundredths = 10_000;
+/** All traffic, in hundredths of a percent. */
+export const fullWeightHundredths = 10_000;
 
 const livePhases: readonly Phase[] = ['progressing', 'held', 'paused', 'inconclusive', 'baking'];
 

@@ -1,12 +1,14 @@
 import { type Acceptance, noAcceptance } from '../bundle/acceptance.ts';
+import type { Comparable } from '../bundle/diff/compare-interface.ts';
 import type { Fault } from '../bundle/fault.ts';
 import type { RolloutRecord, RolloutStore } from '../store/rollout-store.ts';
 import { beginRollout, startByItself } from './begin-rollout.ts';
 import { type ControlContext, changeRollout, gateway, takeStanding } from './change-rollout.ts';
+import type { Comparables } from './check-eligibility.ts';
 import { withRequirements } from './check-plan.ts';
 import { createInTurn } from './in-turn.ts';
 import { keptAvailability } from './kept-availability.ts';
-import { type ModelFiles, type PlanFile, settlePlan, startablePlan } from './settle-plan.ts';
+import { barsToStart, type ModelFiles, type PlanFile, settlePlan, startablePlan } from './settle-plan.ts';
 import { type Availability, assignmentOf, availabilityOf, type LiveView, type PlannedStart, type Standing, type Versions } from './standing.ts';
 import { recordUncleanExit } from './unclean-exit.ts';
 
@@ -17,6 +19,8 @@ interface ServingVersion {
   readonly digest: string;
   /** Its acceptance criteria; absent for a bundle without. */
   readonly acceptance?: Acceptance;
+  /** What its clients can tell of it; absent: it is not compared with others. */
+  readonly comparable?: Comparable;
 }
 
 /** All that was found on disk and holds; what is not listed is not there. */
@@ -37,6 +41,7 @@ interface ModelFound {
   readonly model: string;
   readonly versions: Versions;
   readonly acceptances: ReadonlyMap<string, Acceptance>;
+  readonly comparables: Comparables;
   readonly plans: readonly PlanFile[];
 }
 
@@ -91,7 +96,8 @@ const settleRecord = async (context: ControlContext, files: ModelFiles, { found,
     accept === null ? null : await beginRollout(context, { file: accept.file, planned: plannedOf(accept, found), previous: known.record, epoch: known.epoch });
   const availability = availabilityOf({ baseline, record: begun ?? known.record }, found.versions);
   const kept = begun ?? (await recordAvailability(context, known, availability));
-  const record = kept !== null && availability === 'available' ? await startByItself(context, kept) : kept;
+  const canStart = kept !== null && availability === 'available' && barsToStart({ ...files, record: kept }).length === 0;
+  const record = canStart ? await startByItself(context, kept) : kept;
   const accepted = accept === null || begun === null ? [] : [{ file: accept.file, model: files.model, rollout: begun.rollout }];
   return { baseline, availability, record, reconciled: { accepted, refused: faults } };
 };
@@ -106,7 +112,7 @@ const reconcileModel = async (context: ControlContext, found: ModelFound, before
   const startable = startablePlan({ ...files, record });
   const planned = startable === null ? null : plannedOf(startable, found);
   const live = record?.rollout === known.record?.rollout ? known.live : null;
-  await takeStanding(context, { baseline, record, availability, assignment, planned, live });
+  await takeStanding(context, { baseline, record, availability, assignment, planned, barsToStart: barsToStart({ ...files, record }), live });
   return reconciled;
 };
 
@@ -138,6 +144,7 @@ const foundOf = (model: string, found: Found): ModelFound => {
     model,
     versions: new Map(versions.map(({ version, digest }) => [version, digest])),
     acceptances: new Map(versions.flatMap(({ version, acceptance }) => (acceptance === undefined ? [] : [[version, acceptance]]))),
+    comparables: new Map(versions.flatMap(({ version, comparable }) => (comparable === undefined ? [] : [[version, comparable]]))),
     plans: found.plans.filter(({ plan }) => plan.model === model),
   };
 };

@@ -67,7 +67,9 @@ const shownReason = (record: RolloutRecord, live: LiveView | null): string => {
   const waitsFor = live?.waitsFor ?? null;
   if (waitsFor === null) return record.reason;
   if (record.phase === 'baking') return `the promotion waits: ${waitsFor}`;
-  if (shownPhase(record, live) === 'held') return `held: ${waitsFor}`;
+  const phase = shownPhase(record, live);
+  if (phase === 'held') return `held: ${waitsFor}`;
+  if (phase === 'progressing') return `the next step waits: ${waitsFor}`;
   // Whatever a person waits for, the weight is not in force.
   return record.signal === null ? record.reason : `${record.reason} (the baseline answers: ${waitsFor})`;
 };

@@ -1,10 +1,11 @@
 import { type Acceptance, noAcceptance } from '../bundle/acceptance.ts';
 import type { Fault } from '../bundle/fault.ts';
 import type { RolloutRecord } from '../store/rollout-store.ts';
+import { type Comparables, checkEligibility } from './check-eligibility.ts';
 import { checkPlan } from './check-plan.ts';
 import { highestRelease } from './highest-release.ts';
 import type { Plan } from './plan.ts';
-import { hasEnded, keptBaseline, type Versions } from './standing.ts';
+import { hasEnded, keptBaseline, planOf, type Versions } from './standing.ts';
 
 /** A plan file that was read and parsed, with the digest of its bytes. */
 export interface PlanFile {
@@ -21,6 +22,8 @@ export interface ModelFiles {
   readonly versions: Versions;
   /** Acceptance criteria of the versions that have some. */
   readonly acceptances?: ReadonlyMap<string, Acceptance>;
+  /** What clients can tell of the versions; a version that is not among them is not compared. */
+  readonly comparables?: Comparables;
   /** The baseline that this gateway serves now; null before the first time. */
   readonly serving: string | null;
 }
@@ -98,11 +101,23 @@ const isKnown = (planned: PlanFile, { record, versions }: ModelFiles): boolean =
 };
 
 /** Why no rollout can begin with this plan; empty when one can. */
-const startFaults = (planned: PlanFile, { record, versions, acceptances }: ModelFiles): readonly Fault[] => [
+const startFaults = (planned: PlanFile, { record, versions, acceptances, comparables = new Map() }: ModelFiles): readonly Fault[] => [
   ...versionFaults(planned, versions),
   ...baselineFaults(planned, record),
   ...(versions.has(planned.plan.candidate) ? checkPlan(planned.file, planned.plan, acceptances?.get(planned.plan.candidate) ?? noAcceptance) : []),
+  ...checkEligibility(planned.file, planned.plan, comparables),
 ];
+
+/**
+ * Why nobody can start the model's rollout: of a pending one, that its candidate cannot take this traffic (any more); without
+ * one, all that keeps the plan on disk from beginning one.
+ */
+export const barsToStart = (files: ModelFiles): readonly Fault[] => {
+  const { record, plans, comparables = new Map() } = files;
+  if (record?.phase === 'pending') return checkEligibility(`the plan of rollout ${record.rollout}`, planOf(record), comparables);
+  const [planned, ...others] = plans;
+  return planned === undefined || others.length > 0 ? [] : startFaults(planned, files);
+};
 
 /** The plan that a person who starts an ended rollout again starts with: the one on disk, if it holds. */
 export const startablePlan = (files: ModelFiles): PlanFile | null => {

@@ -1,4 +1,5 @@
 import { type Acceptance, isGuardrail } from '../bundle/acceptance.ts';
+import type { Fault } from '../bundle/fault.ts';
 import type { ComparisonRule, DifferenceRule, LatencyBound, Phase, RolloutAssignment, RolloutRecord, TrafficAssignment } from '../store/rollout-store.ts';
 import type { Assessment } from './assessment.ts';
 import { type Plan, planSchema } from './plan.ts';
@@ -19,6 +20,8 @@ export interface Standing {
   readonly assignment: TrafficAssignment;
   /** The plan on disk that holds now, and that a new attempt would go by; null when there is none. */
   readonly planned: PlannedStart | null;
+  /** Why the model's rollout cannot start; empty when it can, and while it is on. */
+  readonly barsToStart: readonly Fault[];
   /** What the last tick found; null before the first one of this rollout. */
   readonly live: LiveView | null;
 }

@@ -1,5 +1,5 @@
 /**
- * The spine of the engine. Once a second, for every model on its own: load, assess, keep, decide, save, publish. Everything
+ * The spine of the engine. Once a second, for every model on its own: load, assess, keep, decide, verify, save, publish. Everything
  * is injected, time too; what a tick needs of the last one is in the store, so a new process goes on where the old one stood.
  */
 import type { BlockContent, DecisionEvidence } from '../ledger/ledger-entry.ts';
@@ -10,6 +10,7 @@ import { type Decided, decide } from './decide.ts';
 import type { SeenAtDecision } from './decision-evidence.ts';
 import { isLive, ticked } from './position.ts';
 import { planOf, type Standing, standingAfter } from './standing.ts';
+import { barToPromotion } from './verify-promotion.ts';
 
 /** What is to be kept after an assessment, all in one transaction. */
 export interface KeepNow {
@@ -129,6 +130,14 @@ const decideNow = ({ unkept }: EngineState, subject: Assessed): DecidedSubject =
   return { ...subject, decision: isPossible ? decision : { action: 'nothing', waitsFor: 'a version that is not available' } };
 };
 
+/** Before a candidate gets everything its files are looked at once more. The engine waits when they do not hold; a person sees why. */
+const verify = async ({ context }: EngineState, subject: DecidedSubject): Promise<DecidedSubject> => {
+  const { record, decision } = subject;
+  if (decision.action === 'nothing') return subject;
+  const waitsFor = await barToPromotion(context, record, { from: record, to: decision.to });
+  return waitsFor === null ? subject : { ...subject, decision: { action: 'nothing', waitsFor } };
+};
+
 const save = async ({ context, unkept, evidence, onFault }: EngineState, subject: DecidedSubject): Promise<SavedSubject> => {
   const { model, record, decision, assessment, tickedMs } = subject;
   if (decision.action === 'nothing') return { ...subject, saved: null };
@@ -169,7 +178,8 @@ const tickModel = async (state: EngineState, model: string, tickedMs: number): P
   const assessed = await assessEvidence(state, loaded);
   const kept = await keep(state, assessed);
   const decided = decideNow(state, kept);
-  const saved = await save(state, decided);
+  const verified = await verify(state, decided);
+  const saved = await save(state, verified);
   await publish(state, saved);
 };
 

@@ -1,8 +1,9 @@
-import { requestFields } from '../bundle/contract.ts';
+import { type ModelContract, requestFields } from '../bundle/contract.ts';
 import type { Fault } from '../bundle/fault.ts';
 import { findBundles } from '../bundle/find-bundles.ts';
 import type { Bundle, BundlePlace } from '../bundle/read-bundle.ts';
 import { readBundle } from '../bundle/read-bundle.ts';
+import { type Trust, type TrustVerdict, trustFaults } from '../bundle/signing/trust.ts';
 import type { OpenedVersion } from './inference/open-version.ts';
 import type { GoldenResult } from './inference/run-golden.ts';
 import type { ModelRegistry } from './registry.ts';
@@ -15,6 +16,8 @@ export interface BundleReport {
   readonly digest: string | null;
   readonly faults: readonly Fault[];
   readonly golden: readonly GoldenResult[];
+  /** Who vouches for it; null while its files do not hold. */
+  readonly trust: TrustVerdict | null;
 }
 
 /** The bundles on disk and what became of each. */
@@ -32,8 +35,17 @@ export interface BundleLibraryDeps {
   readonly modelsDir: string;
   readonly goldenDir: string;
   readonly registry: ModelRegistry;
+  readonly trust: Trust;
+  /** Hears of a bundle just before its first answer. */
+  readonly onServe?: (bundle: Bundle, trust: TrustVerdict) => void;
   readonly open: (bundle: Bundle) => Promise<OpenedVersion>;
 }
+
+/** The names that its clients' rows may carry, older ones included. */
+const namesOf = (contract: ModelContract, bundle: Bundle | null): readonly string[] => [
+  ...requestFields(contract).map((field) => field.name),
+  ...(bundle?.manifest.migration.flatMap(({ from }) => from ?? []) ?? []),
+];
 
 const keyOf = (model: string, version: string): string => `${model}/${version}`;
 
@@ -45,15 +57,22 @@ const unreadable = (error: unknown): Fault => ({
   expected: 'a folder that can be read',
 });
 
-export const createBundleLibrary = ({ modelsDir, goldenDir, registry, open }: BundleLibraryDeps): BundleLibrary => {
+export const createBundleLibrary = ({ modelsDir, goldenDir, registry, trust, onServe, open }: BundleLibraryDeps): BundleLibrary => {
   const reports = new Map<string, BundleReport>();
   const taking = new Map<string, Promise<BundleReport>>();
 
   const serve = async (bundle: Bundle): Promise<BundleReport> => {
     const { model, version, digest } = bundle;
+    // Before anything of it is run: what nobody vouches for gets no process either.
+    const verdict = await trust.look(bundle);
+    const untrusted = trustFaults(trust, verdict);
+    if (untrusted.length > 0) return { model, version, digest, faults: untrusted, golden: [], trust: verdict };
     const opened = await open(bundle);
-    if (opened.version !== null) registry.add(opened.version);
-    return { model, version, digest, faults: opened.faults, golden: opened.golden };
+    if (opened.version !== null) {
+      onServe?.(bundle, verdict);
+      registry.add(opened.version);
+    }
+    return { model, version, digest, faults: opened.faults, golden: opened.golden, trust: verdict };
   };
 
   /** A version that serves is never exchanged under the same name: its answers could not be told apart. */
@@ -74,13 +93,13 @@ export const createBundleLibrary = ({ modelsDir, goldenDir, registry, open }: Bu
     const { model, version } = place;
     const reading = await readBundle(place).catch((error: unknown) => ({ bundle: null, contract: null, faults: [unreadable(error)] }));
     // Also of a bundle that is refused: its clients send its fields already, and the baseline must not turn them away for it.
-    if (reading.contract !== null) registry.declare({ model, version, fields: requestFields(reading.contract).map((field) => field.name) });
+    if (reading.contract !== null) registry.declare({ model, version, fields: namesOf(reading.contract, reading.bundle) });
     const served = registry.get(model)?.versions.get(version)?.bundle;
     if (served !== undefined) {
-      const golden = reports.get(keyOf(model, version))?.golden ?? [];
-      return { model, version, digest: served.digest, faults: compareServed(place, reading.bundle, served), golden };
+      const { golden = [], trust: verdict = null } = reports.get(keyOf(model, version)) ?? {};
+      return { model, version, digest: served.digest, faults: compareServed(place, reading.bundle, served), golden, trust: verdict };
     }
-    const report = reading.bundle === null ? { model, version, digest: null, faults: reading.faults, golden: [] } : await serve(reading.bundle);
+    const report = reading.bundle === null ? { model, version, digest: null, faults: reading.faults, golden: [], trust: null } : await serve(reading.bundle);
     reports.set(keyOf(model, version), report);
     return report;
   };

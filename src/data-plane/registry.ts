@@ -1,4 +1,3 @@
-import { requestFields } from '../bundle/contract.ts';
 import type { TrafficAssignment } from '../store/rollout-store.ts';
 import type { ContractPair } from './contract/check-inputs.ts';
 import type { ServingVersion } from './inference/serving-version.ts';
@@ -58,7 +57,7 @@ export const createModelRegistry = (): ModelRegistry => {
   const update = (name: string, versions: ReadonlyMap<string, ServingVersion>): void => {
     if (versions.size === 0) models.delete(name);
     else {
-      const served = [...versions.values()].flatMap((version) => requestFields(version.bundle.contract).map((field) => field.name));
+      const served = [...versions.values()].flatMap((version) => [...version.contract.names]);
       const known = new Set([...served, ...[...(declared.get(name)?.values() ?? [])].flat()]);
       models.set(name, snapshot({ name, versions, known, traffic: published.get(name) ?? unassigned(name) }));
     }

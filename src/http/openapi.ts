@@ -276,7 +276,14 @@ const adminPaths: ZodOpenApiPathsObject = {
   },
   ...noticePaths,
   '/models': {
-    get: { summary: 'The bundles', responses: { ...ok(z.object({ models: z.array(anyJson) }), 'What serves and what was refused.'), ...failures(...guarded) } },
+    get: {
+      summary: 'The bundles; with prediction_id, the one that gave this answer',
+      requestParams: { query: z.object({ prediction_id: z.string().optional() }) },
+      responses: {
+        ...ok(z.object({ models: z.array(anyJson), prediction: anyJson.optional() }), 'What serves and what was refused.'),
+        ...failures('malformed-request', 'not-found', ...guarded),
+      },
+    },
   },
   '/models/{model}/{version}': {
     get: {

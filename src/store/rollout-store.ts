@@ -281,6 +281,29 @@ export interface DecisionLedger {
   readonly head: () => Promise<LedgerHead | null>;
 }
 
+/** A bundle that stood behind a version's name from a time on. */
+export interface ServedBundle {
+  readonly model: string;
+  readonly version: string;
+  readonly digest: string;
+  readonly contractId: string;
+  readonly contractVersion: string;
+  /** Every file with its SHA-256 in hexadecimal. */
+  readonly files: readonly { readonly name: string; readonly sha256: string }[];
+  /** SHA-256 of the PEM text of the key that vouched for it; null when nobody did. */
+  readonly keyHint: string | null;
+  /** Wall time before its first answer, milliseconds since the epoch. */
+  readonly servedFromMs: number;
+}
+
+/** Remembers for ever which bundle answered under which name. */
+export interface ServedBundles {
+  /** Adds the bundle, unless it is the one that stood behind the name last. Idempotent, durable when it resolves. */
+  readonly record: (bundle: ServedBundle) => Promise<void>;
+  /** What stood behind a version's name, oldest first. Idempotent. */
+  readonly history: (query: { readonly model: string; readonly version: string }) => Promise<readonly ServedBundle[]>;
+}
+
 /** Keeps the rollouts. Every method rejects with a plain Error when the store cannot be reached; nothing is then changed. */
 export interface RolloutStore {
   /** The current record of every model that ever had a rollout. Idempotent. */
@@ -326,6 +349,7 @@ export interface RolloutStore {
   readonly outcomes: OutcomeStore;
   readonly ledger: DecisionLedger;
   readonly outbox: Outbox;
+  readonly servedBundles: ServedBundles;
   /** Finishes pending writes, marks this life as ended cleanly and releases the lock. Idempotent. */
   readonly close: () => Promise<void>;
 }

@@ -1,6 +1,16 @@
 import type { LedgerEntry, LedgerHead } from '../ledger/ledger-entry.ts';
 import type { KeptEpoch, OutcomeCounts, OutcomeStore } from './outcome-store.ts';
-import type { Decision, DecisionLedger, EndedRollout, KeptFilter, KeptProgress, RolloutRecord, RolloutStore } from './rollout-store.ts';
+import type {
+  Decision,
+  DecisionLedger,
+  EndedRollout,
+  KeptFilter,
+  KeptProgress,
+  RolloutRecord,
+  RolloutStore,
+  ServedBundle,
+  ServedBundles,
+} from './rollout-store.ts';
 import type { OutboxAnswer, OutboxRequest } from './sqlite-outbox.ts';
 
 /** What the driver asks its worker thread to do. Requests are served one after the other, in the order of sending. */
@@ -21,6 +31,8 @@ export type SqliteRequest =
   | { readonly call: 'following'; readonly query: Parameters<DecisionLedger['following']>[0] }
   | { readonly call: 'head' }
   | { readonly call: 'outbox'; readonly request: OutboxRequest }
+  | { readonly call: 'recordServed'; readonly bundle: ServedBundle }
+  | { readonly call: 'servedHistory'; readonly query: Parameters<ServedBundles['history']>[0] }
   | { readonly call: 'close' };
 
 /** What each call answers with. */
@@ -43,6 +55,8 @@ export interface SqliteAnswers {
   readonly following: readonly LedgerEntry[];
   readonly head: LedgerHead | null;
   readonly outbox: OutboxAnswer;
+  readonly recordServed: null;
+  readonly servedHistory: readonly ServedBundle[];
   readonly close: null;
 }
 

@@ -136,6 +136,10 @@ export const createSqliteRolloutStore = async ({ dataDir, ledgerSecret, onEntry 
       head: () => ask({ call: 'head' }),
     },
     outbox: outboxOver((request) => ask({ call: 'outbox', request })),
+    servedBundles: {
+      record: async (bundle) => void (await ask({ call: 'recordServed', bundle })),
+      history: (query) => ask({ call: 'servedHistory', query }),
+    },
     close: () => {
       closing ??= close();
       return closing;

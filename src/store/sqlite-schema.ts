@@ -31,6 +31,7 @@ const migrations: readonly Migration[] = [
   { file: '0004-blocks-and-filters.sql' },
   { file: '0005-outcomes.sql' },
   { file: '0006-notices.sql' },
+  { file: '0007-served-bundles.sql' },
 ];
 
 /** Runs `body` in one write transaction: all of it, or nothing when it throws. */

@@ -19,6 +19,7 @@ import { createOutboxTables } from './sqlite-outbox.ts';
 import { createOutcomeTables } from './sqlite-outcomes.ts';
 import { createProgressTables } from './sqlite-progress.ts';
 import { migrate, transaction } from './sqlite-schema.ts';
+import { createServedBundlesTable } from './sqlite-served-bundles.ts';
 
 /** Primary result code of a file that someone else has locked, sqlite.org/rescode.html#busy. */
 const sqliteBusy = 5;
@@ -120,16 +121,28 @@ const createSave =
       return ledger.append(decisionEntry(decision, record));
     });
 
-/** The rows need no parsing: STRICT tables and checks hold the types, and this thread alone writes them. */
-const answerer = (store: OpenStore) => {
+/** The tables of the store, each with its statements prepared. */
+const openTables = (store: OpenStore) => {
   const statements = prepared(store.database);
   const ledger = createLedgerTable(store.database, store.key);
   const epochs = createEpochTable(store.database);
-  const save = createSave(store, { statements, ledger, epochs });
   const filters = createFilterTables(store.database);
-  const progress = createProgressTables(store.database, { ledger, filters });
-  const outcomes = createOutcomeTables(store.database);
-  const outbox = createOutboxTables(store.database, ledger.decision);
+  return {
+    statements,
+    ledger,
+    epochs,
+    filters,
+    save: createSave(store, { statements, ledger, epochs }),
+    progress: createProgressTables(store.database, { ledger, filters }),
+    outcomes: createOutcomeTables(store.database),
+    outbox: createOutboxTables(store.database, ledger.decision),
+    served: createServedBundlesTable(store.database),
+  };
+};
+
+/** The rows need no parsing: STRICT tables and checks hold the types, and this thread alone writes them. */
+const answerer = (store: OpenStore) => {
+  const { statements, ledger, epochs, filters, save, progress, outcomes, outbox, served } = openTables(store);
   return (request: SqliteRequest): Extract<SqliteReply, { done: true }>['answer'] => {
     switch (request.call) {
       case 'load':
@@ -164,6 +177,11 @@ const answerer = (store: OpenStore) => {
         return outcomes.prune(request.query);
       case 'outbox':
         return outbox(request.request);
+      case 'recordServed':
+        served.record(request.bundle);
+        return null;
+      case 'servedHistory':
+        return served.history(request.query);
       case 'close':
         progress.endLife();
         store.database.close();

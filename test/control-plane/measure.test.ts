@@ -123,6 +123,24 @@ describe('the measure of a rollout', () => {
     expect((await assess()).candidateUnits).toBeGreaterThan(before.candidateUnits);
   });
 
+  const sealedBlocksAfter = async (seconds: number, judged: RolloutRecord): Promise<number> => {
+    const random = createRandom(6);
+    for (let passed = 0; passed < seconds; passed += 1) {
+      second(random, { baseline: 0.01, candidate: 0.01 });
+      await measure.evidence.restore(model, judged, null);
+      await measure.assess(model, judged);
+    }
+    const kept = JSON.parse(measure.evidence.toKeep(model, judged).evidence ?? '') as { readonly evidence: { readonly sealedBlocks: number } };
+    return kept.evidence.sealedBlocks;
+  };
+
+  test.each([
+    ['60 s when the plan says nothing', undefined, 0],
+    ['as long as the plan says', 5_000, 6],
+  ])('cuts blocks of %s', async (_, block, sealed) => {
+    expect(await sealedBlocksAfter(30, { ...record, plan: JSON.stringify({ ...plan, block }) })).toBe(sealed);
+  });
+
   test('takes a pending request against the evidence, never for it', async () => {
     const random = createRandom(5);
     for (let seconds = 0; seconds < 30; seconds += 1) second(random, { baseline: 0, candidate: 0.1 });

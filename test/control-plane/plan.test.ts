@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { faultsOf } from '../../src/bundle/fault.ts';
-import { hundredthsOf, planSchema, weightPercent } from '../../src/control-plane/plan.ts';
+import { blockSecondsOf, hundredthsOf, planSchema, weightPercent } from '../../src/control-plane/plan.ts';
 
 const smallest = { apiVersion: 'handoff/v1', kind: 'Rollout', model: 'm', baseline: '1.0.0', candidate: '2.0.0', steps: [{ setWeight: 10 }] };
 
@@ -23,6 +23,11 @@ describe('planSchema', () => {
       risk: { falseRollback: 0.01, falsePromotion: 0.05 },
       bake: 0,
     });
+  });
+
+  it('seals evidence every 60 s unless the plan says otherwise', () => {
+    expect(blockSecondsOf(planSchema.parse(smallest))).toBe(60);
+    expect(blockSecondsOf(planSchema.parse({ ...smallest, block: '5s' }))).toBe(5);
   });
 
   it('reads steps in order, durations as milliseconds', () => {
@@ -57,6 +62,9 @@ describe('planSchema', () => {
     ['a weight as text', { steps: [{ setWeight: '10' }] }, 'steps.0.setWeight', '10', 'a number from 0 to 100'],
     ['a weight finer than a hundredth', { steps: [{ setWeight: 0.001 }] }, 'steps.0.setWeight', '0.001', 'a weight in steps of 0.01'],
     ['an unknown step', { steps: [{ setwait: 5 }] }, 'steps.0', '{"setwait":5}', 'setWeight or pause or analysis or shadow'],
+    ['a block of no whole seconds', { block: '1500ms' }, 'block', '1500ms', 'whole seconds from 1s to 1h'],
+    ['a block of no time', { block: '0s' }, 'block', '0s', 'whole seconds from 1s to 1h'],
+    ['a block longer than an hour', { block: '61m' }, 'block', '61m', 'whole seconds from 1s to 1h'],
     ['two steps in one', { steps: [{ setWeight: 5, pause: {} }] }, 'steps.0', '{"setWeight":5,"pause":{}}', expect.any(String)],
     ['an analysis without a deadline', { steps: [{ analysis: { atLeast: '1h' } }] }, 'steps.0.analysis.deadline', 'nothing', 'string'],
     [

@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ModelContract } from '../../src/bundle/contract.ts';
 import { createControlContext } from '../../src/control-plane/change-rollout.ts';
+import type { Found } from '../../src/control-plane/reconcile-bundles.ts';
 import { createRolloutControl, type RolloutControl } from '../../src/control-plane/rollout-control.ts';
 import { ProblemError } from '../../src/problem.ts';
 import type { RolloutStore, TrafficAssignment } from '../../src/store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
+import { realBundle } from '../support/real-bundles.ts';
 import { found, planFile } from '../support/rollout-files.ts';
 import { decisionFor, recordWith } from '../support/rollout-record.ts';
 
@@ -70,6 +73,64 @@ const seeded = async (changes: Parameters<typeof recordWith>[0]): Promise<void> 
   const record = recordWith({ planDigest: planned.digest, candidateDigest: 'digest of 2.0.0', plan: JSON.stringify(planned.plan), ...changes });
   await store.save({ record, expectedRevision: null, decision: decisionFor(record) });
 };
+
+/** Versions of which the candidate's clients can tell something. */
+const comparableFound = async (contract: (baseline: ModelContract) => ModelContract, plans = [planFile()]): Promise<Found> => {
+  const bundle = await realBundle('card-fraud', '1.4.0');
+  const candidate = { ...bundle, contract: contract(bundle.contract) };
+  const files = found(both, plans);
+  return { ...files, versions: files.versions.map((entry) => ({ ...entry, comparable: entry.version === '2.0.0' ? candidate : bundle })) };
+};
+
+const withoutOutputs = (contract: ModelContract): ModelContract => ({ ...contract, derived: [] });
+
+const withMoreInputs = (contract: ModelContract): ModelContract => ({
+  ...contract,
+  passThrough: [{ name: 'channel', kind: 'string', required: true, acceptedUnits: {}, classification: 'internal' }],
+});
+
+describe('a candidate with another contract', () => {
+  it.each(['full', 'partial'])('is refused when its outputs break, with eligibility %s, and every move says why', async (eligibility) => {
+    const rollouts = control();
+    const { accepted, refused } = await rollouts.reconcile(await comparableFound(withoutOutputs, [planFile({ eligibility })]));
+    expect(accepted).toEqual([]);
+    expect(refused).toEqual([
+      {
+        file: 'rollout/card-fraud.yaml',
+        field: 'candidate',
+        got: '2.0.0, whose output flagged is gone: clients that read it find nothing',
+        expected: 'outputs that clients of the baseline can read',
+      },
+    ]);
+    for (const move of [() => rollouts.move('card-fraud', { move: 'start' }, byHand), () => rollouts.setWeight('card-fraud', { weight: 1, ...byHand })]) {
+      const { type, detail } = await refusalOf(move());
+      expect(type).toBe('rollout-conflict');
+      expect(detail).toContain('output flagged is gone');
+    }
+    expect(lastPublished()).toMatchObject({ baseline: '1.4.0', rollout: null });
+  });
+
+  it('needs eligibility partial for inputs that older clients do not send', async () => {
+    const rollouts = control();
+    const full = await rollouts.reconcile(await comparableFound(withMoreInputs));
+    expect(full.refused).toMatchObject([
+      { got: expect.stringContaining('input channel is new and required'), expected: expect.stringContaining('eligibility: partial') },
+    ]);
+    const partial = await rollouts.reconcile(await comparableFound(withMoreInputs, [planFile({ eligibility: 'partial' })]));
+    expect(partial).toMatchObject({ accepted: [{ model: 'card-fraud' }], refused: [] });
+    expect(await rollouts.move('card-fraud', { move: 'start' }, byHand)).toMatchObject({ phase: 'progressing' });
+  });
+
+  it('cannot be started from a plan that was accepted before', async () => {
+    const auto = planFile({ start: 'auto' });
+    await seeded({ phase: 'pending', planDigest: auto.digest, plan: JSON.stringify(auto.plan) });
+    const rollouts = control();
+    await rollouts.reconcile(await comparableFound(withMoreInputs, [auto]));
+    expect(rollouts.get('card-fraud').phase).toBe('pending');
+    const { detail } = await refusalOf(rollouts.move('card-fraud', { move: 'start' }, byHand));
+    expect(detail).toMatch(/^The rollout of card-fraud cannot start\. The plan does not hold: .*input channel is new and required/);
+  });
+});
 
 describe('reconciling', () => {
   it('serves the highest release of a model without a plan', async () => {

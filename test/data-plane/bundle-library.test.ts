@@ -2,6 +2,7 @@ import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { BundlePlace } from '../../src/bundle/read-bundle.ts';
+import { createTrust } from '../../src/bundle/signing/trust.ts';
 import type { BundleLibrary } from '../../src/data-plane/bundle-library.ts';
 import { createBundleLibrary } from '../../src/data-plane/bundle-library.ts';
 import { openVersion } from '../../src/data-plane/inference/open-version.ts';
@@ -23,6 +24,7 @@ beforeEach(async () => {
   library = createBundleLibrary({
     ...folders,
     registry,
+    trust: createTrust({ mode: 'warn', keysDir: null }),
     open: (bundle) => openVersion(bundle, { monotonicMs: () => performance.now(), hooks: createRecordingHooks().hooks }),
   });
 });

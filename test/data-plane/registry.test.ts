@@ -7,8 +7,7 @@ import type { TrafficAssignment } from '../../src/store/rollout-store.ts';
 import { realBundle } from '../support/real-bundles.ts';
 
 /** What the registry reads of a version: no process is needed for that. */
-const versionOf = (bundle: Bundle): ServingVersion =>
-  ({ bundle, contract: compileContract(bundle.contract, bundle.manifest.interface.inputs) }) as ServingVersion;
+const versionOf = (bundle: Bundle): ServingVersion => ({ bundle, contract: compileContract(bundle.contract, bundle.manifest) }) as ServingVersion;
 
 const split = (epoch: number, weightHundredths = 1_000): TrafficAssignment => ({
   model: 'card-fraud',

@@ -181,7 +181,7 @@ describe('a running gateway', () => {
     const { status, body: problem } = await ask('card-fraud', { version });
     expect({ status, problem }).toMatchObject({ status: 404, problem: { type: '/problems/version-not-found' } });
     expect(isAlive(Number(body.worker_pid))).toBe(false);
-    expect((await gateway.admin('GET', `/models/card-fraud/${version}`)).status).toBe(404);
+    expect((await gateway.admin('GET', `/models/card-fraud/${version}`)).body).toMatchObject({ serving: false, worker_pid: null });
     expect(await (await fetch(`${gateway.adminUrl}/metrics`)).text()).not.toContain(`version="${version}"`);
     expect(gateway.log()).toContainEqual(expect.objectContaining({ model: 'card-fraud', version, msg: expect.stringContaining('released') as string }));
   });

@@ -241,6 +241,22 @@ export const rolloutStoreContract = (driver: string, open: () => Promise<Rollout
       expect(await store.ledger.following({ after: 5, limit: 3 })).toEqual([]);
     });
 
+    it('remembers which bundle stood behind a name, one entry a change', async () => {
+      const of = (digest: string, servedFromMs: number, version = '1.4.0') => ({
+        model: 'card-fraud',
+        version,
+        digest,
+        contractId: 'features',
+        contractVersion: '1.0.0',
+        files: [{ name: 'model.onnx', sha256: 'ab' }],
+        keyHint: digest === 'a' ? 'hint' : null,
+        servedFromMs,
+      });
+      for (const bundle of [of('a', 1), of('a', 2), of('c', 3, '2.0.0'), of('b', 4), of('a', 5)]) await store.servedBundles.record(bundle);
+      expect(await store.servedBundles.history({ model: 'card-fraud', version: '1.4.0' })).toEqual([of('a', 1), of('b', 4), of('a', 5)]);
+      expect(await store.servedBundles.history({ model: 'search-ranker', version: '1.4.0' })).toEqual([]);
+    });
+
     it('finishes the writes that are under way when it closes, and refuses later ones', async () => {
       const saving = saveNext(null, {});
       const closing = store.close();

@@ -262,7 +262,7 @@ describe('a gateway that is killed while it writes', () => {
 describe('a disk that takes no more', () => {
   it('rejects the move and changes nothing: state, traffic, record and ledger stay', { timeout: 30_000 }, async () => {
     // The kernel refuses writes beyond this size of a file (RLIMIT_FSIZE), as a full disk does.
-    const { child, lines } = run('/bin/sh', ['-c', 'ulimit -f 512; exec "$0" "$1" "$2"', process.execPath, fixture, directory]);
+    const { child, lines } = run('/bin/sh', ['-c', 'ulimit -f 1024; exec "$0" "$1" "$2"', process.execPath, fixture, directory]);
     await once(child, 'close');
     const left = JSON.parse(lines().at(-1) ?? '{}');
     const heads = lines().slice(0, -1);

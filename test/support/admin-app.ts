@@ -28,6 +28,9 @@ const models: AdminDeps['models'] = {
     if (model !== 'card-fraud') throw new ProblemError('model-not-found', `There is no model ${model}.`);
     return { model, version };
   },
+  explain: () => {
+    throw new ProblemError('not-found', 'No prediction of this gateway has this id.');
+  },
 };
 
 export const createTestAdmin = async (changes: Partial<AdminDeps> = {}): Promise<TestAdmin> => {

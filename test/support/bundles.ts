@@ -22,6 +22,11 @@ export const makeTeamFolders = async (): Promise<TeamFolders> => {
   return { root, ...folders, remove: () => rm(root, { recursive: true, force: true }) };
 };
 
+interface Edit {
+  readonly file: string;
+  readonly change: (text: string) => string;
+}
+
 /** Which bundle arrives, under which name, and with what in place of its graph. */
 export interface Arrival {
   readonly from: { readonly model: string; readonly version: string };
@@ -30,15 +35,15 @@ export interface Arrival {
   readonly graph?: string;
   /** The server that runs it in place of its own graph. */
   readonly remote?: { readonly url: string; readonly model: string; readonly version: string };
-  /** Changes the text of a file of the bundle before its digests are written. */
-  readonly edit?: { readonly file: string; readonly change: (text: string) => string };
+  /** Changes the text of files of the bundle before its digests are written. */
+  readonly edit?: Edit | readonly Edit[];
 }
 
 /**
  * Puts a bundle into a team's folders as a deployment does: written elsewhere, its golden cases first, then renamed into
  * place. Digests are those of what arrives.
  */
-export const deliver = async (folders: TeamFolders, { from, as = from, graph, remote, edit }: Arrival): Promise<void> => {
+export const deliver = async (folders: TeamFolders, { from, as = from, graph, remote, edit = [] }: Arrival): Promise<void> => {
   const staging = join(folders.root, `staging-${as.model}-${as.version}`);
   const goldenFolder = join(folders.goldenDir, as.model, as.version);
   await cp(join(repository, 'models', from.model, from.version), staging, { recursive: true });
@@ -52,7 +57,7 @@ export const deliver = async (folders: TeamFolders, { from, as = from, graph, re
     await rm(join(staging, 'model.onnx'));
     await writeFile(manifest, `${await readFile(manifest, 'utf8')}placement: remote\nremote: ${JSON.stringify(remote)}\n`);
   }
-  if (edit !== undefined) await writeFile(join(staging, edit.file), edit.change(await readFile(join(staging, edit.file), 'utf8')));
+  for (const { file, change } of [edit].flat()) await writeFile(join(staging, file), change(await readFile(join(staging, file), 'utf8')));
   await writeDigests({ ...as, folder: staging, goldenFolder });
   await mkdir(join(folders.modelsDir, as.model), { recursive: true });
   await rename(staging, join(folders.modelsDir, as.model, as.version));

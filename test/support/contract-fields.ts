@@ -1,4 +1,5 @@
 import type { Datatype, Field, ModelContract, TensorSpec } from '../../src/bundle/contract.ts';
+import type { InputRules } from '../../src/data-plane/contract/compile-contract.ts';
 
 /** A required number without limits, with changes. */
 export const fieldWith = (changes: Partial<Field> = {}): Field => ({
@@ -26,4 +27,10 @@ export const contractWith = (changes: Partial<ModelContract> = {}): ModelContrac
   passThrough: [],
   derived: [],
   ...changes,
+});
+
+/** What a manifest says of inputs: steps and migrations, none by default. */
+export const inputRules = (inputs: InputRules['interface']['inputs'] = [], migration: InputRules['migration'] = []): InputRules => ({
+  interface: { inputs },
+  migration,
 });

@@ -68,7 +68,8 @@ const finishTest = (
 const hypothesisOf = (margin: GuardMargin, harm: Harm, side: Side): Hypothesis => {
   const held = (value: number): number => (side === 1 ? Math.max(0, value) : value);
   if ('absolute' in margin) return { harm, rho0: 1, delta: held(margin.absolute), c0: 0 };
-  return { harm, rho0: 1 + harm * held(margin.relative), delta: 0, c0: 0 };
+  // A rate cannot fall by more than all of it: a negative ratio would turn the bets round and find harm in every event.
+  return { harm, rho0: Math.max(0, 1 + harm * held(margin.relative)), delta: 0, c0: 0 };
 };
 
 const coinDraft = (hypothesis: Hypothesis, rest: Partial<Draft> = {}): Draft => ({

@@ -34,7 +34,7 @@ const openExecute = async ({ model, image, contract, manifest }: Omit<ComparedVe
 
 /** Opens a version and warms it. Rejects for a graph that does not load. */
 export const openSide = async ({ model, image, contract, manifest, labels, warmUp }: ComparedVersion, monotonicMs: () => number): Promise<ComparedSide> => {
-  const { encode } = compileContract(contract, manifest.interface.inputs);
+  const { encode } = compileContract(contract, manifest);
   const guard = compileOutputs(contract, manifest, labels);
   const execute = await openExecute({ model, image, contract, manifest }, monotonicMs);
 

@@ -1,5 +1,5 @@
 import { maxViolations, pointerToken, type Violation } from '../../problem.ts';
-import type { CompiledContract, Row } from './compile-contract.ts';
+import { type CompiledContract, type Row, valueIn } from './compile-contract.ts';
 import type { CompiledField } from './compile-field.ts';
 
 /** The contracts that one request is held against. */
@@ -75,7 +75,7 @@ const checkRow = (row: Row, { contracts, pointer, add }: RowCheck): void => {
     }
   }
   for (const field of contracts.baseline.fields) {
-    const value = row[field.name];
+    const value = valueIn(row, field);
     if (!field.holds(value)) add({ feature: field.name, rule: value === undefined ? 'missing' : 'value' }, violationOf(field, value, pointer));
   }
 };

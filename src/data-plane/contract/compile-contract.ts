@@ -1,23 +1,39 @@
-import type { ModelContract, TensorSpec } from '../../bundle/contract.ts';
+import type { Field, ModelContract, TensorSpec } from '../../bundle/contract.ts';
 import type { Manifest } from '../../bundle/manifest.ts';
 import { compileArray, writeArray } from './compile-array.ts';
 import type { CompiledField } from './compile-field.ts';
 import { compileField } from './compile-field.ts';
+import { compileMigration, type FindValue } from './compile-migration.ts';
 import type { Tensor, TensorData, Tensors } from './tensor.ts';
 import { allocate } from './tensor.ts';
 
 /** A request row as it was parsed: fields by name, nothing known about the values yet. */
 export type Row = Readonly<Record<string, unknown>>;
 
+/** What the manifest says of a version's inputs. */
+export interface InputRules extends Pick<Manifest, 'migration'> {
+  readonly interface: Pick<Manifest['interface'], 'inputs'>;
+}
+
+/** A field of a version's requests, with where clients of older versions put its value. */
+export interface RequestField extends CompiledField {
+  /** Null for a field without a declared migration: its value is under its name. */
+  readonly migrated: FindValue | null;
+}
+
 /** A tensor of the graph with the fields that are its columns; a single array field is a whole row. */
 export interface CompiledTensor {
   readonly spec: TensorSpec;
-  readonly columns: readonly CompiledField[];
+  readonly columns: readonly RequestField[];
 }
+
+/** The value of a field in a row. Nothing is made for it: a row that needs no migration is read as it is. */
+export const valueIn = (row: Row, { name, migrated }: RequestField): unknown => (migrated === null ? row[name] : migrated(row));
 
 /** A version's data contract made ready for the request path. */
 export interface CompiledContract {
-  readonly fields: readonly CompiledField[];
+  readonly fields: readonly RequestField[];
+  /** Every name that a row may carry for it: its fields, and the older names of migrated ones. */
   readonly names: ReadonlySet<string>;
   /** The graph's inputs. */
   readonly tensors: readonly CompiledTensor[];
@@ -33,28 +49,31 @@ export interface CompiledContract {
 /** Values in one row of a tensor. */
 export const widthOf = (spec: TensorSpec): number => spec.shape.slice(1).reduce((product, size) => product * size, 1);
 
-/** Compiles a contract together with the manifest's input steps (text categories). */
-export const compileContract = (contract: ModelContract, inputs: Manifest['interface']['inputs']): CompiledContract => {
+const compileColumn = (field: Field, spec: TensorSpec, categories: readonly string[] | undefined): CompiledField =>
+  field.kind === 'array' ? compileArray(field, spec.datatype, widthOf(spec)) : compileField(field, spec.datatype, categories);
+
+/** Compiles a contract together with the manifest's input steps (text categories) and migrations. */
+export const compileContract = (contract: ModelContract, { interface: { inputs }, migration }: InputRules): CompiledContract => {
+  const migrations = new Map(migration.map((entry) => [entry.field, compileMigration(entry)]));
+  const requestField = (field: CompiledField): RequestField => ({ ...field, migrated: migrations.get(field.name) ?? null });
   const categories = new Map(inputs.flatMap(({ steps }) => steps.flatMap((step) => ('encode' in step ? Object.entries(step.encode) : []))));
   const tensors = contract.inputs.map((spec) => ({
     spec,
-    columns: spec.fields.map((field) =>
-      field.kind === 'array' ? compileArray(field, spec.datatype, widthOf(spec)) : compileField(field, spec.datatype, categories.get(field.name)),
-    ),
+    columns: spec.fields.map((field) => requestField(compileColumn(field, spec, categories.get(field.name)))),
   }));
-  const fields = [...tensors.flatMap((tensor) => tensor.columns), ...contract.passThrough.map((field) => compileField(field, 'BYTES'))];
+  const fields = [...tensors.flatMap((tensor) => tensor.columns), ...contract.passThrough.map((field) => requestField(compileField(field, 'BYTES')))];
   return {
     fields,
     tensors,
-    names: new Set(fields.map((field) => field.name)),
-    holds: (row) => fields.every((field) => field.holds(row[field.name])),
+    names: new Set([...fields.map((field) => field.name), ...migration.flatMap(({ from }) => from ?? [])]),
+    holds: (row) => fields.every((field) => field.holds(valueIn(row, field))),
     encode: (rows) => Object.fromEntries(tensors.map((tensor) => [tensor.spec.name, encodeTensor(tensor, rows)])),
   };
 };
 
 const encodeTensor = ({ spec, columns }: CompiledTensor, rows: readonly Row[]): Tensor => {
   const [first] = columns;
-  if (first?.field.kind === 'image') return { datatype: 'BYTES', shape: [rows.length], data: rows.map((row) => String(row[first.name])) };
+  if (first?.field.kind === 'image') return { datatype: 'BYTES', shape: [rows.length], data: rows.map((row) => String(valueIn(row, first))) };
   const shape = [rows.length, ...spec.shape.slice(1)];
   if (first?.field.kind === 'array') return { datatype: spec.datatype, shape, data: arrayData(spec, rows, first.name) };
   const data = allocate(spec.datatype, rows.length * columns.length);
@@ -62,7 +81,7 @@ const encodeTensor = ({ spec, columns }: CompiledTensor, rows: readonly Row[]): 
   let index = 0;
   for (const row of rows) {
     for (const column of columns) {
-      write(index, column, row[column.name]);
+      write(index, column, valueIn(row, column));
       index += 1;
     }
   }

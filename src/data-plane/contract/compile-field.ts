@@ -64,8 +64,8 @@ const inDeclaredUnit = (quantity: object, factors: ReadonlyMap<string, number>):
   return withoutNoise(value * factor);
 };
 
-/** 35 cent are 0.35 EUR, not 0.35000000000000003: fifteen digits are what a decimal keeps in a double. */
-const withoutNoise = (value: number): number => Number(value.toPrecision(15));
+/** A product as people write it: 35 cent are 0.35 EUR, not 0.35000000000000003: fifteen digits are what a decimal keeps in a double. */
+export const withoutNoise = (value: number): number => Number(value.toPrecision(15));
 
 const compileNumber = (field: Field, datatype: Datatype): CompiledField => {
   const [lowest, highest] = datatypeLimits[datatype];

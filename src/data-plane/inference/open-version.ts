@@ -4,7 +4,7 @@ import { checkInterface } from '../../bundle/check-interface.ts';
 import type { Fault } from '../../bundle/fault.ts';
 import type { RemotePlacement } from '../../bundle/manifest.ts';
 import type { Bundle } from '../../bundle/read-bundle.ts';
-import { compileContract } from '../contract/compile-contract.ts';
+import { type CompiledContract, compileContract } from '../contract/compile-contract.ts';
 import { compileOutputs } from '../guards/compile-outputs.ts';
 import type { RunCost } from './choose-batch.ts';
 import { chooseBatch } from './choose-batch.ts';
@@ -75,6 +75,13 @@ export const openVersion = async (bundle: Bundle, deps: OpenVersionDeps): Promis
   return { version, golden, faults: [] };
 };
 
+/** What stands in where a request has nothing must be a value that the contract takes. */
+const standInFaults = ({ manifest: { migration } }: Bundle, contract: CompiledContract): readonly Fault[] =>
+  migration.flatMap(({ field, default: standIn }, index) => {
+    const compiled = contract.fields.find(({ name }) => name === field);
+    if (standIn === undefined || compiled === undefined || compiled.holds(standIn)) return [];
+    return [{ file: 'handoff.yaml', field: `migration.${index}.default`, got: JSON.stringify(standIn), expected: compiled.expected }];
+  });
 const loadFault = (remote: RemotePlacement | undefined, got: string): Fault =>
   remote === undefined
     ? { file: 'model.onnx', field: '(whole file)', got, expected: 'a graph that ONNX Runtime loads' }
@@ -87,10 +94,13 @@ interface Proof extends GoldenDeps {
 }
 
 const prove = async (bundle: Bundle, placement: Placement): Promise<Proof> => {
-  const contract = compileContract(bundle.contract, bundle.manifest.interface.inputs);
+  const contract = compileContract(bundle.contract, bundle.manifest);
   const guard = compileOutputs(bundle.contract, bundle.manifest, bundle.labels);
   const proof = { contract, guard, placement, golden: [], costs: [] };
-  const graphFaults = checkGraph(bundle.contract, placement.signature, bundle.manifest.remote === undefined ? 'model.onnx' : 'remote server');
+  const graphFaults = [
+    ...checkGraph(bundle.contract, placement.signature, bundle.manifest.remote === undefined ? 'model.onnx' : 'remote server'),
+    ...standInFaults(bundle, contract),
+  ];
   if (graphFaults.length > 0) return { ...proof, faults: graphFaults };
   const golden = await runGolden(bundle, proof);
   const faults = goldenFaults(golden);

@@ -9,10 +9,15 @@ export interface ModelRoutesDeps {
     readonly list: () => unknown;
     /** @throws ProblemError model-not-found, version-not-found */
     readonly get: (model: string, version: string) => unknown;
+    /** What a prediction id says, and the bundle that answered. @throws ProblemError not-found */
+    readonly explain: (predictionId: string) => unknown;
   };
   /** Looks for new or changed bundles and plans now: what was accepted, what was refused and why. */
   readonly rescan: () => unknown;
 }
+
+/** One prediction's bundle instead of all that are there. Other parameters are left alone, as they always were. */
+const listQuery = z.object({ prediction_id: z.string().min(1).max(2_000).optional() });
 
 /** A rescan takes no options. */
 const rescanBody = z.strictObject({}).optional();
@@ -20,8 +25,9 @@ const rescanBody = z.strictObject({}).optional();
 /** The loaded bundles, and the look for new ones, by path. */
 export const modelResources = ({ models, rescan }: ModelRoutesDeps): Readonly<Record<string, Resource>> => ({
   '/models': {
-    get: async (_request, response) => {
-      response.json({ models: await models.list() });
+    get: async (request, response) => {
+      const { prediction_id: id } = parseOrRefuse(listQuery, request.query);
+      response.json(id === undefined ? { models: await models.list() } : await models.explain(id));
     },
   },
   '/models/rescan': {

@@ -130,6 +130,16 @@ describe('an assessment', () => {
     expect(named(assessment, 'bad-outputs').verdict).toBe('undecided');
   });
 
+  it.each([
+    ['requests', { units: [units(0.5, [200, 800, 220, 780])] }],
+    ['first events', { firstEvents: [units(0.5, [200, 0, 220, 0])] }],
+  ])('does not take a rate for too low where its margin is more than the whole of it: %s', (_, counts) => {
+    const wide: GuardCriterion = { name: 'flagged', kind: 'outputRate', margin: { relative: 1.5 } };
+    const assessment = assess([wide], { flagged: counts }, { keyed: true });
+    expect(assessment.evidence.e).toBeLessThanOrEqual(1);
+    expect(assessment.rollBack).toBe(false);
+  });
+
   it('rolls back exactly from the threshold on', () => {
     const block = { errors: { units: [units(0.1, [30, 970, 90, 8910])] } };
     const { lnE } = assess([errors], block).evidence;

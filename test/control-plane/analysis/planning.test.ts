@@ -5,39 +5,8 @@ import { disagreementLogs } from '../../../src/control-plane/analysis/disagreeme
 import { maturedRate } from '../../../src/control-plane/analysis/matured-rate.ts';
 import { noPairs } from '../../../src/control-plane/analysis/pair-counts.ts';
 import { meanEffect, rateEffect } from '../../../src/control-plane/analysis/point-estimate.ts';
-import { pairsNeeded, requestsNeeded } from '../../../src/control-plane/analysis/requests-needed.ts';
 import { assessSampleRatio } from '../../../src/control-plane/analysis/sample-ratio.ts';
-import { arm, hypothesis, units } from './support.ts';
-
-const price = { betCount: 12, alpha: 0.01, weight: 1, firstMass: 0.5 };
-
-describe('the requests that a decision needs', () => {
-  const rollback = { hypothesis: hypothesis({ delta: 0.002 }), side: 1 as const };
-
-  it('are ln(K / (alpha w_g pi_1)) over mu^2 / (2 V)', () => {
-    const needed = requestsNeeded({ p0: 0.01, p1: 0.02, w: 0.1 }, rollback, price);
-    expect(needed).toBeCloseTo((Math.log(2400) * 2 * (0.02 / 0.1 + 0.01 / 0.9)) / 0.008 ** 2, 6);
-  });
-
-  it('are 1 to 2.5 times the reference medians', () => {
-    const ratio = (p1: number, w: number, median: number): number => Number(requestsNeeded({ p0: 0.01, p1, w }, rollback, price)) / median;
-    for (const [p1, w, median] of [
-      [0.015, 0.1, 204_000],
-      [0.015, 0.5, 74_000],
-      [0.02, 0.1, 34_000],
-    ] as const) {
-      expect(ratio(p1, w, median)).toBeGreaterThan(1);
-      expect(ratio(p1, w, median)).toBeLessThan(2.5);
-    }
-  });
-
-  it('are never enough when the effect is on the wrong side of the margin', () => {
-    expect(requestsNeeded({ p0: 0.01, p1: 0.012, w: 0.1 }, rollback, price)).toBe('never');
-    expect(requestsNeeded({ p0: 0.01, p1: 0.02, w: 0.1 }, { ...rollback, side: -1 }, price)).toBe('never');
-    expect(pairsNeeded({ mean: -0.1, meanSquare: 0.2 }, 1, price)).toBe('never');
-    expect(pairsNeeded({ mean: -0.1, meanSquare: 0.2 }, -1, price)).toBeGreaterThan(0);
-  });
-});
+import { arm, units } from './support.ts';
 
 describe('an outcome at maturity', () => {
   it('never counts more events than requests', () => {

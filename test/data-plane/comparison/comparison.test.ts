@@ -16,7 +16,7 @@ const split: Assignment = { arm: 'baseline', version: '1.4.0', reason: 'split', 
 
 const versionOf = async (version: string): Promise<ServingVersion> => {
   const bundle = await realBundle(model, version);
-  return { bundle, contract: compileContract(bundle.contract, bundle.manifest.interface.inputs) } as ServingVersion;
+  return { bundle, contract: compileContract(bundle.contract, bundle.manifest) } as ServingVersion;
 };
 
 /** A comparison whose processes never come up: what is drawn is dropped, and counted. */

@@ -5,9 +5,9 @@ import { readBundle } from '../../../src/bundle/read-bundle.ts';
 import { type ContractCheck, type ContractPair, checkInputs } from '../../../src/data-plane/contract/check-inputs.ts';
 import { compileContract } from '../../../src/data-plane/contract/compile-contract.ts';
 import { placeOf } from '../../support/bundle-copy.ts';
-import { contractWith, fieldWith, tensorOf } from '../../support/contract-fields.ts';
+import { contractWith, fieldWith, inputRules, tensorOf } from '../../support/contract-fields.ts';
 
-const contractOf = (fields: readonly Field[]) => compileContract(contractWith({ inputs: [tensorOf(fields)] }), []);
+const contractOf = (fields: readonly Field[]) => compileContract(contractWith({ inputs: [tensorOf(fields)] }), inputRules());
 
 const amount = fieldWith({ minimum: 0, maximum: 100, unit: 'EUR', acceptedUnits: { cent: 0.01 } });
 const age = fieldWith({ name: 'age', kind: 'integer' });
@@ -169,7 +169,7 @@ describe('a golden row of card-fraud', () => {
   it.each(['amount', 'hour', 'is_weekend', 'term_dispute_rate_7d_5m'])('is refused without %s', async (name) => {
     const { bundle } = await readBundle(placeOf('card-fraud', '2.0.0'));
     if (bundle === null) throw new Error('the example is whole');
-    const contract = compileContract(bundle.contract, bundle.manifest.interface.inputs);
+    const contract = compileContract(bundle.contract, bundle.manifest);
     const whole = bundle.golden[0]?.golden.request.inputs[0] ?? {};
     const { [name]: _, ...without } = whole;
     const pairOf: ContractPair = { baseline: contract, candidate: null, known: contract.names };

@@ -4,12 +4,12 @@ import type { Datatype } from '../../../src/bundle/contract.ts';
 import { readBundle } from '../../../src/bundle/read-bundle.ts';
 import { compileContract } from '../../../src/data-plane/contract/compile-contract.ts';
 import { exampleBundles, placeOf } from '../../support/bundle-copy.ts';
-import { contractWith, fieldWith, tensorOf } from '../../support/contract-fields.ts';
+import { contractWith, fieldWith, inputRules, tensorOf } from '../../support/contract-fields.ts';
 
 const compiled = async (model: string, version: string) => {
   const { bundle } = await readBundle(placeOf(model, version));
   if (bundle === null) throw new Error('the example is whole');
-  return { bundle, contract: compileContract(bundle.contract, bundle.manifest.interface.inputs) };
+  return { bundle, contract: compileContract(bundle.contract, bundle.manifest) };
 };
 
 describe('an example contract', () => {
@@ -59,26 +59,27 @@ describe('encode', () => {
     ['INT64', 'integer', [Number.MAX_SAFE_INTEGER, -1], [BigInt(Number.MAX_SAFE_INTEGER), -1n]],
     ['BOOL', 'boolean', [true, false], [1, 0]],
   ])('writes %s', (datatype, ...[kind, values, expected]) => {
-    const contract = compileContract(contractWith({ inputs: [tensorOf([fieldWith({ kind })], datatype)] }), []);
+    const contract = compileContract(contractWith({ inputs: [tensorOf([fieldWith({ kind })], datatype)] }), inputRules());
     const { features } = contract.encode(values.map((amount) => ({ amount })));
     expect(features?.shape).toEqual([2, 1]);
     expect([...(features?.data ?? [])]).toEqual(expected);
   });
 
   it('writes text, and nothing for null', () => {
-    const contract = compileContract(contractWith({ inputs: [tensorOf([fieldWith({ kind: 'string', required: false })], 'BYTES')] }), []);
+    const contract = compileContract(contractWith({ inputs: [tensorOf([fieldWith({ kind: 'string', required: false })], 'BYTES')] }), inputRules());
     expect(contract.encode([{ amount: 'é' }, { amount: null }]).features).toEqual({ datatype: 'BYTES', shape: [2, 1], data: ['é', ''] });
   });
 
   it('writes categories by the order of the manifest', () => {
-    const contract = compileContract(contractWith({ inputs: [tensorOf([fieldWith({ name: 'channel', kind: 'string', validValues: ['a', 'b'] })])] }), [
-      { tensor: 'features', steps: [{ order: ['channel'] }, { encode: { channel: ['b', 'a'] } }] },
-    ]);
+    const contract = compileContract(
+      contractWith({ inputs: [tensorOf([fieldWith({ name: 'channel', kind: 'string', validValues: ['a', 'b'] })])] }),
+      inputRules([{ tensor: 'features', steps: [{ order: ['channel'] }, { encode: { channel: ['b', 'a'] } }] }]),
+    );
     expect([...(contract.encode([{ channel: 'a' }, { channel: 'b' }]).features?.data ?? [])]).toEqual([1, 0]);
   });
 
   it('keeps rank 1 when the tensor has it', () => {
-    const contract = compileContract(contractWith({ inputs: [{ ...tensorOf([fieldWith()]), shape: [-1] }] }), []);
+    const contract = compileContract(contractWith({ inputs: [{ ...tensorOf([fieldWith()]), shape: [-1] }] }), inputRules());
     expect(contract.encode([{ amount: 1 }, { amount: 2 }]).features?.shape).toEqual([2]);
   });
 
@@ -90,7 +91,7 @@ describe('encode', () => {
           tensorOf([fieldWith({ name: 'c', kind: 'integer' })], 'INT64', 'y'),
         ],
       }),
-      [],
+      inputRules(),
     );
     const { x, y } = contract.encode([
       { c: 3, a: 1, b: 2 },
@@ -104,7 +105,7 @@ describe('encode', () => {
 
   it('gives back every value that holds, in rows and columns, to 32 bits', () => {
     const names = ['a', 'b', 'c'];
-    const contract = compileContract(contractWith({ inputs: [tensorOf(names.map((name) => fieldWith({ name })))] }), []);
+    const contract = compileContract(contractWith({ inputs: [tensorOf(names.map((name) => fieldWith({ name })))] }), inputRules());
     const row = fc.record({ a: fc.double(), b: fc.float(), c: fc.integer() });
     fc.assert(
       fc.property(fc.array(row, { maxLength: 20 }), (rows) => {
@@ -118,7 +119,7 @@ describe('encode', () => {
   });
 
   it('gives a new tensor each time: the caller owns it', () => {
-    const contract = compileContract(contractWith(), []);
+    const contract = compileContract(contractWith(), inputRules());
     const rows = [{ amount: 1 }];
     expect(contract.encode(rows).features?.data).not.toBe(contract.encode(rows).features?.data);
   });

@@ -1,0 +1,141 @@
+import { beginUnit, endUnit } from '../data-plane/observe/count-unit.ts';
+import type { Evidence } from '../data-plane/observe/evidence.ts';
+import { keyHashOfHex, mix32 } from '../data-plane/observe/key-hash.ts';
+import type { ServingModel } from '../data-plane/registry.ts';
+import { attemptDeadline } from '../data-plane/rescue.ts';
+import { assign } from '../data-plane/routing/assign.ts';
+import type { ComparisonRule } from '../store/rollout-store.ts';
+import type { Strike } from './inject-fault.ts';
+import { playPair, playSelfPair } from './play-pair.ts';
+import type { CaseRun, CheckedCase } from './run-cases.ts';
+import type { SeededRandom } from './seeded-random.ts';
+
+/** The measured cases from which requests are drawn, and how a fault strikes the candidate's. */
+export interface Material {
+  readonly cases: readonly CheckedCase[];
+  readonly baseline: readonly CaseRun[];
+  readonly candidate: readonly CaseRun[];
+  /** The candidate's runs under the fault; null when it changes none. */
+  readonly tampered: readonly CaseRun[] | null;
+  readonly strike: Strike;
+  /** What single runs take beyond a version's typical time, milliseconds: the same law for both versions. */
+  readonly noiseMs: readonly number[];
+}
+
+export interface TrafficDeps {
+  readonly material: Material;
+  readonly random: SeededRandom;
+  readonly evidence: Evidence;
+  readonly wallMs: () => number;
+  /** Draws the index of a case. */
+  readonly drawCase: () => number;
+  /** Share of the requests that are the first of their key. */
+  readonly unitShare: number;
+}
+
+/** Plays requests that are drawn from measured cases, through the counting that live requests go through. */
+export interface Traffic {
+  readonly play: (model: ServingModel, requests: number) => void;
+  /** Requests that were assigned to the candidate so far. */
+  readonly candidateRequests: () => number;
+}
+
+/** As live: one pair in ten is of the baseline with itself while a criterion asks for the noise of its outputs. */
+const selfShare = 0.1;
+
+/** Keys are numbers in words, so that they can be hashed as numbers. */
+const keyOf = (number: number): string => `k${number}`;
+
+const hexOf = (half: number): string => half.toString(16).padStart(8, '0');
+
+/** 64 bits of a key in place of the gateway's keyed hash, which is dear: who makes the keys needs no secret. */
+const hashKey = (key: string): string => {
+  const number = Number(key.slice(1));
+  return hexOf(mix32(number ^ 0x9e3779b9)) + hexOf(mix32(number ^ 0x85ebca6b));
+};
+
+/** How a request ends for its arm: a failure, and the answer that the caller got. */
+type RequestEnd = Parameters<typeof endUnit>[2];
+
+const baselineEnd = ({ baseline }: Material, index: number): RequestEnd => ({
+  failure: baseline[index]?.failure ?? null,
+  answer: baseline[index]?.answer ?? null,
+});
+
+interface Drawn {
+  readonly material: Material;
+  readonly index: number;
+  readonly random: SeededRandom;
+}
+
+const noisyMs = (typicalMs: number, noiseMs: readonly number[], random: SeededRandom): number =>
+  Math.max(0, typicalMs + (noiseMs[Math.floor(random.uniform() * noiseMs.length)] ?? 0));
+
+/** The run of the candidate as the fault leaves it. */
+const struckRun = ({ material: { strike, candidate, tampered, noiseMs }, index, random }: Drawn): CaseRun | undefined => {
+  const run = (tampered !== null && random.uniform() < strike.share ? tampered : candidate)[index];
+  if (run === undefined) return undefined;
+  const runMs = noisyMs(run.runMs + strike.addMs, noiseMs, random);
+  return random.uniform() < strike.errorRate ? { answer: null, failure: 'error', runMs } : { ...run, runMs };
+};
+
+/** The candidate's attempt ends early enough for the baseline to answer after it; a failed one is rescued. */
+const candidateEnd = ({ baseline }: ServingModel, drawn: Drawn): RequestEnd => {
+  const run = struckRun(drawn);
+  const rescue = baselineEnd(drawn.material, drawn.index).answer;
+  const attemptMs = attemptDeadline(0, baseline?.bundle.manifest.budgets.deadlineMs ?? 0, baseline?.p99Ms() ?? 0);
+  if (run === undefined || run.failure !== null) return { failure: run?.failure ?? 'error', answer: rescue };
+  return run.runMs > attemptMs ? { failure: 'timeout', answer: rescue } : { failure: null, answer: run.answer };
+};
+
+const isDrawn = (rule: ComparisonRule | null, random: SeededRandom): rule is ComparisonRule => rule !== null && random.uniform() * 100 < rule.sharePercent;
+
+const isOfBaselineAlone = ({ differences }: ComparisonRule, random: SeededRandom): boolean => differences.length > 0 && random.uniform() < selfShare;
+
+/** A sample of the eligible requests runs once more on both versions. */
+const compareRequest = (
+  { traffic: { rollout }, baseline }: ServingModel,
+  routingKey: string | null,
+  { evidence, ...drawn }: Drawn & { readonly evidence: Evidence },
+): void => {
+  if (rollout === null || !isDrawn(rollout.compare, drawn.random)) return;
+  const key = routingKey === null ? null : keyHashOfHex(hashKey(routingKey));
+  const [own, other] = [drawn.material.baseline[drawn.index], struckRun(drawn)];
+  if (own === undefined || other === undefined) return;
+  const deadlineMs = baseline?.bundle.manifest.budgets.deadlineMs ?? 0;
+  if (isOfBaselineAlone(rollout.compare, drawn.random)) playSelfPair(evidence, { rollout, key });
+  else {
+    const ownMs = noisyMs(own.runMs, drawn.material.noiseMs, drawn.random);
+    playPair(evidence, { rollout, key, baseline: { ...own, runMs: ownMs }, candidate: other, deadlineMs });
+  }
+};
+
+/** Makes traffic on one rollout. */
+export const createTraffic = ({ material, random, evidence, drawCase, unitShare, wallMs }: TrafficDeps): Traffic => {
+  let keys = 0;
+  let toCandidate = 0;
+
+  const drawKey = (): string => {
+    if (keys === 0 || random.uniform() < unitShare) keys += 1;
+    else return keyOf(Math.floor(random.uniform() * keys));
+    return keyOf(keys - 1);
+  };
+  const request = (model: ServingModel): void => {
+    const index = drawCase();
+    const eligible = material.cases[index]?.isEligible === true;
+    const key = model.traffic.rollout?.routingKey == null ? null : drawKey();
+    const assignment = assign(model.traffic, { pinned: null, eligible, matched: false, key, randomU32: random.u32 });
+    if (assignment === null) return;
+    const isCandidate = assignment.arm === 'candidate';
+    if (isCandidate) toCandidate += 1;
+    const unit = beginUnit(evidence, model, { assignment, routingKey: key, eligible, hashKey, assignedAtMs: wallMs() });
+    endUnit(unit, model, isCandidate ? candidateEnd(model, { material, index, random }) : baselineEnd(material, index));
+    if (eligible) compareRequest(model, key, { material, index, random, evidence });
+  };
+  return {
+    play: (model, requests) => {
+      for (let count = 0; count < requests; count += 1) request(model);
+    },
+    candidateRequests: () => toCandidate,
+  };
+};

@@ -1,0 +1,133 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeDigests } from '../../src/bundle/write-digests.ts';
+import { rehearseCommand } from '../../src/cli/rehearse.ts';
+import { type CommandResult, runCommand } from '../support/run-command.ts';
+
+const repository = new URL('../..', import.meta.url).pathname;
+
+/** Guards of requests alone, so that half an hour of the plan decides. */
+const criteria = `apiVersion: handoff/v1
+kind: Acceptance
+criteria:
+  - { name: errors, metric: { kind: errorRate }, compareTo: baseline, margin: { absolute: 0.002 }, appliesTo: [live] }
+  - { name: bad-outputs, metric: { kind: breachRate }, compareTo: baseline, margin: { absolute: 0.001 }, appliesTo: [live] }
+  - { name: flagged, metric: { kind: outputRate, output: flagged }, compareTo: baseline, margin: { relative: 1 }, appliesTo: [live] }
+`;
+
+const faults = `faults:
+  - { name: failing, errorRate: 0.02 }
+  - { name: not-a-number, output: nan, share: 0.01 }
+  - { name: flags-everything, output: { set: 1 }, share: 0.05 }
+`;
+
+const plan = `apiVersion: handoff/v1
+kind: Rollout
+model: card-fraud
+baseline: 1.4.0
+candidate: 2.0.0
+eligibility: partial
+routingKey: { header: x-routing-key }
+steps:
+  - setWeight: 10
+  - analysis: { atLeast: 30m, deadline: 6h }
+  - pause: {}
+  - setWeight: 100
+bake: 1h
+`;
+
+let root = '';
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'handoff-rehearse-'));
+  for (const folder of ['models/card-fraud', 'golden/card-fraud']) await cp(join(repository, folder), join(root, folder), { recursive: true });
+  await cp(join(repository, 'rollout/card-fraud.yaml'), join(root, 'rollout/card-fraud.yaml'));
+  await writeFile(join(root, 'rollout/card-fraud.yaml'), plan);
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+const accept = async (text: string): Promise<void> => {
+  const folder = join(root, 'models/card-fraud/2.0.0');
+  await writeFile(join(folder, 'acceptance.yaml'), text);
+  await writeDigests({ model: 'card-fraud', version: '2.0.0', folder, goldenFolder: join(root, 'golden/card-fraud/2.0.0') });
+};
+
+const run = (words: readonly string[]): Promise<CommandResult> =>
+  runCommand(rehearseCommand, ['--models-dir', join(root, 'models'), '--golden-dir', join(root, 'golden'), '--rollout-dir', join(root, 'rollout'), ...words]);
+
+const played = ['card-fraud', '--rps', '50', '--positive-share', '0.0095'];
+
+interface Printed {
+  readonly ok: boolean;
+  readonly rollouts: readonly {
+    readonly fault: string | null;
+    readonly ok: boolean;
+    readonly ending: {
+      readonly phase: string;
+      readonly blamed: string | null;
+      readonly step: number;
+      readonly weight: number;
+      readonly candidateRequests: number;
+      readonly seconds: number;
+    };
+  }[];
+}
+
+describe('handoff rehearse', { shuffle: false }, () => {
+  it('promotes the clean candidate, and names the guard that catches each fault, with step, requests and time', async () => {
+    await accept(criteria + faults);
+    const { stdout, exitCode } = await run([...played, '--json']);
+    const { ok, rollouts } = JSON.parse(stdout) as Printed;
+    expect(rollouts.map(({ fault, ending }) => [fault, ending.phase, ending.blamed])).toEqual([
+      [null, 'promoted', null],
+      ['failing', 'rolled-back', 'errors'],
+      ['not-a-number', 'rolled-back', 'bad-outputs'],
+      ['flags-everything', 'rolled-back', 'flagged'],
+    ]);
+    for (const { ending } of rollouts.slice(1)) {
+      // Step 0 sets the weight and ends with the first look of the engine.
+      expect([0, 1]).toContain(ending.step);
+      expect(ending.weight).toBe(10);
+      // A tenth of the requests that were played, a little more or less by chance.
+      expect(ending.candidateRequests / (ending.seconds * 50)).toBeGreaterThan(0.07);
+      expect(ending.candidateRequests / (ending.seconds * 50)).toBeLessThan(0.13);
+    }
+    expect({ ok, exitCode }).toEqual({ ok: true, exitCode: 0 });
+  });
+
+  it('gives the same rehearsal for the same seed', async () => {
+    await accept(`${criteria}faults: [{ name: failing, errorRate: 0.02 }]\n`);
+    const fault = async (seed: string) =>
+      (JSON.parse((await run([...played, '--seed', seed, '--json'])).stdout) as Printed).rollouts[1]?.ending.candidateRequests;
+    const first = await fault('3');
+    expect(await fault('3')).toBe(first);
+    expect(await fault('4')).not.toBe(first);
+  });
+
+  it('ends with 1 for a fault that no guard can catch, and says so', async () => {
+    await accept(`${criteria}faults: [{ name: hardly-failing, errorRate: 0.0001 }]\n`);
+    const { stdout, stderr, exitCode } = await run(played);
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(/^hardly-failing +MISSED \(promoted\) +3 +100 % /m);
+    expect(stderr).toContain('hardly-failing: 2.0.0 is the baseline now');
+  });
+
+  it('ends with 1 for a clean candidate that is rolled back', async () => {
+    await accept(criteria.replace('relative: 1 }', 'relative: 0 }'));
+    const { stdout, exitCode } = await run(played);
+    expect(stdout).toMatch(/^\(none\) +ROLLED BACK \(flagged\) /m);
+    expect(exitCode).toBe(1);
+  });
+
+  it('ends with 3 without evaluation cases, or without a plan', async () => {
+    await accept(criteria);
+    await rm(join(root, 'models/card-fraud/2.0.0/evaluation/cases.jsonl'));
+    const folder = join(root, 'models/card-fraud/2.0.0');
+    const manifest = join(folder, 'handoff.yaml');
+    await writeFile(manifest, (await readFile(manifest, 'utf8')).replace(/^.*evaluation\/cases\.jsonl.*\n/m, ''));
+    await writeDigests({ model: 'card-fraud', version: '2.0.0', folder, goldenFolder: join(root, 'golden/card-fraud/2.0.0') });
+    expect(await run(played)).toMatchObject({ exitCode: 3, stderr: expect.stringContaining('could not be rehearsed') });
+    expect(await run(['no-such-model'])).toMatchObject({ exitCode: 3 });
+  });
+});

@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { planSchema } from '../../src/control-plane/plan.ts';
+import { lapseOf, lapsePlan } from '../../src/rehearsal/lapse-plan.ts';
+
+const plan = planSchema.parse({
+  apiVersion: 'handoff/v1',
+  kind: 'Rollout',
+  model: 'm',
+  baseline: '1.0.0',
+  candidate: '2.0.0',
+  steps: [
+    { shadow: { share: 20, duration: '10m' } },
+    { setWeight: 10 },
+    { analysis: { atLeast: '72h', deadline: '168h', require: ['errors'] } },
+    { pause: {} },
+    { pause: { duration: '1h' } },
+    { setWeight: 100 },
+  ],
+  bake: '8d',
+});
+
+describe('the time lapse of a plan', () => {
+  it('makes a block of the plan a second, and shrinks all its times alike', () => {
+    const lapsed = lapsePlan(plan);
+    expect(lapseOf(plan)).toBe(60);
+    expect(lapsed.block).toBe(1_000);
+    expect(lapsed.bake * 60).toBe(plan.bake);
+    expect(lapsed.steps).toEqual([
+      { shadow: { share: 20, duration: 10_000 } },
+      { setWeight: 10 },
+      { analysis: { atLeast: 72 * 60_000, deadline: 168 * 60_000, minSamples: 500, require: ['errors'] } },
+      { pause: {} },
+      { pause: { duration: 60_000 } },
+      { setWeight: 100 },
+    ]);
+  });
+
+  it('goes by the blocks that the plan asks for', () => {
+    expect(lapseOf({ ...plan, block: 5_000 })).toBe(5);
+    expect(lapsePlan({ ...plan, block: 5_000 }).steps[0]).toEqual({ shadow: { share: 20, duration: 120_000 } });
+  });
+});
