@@ -1,5 +1,5 @@
 import type { Fault } from '../fault.ts';
-import { type Bundle, type FileDigest, signatureFile } from '../read-bundle.ts';
+import { type Bundle, type FileDigest, filesOutsideDigest, signatureFile } from '../read-bundle.ts';
 import { payloadIsSignedBy } from './dsse.ts';
 import type { TrustedKey } from './keys.ts';
 import { type ModelSignature, parseSignature, parseStatement } from './model-signature.ts';
@@ -29,6 +29,8 @@ const fileFaults = (signed: readonly FileDigest[], found: readonly FileDigest[])
   const there = new Map(found.map(({ name, sha256 }) => [name, sha256]));
   const listed = new Set(signed.map(({ name }) => name));
   const changed = signed.flatMap(({ name, sha256 }): readonly Fault[] => {
+    // Another tool may have signed sign-offs too, which come and go beside the signed content.
+    if (filesOutsideDigest.includes(name)) return [];
     const got = there.get(name);
     if (got === undefined) return [{ file: name, field: '(whole file)', got: 'no such file', expected: `sha256 ${sha256}, as it was signed` }];
     return got === sha256 ? [] : [{ file: name, field: 'sha256', got, expected: `${sha256}, as it was signed` }];

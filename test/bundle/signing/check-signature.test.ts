@@ -234,6 +234,17 @@ describe('a statement that a trusted key signed', () => {
     return (await check(copy)).faults[0]?.got ?? 'trusted';
   };
 
+  it('may list sign-offs, which are not held to it', async () => {
+    const got = await signedStatement((statement) => {
+      const { resources } = statement.predicate as { resources: { name: string; algorithm: string; digest: string }[] };
+      resources.push({ name: 'signoffs.yaml', algorithm: 'sha256', digest: sha('agreed') });
+      const root = createHash('sha256');
+      for (const { digest } of resources) root.update(digest, 'hex');
+      Object.assign(statement, { subject: [{ name: '2.0.0', digest: { sha256: root.digest('hex') } }] });
+    });
+    expect(got).toBe('trusted');
+  });
+
   it('is taken when nothing in it was changed', async () => {
     expect(await signedStatement(() => undefined)).toBe('trusted');
   });
