@@ -282,7 +282,22 @@ describe('the metrics', () => {
     const labels = new Set(
       (await scrape()).filter(({ name }) => name.startsWith('gateway_')).flatMap(({ samples }) => samples.flatMap((sample) => Object.keys(sample.labels))),
     );
-    const known = ['model', 'version', 'arm', 'result', 'reason', 'feature', 'rule', 'phase', 'digest', 'contract_version', 'signal', 'objective', 'kind', 'le'];
+    const known = [
+      'model',
+      'version',
+      'arm',
+      'result',
+      'reason',
+      'feature',
+      'rule',
+      'phase',
+      'digest',
+      'contract_version',
+      'signal',
+      'objective',
+      'kind',
+      'le',
+    ];
     expect([...labels].filter((label) => !known.includes(label))).toEqual([]);
   });
 
