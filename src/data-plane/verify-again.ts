@@ -6,14 +6,17 @@ import type { ModelRegistry } from './registry.ts';
 
 const changed = (file: string, got: string, expected: string): readonly Fault[] => [{ file, field: 'sha256', got, expected }];
 
+/** A graph that another server runs is in no file of the bundle, and in no memory here. */
+const graphFaults = async ({ manifest, modelBytes, files }: Bundle): Promise<readonly Fault[]> => {
+  if (manifest.placement === 'remote') return [];
+  const running = await sha256Of(modelBytes);
+  const read = files.find(({ name }) => name === 'model.onnx')?.sha256 ?? 'nothing';
+  return running === read ? [] : changed('model.onnx', `${running} in memory`, read);
+};
+
 /** The bytes that run are those that were read, and those on disk are still the same: a promoted version must load again after a restart. */
 const contentFaults = async (served: Bundle, now: Bundle): Promise<readonly Fault[]> => {
-  const running = await sha256Of(served.modelBytes);
-  const read = served.files.find(({ name }) => name === 'model.onnx')?.sha256 ?? 'nothing';
-  return [
-    ...(running === read ? [] : changed('model.onnx', `${running} in memory`, read)),
-    ...(now.digest === served.digest ? [] : changed('(bundle)', now.digest, `${served.digest}, which serves`)),
-  ];
+  return [...(await graphFaults(served)), ...(now.digest === served.digest ? [] : changed('(bundle)', now.digest, `${served.digest}, which serves`))];
 };
 
 const readAgain = (served: Bundle) =>
