@@ -245,7 +245,7 @@ export const rules = {
     mend: 'Give each of product, dataScience and engineering a team and an address.',
   },
   'on-call-named': { holds: 'on-call and escalation are named', severity: 'failure', mend: 'Fill in runbook.onCall and runbook.escalation in handoff.yaml.' },
-  'filled-in': { holds: 'nothing is left to fill in', severity: 'failure', mend: 'Replace the words FILL IN by what they ask for.' },
+  'filled-in': { holds: 'nothing is left to fill in', severity: 'failure', mend: 'Replace the words `to be filled in` by what belongs there.' },
   'signed-off': {
     holds: 'product, data science and engineering have signed off',
     severity: 'failure',
@@ -276,4 +276,4 @@ export type Report = (rule: RuleId, finding: Omit<Finding, 'rule'>, wrong?: bool
 export const severityOf = (rule: RuleId, strict: boolean): 'failure' | 'warning' => (strict ? 'failure' : rules[rule].severity);
 
 /** The text that `handoff init` leaves where a person must decide. */
-export const placeholder = 'FILL IN';
+export const placeholder = 'to be filled in';
