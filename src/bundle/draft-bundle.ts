@@ -41,7 +41,8 @@ export const undraftable = ({ name, datatype, shape }: DraftTensor): string | nu
   return shape.slice(1).some((size) => size < 1) ? `${name}: got shape [${shape.join(', ')}], expected known sizes after the rows` : null;
 };
 
-const placeholder = 'to be filled in';
+/** What a first bundle says where its owners must decide; the checklist finds it. */
+export const placeholder = 'to be filled in';
 
 const widthOf = ({ shape }: DraftTensor): number => shape.slice(1).reduce((product, size) => product * size, 1);
 

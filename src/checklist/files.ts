@@ -1,6 +1,7 @@
+import { placeholder } from '../bundle/draft-bundle.ts';
 import type { Fault } from '../bundle/fault.ts';
 import type { GoldenResult } from '../data-plane/inference/run-golden.ts';
-import { placeholder, type Report, type RuleId } from './finding.ts';
+import type { Report, RuleId } from './finding.ts';
 import type { RuleGroup } from './subject.ts';
 
 /** The rule that a fault of reading or opening a bundle breaks. */

@@ -274,6 +274,3 @@ export type Report = (rule: RuleId, finding: Omit<Finding, 'rule'>, wrong?: bool
 
 /** How a finding counts. */
 export const severityOf = (rule: RuleId, strict: boolean): 'failure' | 'warning' => (strict ? 'failure' : rules[rule].severity);
-
-/** The text that `handoff init` leaves where a person must decide. */
-export const placeholder = 'to be filled in';
