@@ -12,6 +12,11 @@ export interface Load {
   readonly seconds: number;
   readonly requests: readonly PreparedRequest[];
   readonly ratePerSecond?: number;
+  /**
+   * In the open loop: sleep until a request is due instead of looking at the clock in every turn, which takes a whole core.
+   * It is sent up to a millisecond late, so it counts from when it is sent.
+   */
+  readonly sleeps?: boolean;
 }
 
 export interface LoadResult {
@@ -20,7 +25,7 @@ export interface LoadResult {
   readonly wrong: number;
   readonly firstWrong: string | null;
   readonly seconds: number;
-  /** By the arm that the request was assigned to. In the open loop they count from when the request was due, so a late start is part of them. */
+  /** By the arm that the request was assigned to. In an open loop that does not sleep they count from when the request was due, so a late start is part of them. */
   readonly latenciesMs: Readonly<Record<Arm, readonly number[]>>;
 }
 
@@ -97,7 +102,7 @@ const openLoop =
     sent < ratePerSecond * seconds ? startMs + (sent * 1_000) / ratePerSecond : null;
 
 /** Puts the load on the port and waits for the last answer. */
-export const runLoad = async ({ port, connections, seconds, requests, ratePerSecond }: Load): Promise<LoadResult> => {
+export const runLoad = async ({ port, connections, seconds, requests, ratePerSecond, sleeps = false }: Load): Promise<LoadResult> => {
   const tally: Tally = { answered: 0, wrong: 0, firstWrong: null, latenciesMs: { baseline: [], candidate: [], none: [] } };
   const idle: Connection[] = [];
   const all: Connection[] = [];
@@ -106,12 +111,13 @@ export const runLoad = async ({ port, connections, seconds, requests, ratePerSec
   let nextDue: NextDue = () => null;
   const { promise: finished, resolve, reject } = Promise.withResolvers<void>();
 
+  const countsFrom = (dueMs: number): number => (sleeps ? performance.now() : dueMs);
   const pump = (): void => {
     while (idle.length > 0) {
       const dueMs = nextDue(sent);
       over = dueMs === null;
       if (dueMs === null || dueMs > performance.now()) break;
-      transmit(idle.shift(), dueMs);
+      transmit(idle.shift(), countsFrom(dueMs));
     }
     if (over && tally.answered === sent) resolve();
   };
@@ -143,7 +149,9 @@ export const runLoad = async ({ port, connections, seconds, requests, ratePerSec
   // A timer is late by up to a millisecond, which is more than an answer takes: the open loop looks at the clock in every turn instead.
   const tick = (): void => {
     pump();
-    if (!over) setImmediate(tick);
+    if (over) return;
+    if (sleeps) setTimeout(tick, Math.max(1, (nextDue(sent) ?? 0) - performance.now()));
+    else setImmediate(tick);
   };
   if (ratePerSecond === undefined) pump();
   else tick();

@@ -130,6 +130,7 @@ const latencies = async (gateway: GatewayProcess, request: PreparedRequest, { se
     seconds,
     requests: [request],
     ratePerSecond: rate,
+    sleeps: true,
   });
   if (wrong > 0) process.exitCode = 1;
   return { p50: quantile(latenciesMs.none, 0.5), p99: quantile(latenciesMs.none, 0.99) };
@@ -169,7 +170,12 @@ const compareDirect = async (server: GatewayProcess, before: GatewayProcess, opt
 };
 
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '5' }, seconds: { type: 'string', default: '3' }, rate: { type: 'string', default: '500' } },
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '3' },
+    rate: { type: 'string', default: '500' },
+    remote: { type: 'boolean', default: false },
+  },
 });
 const folders: TeamFolders[] = [];
 const gateways: GatewayProcess[] = [];
@@ -195,7 +201,7 @@ try {
     features: (inputs[0]?.fields ?? []).map(({ name }) => name),
   };
   print(`Node ${process.version}, ${cpus().length} cores, ${connections} connections, ${options.rounds} rounds of ${options.seconds} s: median (min-max)\n\n`);
-  for (const rows of rowCounts) print(`${await compareForms(server, rows, options)}\n`);
+  for (const rows of values.remote ? [] : rowCounts) print(`${await compareForms(server, rows, options)}\n`);
   print(`Open loop, ${options.rate} req/s, one row as bytes:\n\n${await compareDirect(server, before, options)}`);
 } finally {
   for (const gateway of gateways) await gateway.end('SIGTERM');

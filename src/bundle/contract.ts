@@ -71,9 +71,14 @@ const fieldCustoms = z.object({
   imputeValue: z.number().optional(),
 });
 
+const knownTimeZones = new Set<string>();
+
+/** Asking the runtime takes milliseconds, and a contract names the same zone in many fields. */
 function isTimeZone(name: string): boolean {
+  if (knownTimeZones.has(name)) return true;
   try {
     new Intl.DateTimeFormat('en', { timeZone: name });
+    knownTimeZones.add(name);
     return true;
   } catch {
     return false;

@@ -340,6 +340,7 @@ describe('the metrics', () => {
   });
 
   test('have a boundary of the request durations at the objective of the bundle', async () => {
+    await gateway.infer({ model: 'card-fraud', inputs: [transaction] });
     const bounds = (await scrape())
       .flatMap(({ samples }) => samples)
       .filter(({ name, labels }) => name === 'gateway_inference_request_duration_seconds_bucket' && labels.model === 'card-fraud');

@@ -1,7 +1,7 @@
 /**
- * Turn-of-the-loop batching. A request waits in the queue until the current turn of the event loop has read what came
- * with it (`setImmediate`), then everything queued becomes one run. While a run is under way the queue grows, and the
- * next run takes it: batches follow the load, and an idle gateway adds no delay.
+ * Turn-of-the-loop batching. A request waits in the queue until a turn of the event loop (`setImmediate`) has brought no
+ * more rows, then everything queued becomes one run. While a run is under way the queue grows, and the next run takes
+ * it: batches follow the load, and an idle gateway adds no delay but an empty turn.
  * A request is queued, then in flight, then settled; its deadline can settle it from either.
  */
 import type { RequestSpan } from '../../telemetry/request-span.ts';
@@ -107,15 +107,23 @@ export const createBatcher = (deps: BatcherDeps): Batcher => {
     tellIdle();
   };
 
+  const start = (): void => {
+    scheduled = false;
+    dispatch();
+  };
+
+  /** Looks again as long as a turn of the loop has brought more rows. */
+  const startWhenAllAreIn = (rowsBefore: number): void => {
+    const rows = queue.rows();
+    if (rows === rowsBefore || rows >= limits.maxBatchRows) start();
+    else setImmediate(startWhenAllAreIn, rows);
+  };
+
   const schedule = (): void => {
     if (scheduled) return;
     scheduled = true;
-    const start = (): void => {
-      scheduled = false;
-      dispatch();
-    };
     if (limits.maxQueueDelayMs > 0) setTimeout(start, limits.maxQueueDelayMs);
-    else setImmediate(start);
+    else setImmediate(startWhenAllAreIn, 0);
   };
 
   const enqueue = (item: Queued): void => {
@@ -174,14 +182,14 @@ const expireIfDue = (item: Queued, nowMs: number): boolean => {
   return item.isSettled();
 };
 
+/** Runs of single requests that are under way together. */
+const aloneAtOnce = 4;
+
 /** One fire of the breaker: fails when every request of the batch failed, by the version's own fault if there is one. */
 const runBatch = async (deps: BatcherDeps, batch: readonly Queued[]): Promise<void> => {
   try {
     await deps.guard(async () => {
       const outcomes = await runTogetherOrAlone(deps, batch);
-      batch.forEach((item, index) => {
-        item.settle(outcomes[index] ?? expired());
-      });
       const failures = outcomes.filter((outcome) => outcome instanceof InferenceFailure);
       if (failures.length === batch.length) throw failures.find(({ reason }) => reason !== 'invalid-input') ?? failures[0] ?? expired();
     });
@@ -193,24 +201,32 @@ const runBatch = async (deps: BatcherDeps, batch: readonly Queued[]): Promise<vo
 
 type Outcome = Prediction | InferenceFailure;
 
-/** A run that throws is repeated request by request, so that one request's fault fails no other. */
+/** Settles every request of the batch. A run that throws is repeated request by request, so that one request's fault fails no other. */
 const runTogetherOrAlone = async (deps: BatcherDeps, batch: readonly Queued[]): Promise<readonly Outcome[]> => {
-  try {
-    return await runOnce(deps, batch);
-  } catch (error) {
+  const outcomes = await runOnce(deps, batch).catch((error: unknown) => {
     const failure = InferenceFailure.from(error);
     const isRequestsOwn = failure.reason === 'error' || failure.reason === 'invalid-input';
-    if (batch.length === 1 || !isRequestsOwn) return batch.map(() => failure);
-    const outcomes: Outcome[] = [];
-    for (const item of batch) outcomes.push(await runAlone(deps, item));
-    return outcomes;
-  }
+    return batch.length > 1 && isRequestsOwn ? null : batch.map(() => failure);
+  });
+  if (outcomes === null) return runEachAlone(deps, batch);
+  batch.forEach((item, index) => {
+    item.settle(outcomes[index] ?? expired());
+  });
+  return outcomes;
 };
 
-const runAlone = async (deps: BatcherDeps, item: Queued): Promise<Outcome> => {
-  if (expireIfDue(item, deps.monotonicMs())) return expired();
-  const [outcome] = await runTogetherOrAlone(deps, [item]);
-  return outcome ?? expired();
+/** Nobody waits for the others here, and a worker process has its next run at hand when one ends: until the breaker opens, each batch of a broken version comes here. */
+const runEachAlone = async (deps: BatcherDeps, batch: readonly Queued[]): Promise<readonly Outcome[]> => {
+  const waiting = batch.values();
+  const lane = async (): Promise<readonly Outcome[]> => {
+    const outcomes: Outcome[] = [];
+    for (const item of waiting) {
+      const own = expireIfDue(item, deps.monotonicMs()) ? [expired()] : await runTogetherOrAlone(deps, [item]);
+      outcomes.push(...own);
+    }
+    return outcomes;
+  };
+  return (await Promise.all(Array.from({ length: aloneAtOnce }, lane))).flat();
 };
 
 const runOnce = async (deps: BatcherDeps, batch: readonly Queued[]): Promise<readonly Prediction[]> => {

@@ -1,6 +1,5 @@
 /** Calls to another server over a pool of connections that are kept alive. Nothing is followed, and nothing is read beyond its bound. */
-import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { type Dispatcher, errors, Pool } from 'undici';
 import { InferenceFailure } from './inference-failure.ts';
 
 export interface RemoteCall {
@@ -34,67 +33,82 @@ export interface RemoteHttpOptions {
   readonly maxResponseBytes: number;
 }
 
-/** The server closed a connection that had been idle just as the call went out: it has not seen the call. */
-const wasStale = (request: ClientRequest, error: unknown): boolean => {
-  const code = error instanceof Error ? Reflect.get(error, 'code') : undefined;
-  return request.reusedSocket && (code === 'ECONNRESET' || code === 'EPIPE');
-};
+/** The server closed a connection that had answered before just as the call went out: it has not seen the call. */
+const wasStale = (error: Error): boolean => error instanceof errors.SocketError && (error.socket?.bytesRead ?? 0) > 0;
 
 const unreachable = (error: Error): InferenceFailure =>
   error instanceof InferenceFailure ? error : new InferenceFailure('lost-worker', `the remote server cannot be reached: ${error.message}`);
 
-const readBounded = (response: IncomingMessage, maxBytes: number): Promise<Buffer> =>
-  new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    response.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > maxBytes) response.destroy(new InferenceFailure('error', `the remote server answered with more than ${maxBytes} bytes`));
-      else chunks.push(chunk);
-    });
-    response.on('end', () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
-    const early = new InferenceFailure('lost-worker', 'the remote server ended its answer early');
-    response.on('error', (error) => reject(error instanceof InferenceFailure ? error : early));
-    response.on('close', () => reject(early));
-  });
+interface Ended {
+  readonly resolve: (answer: RemoteAnswer) => void;
+  readonly reject: (failure: InferenceFailure) => void;
+  /** The connection was closed before the server can have seen the call. */
+  readonly repeat: (() => void) | null;
+}
 
-const headerOf = (response: IncomingMessage) => (name: string) => {
-  const value = response.headers[name];
-  return typeof value === 'string' ? value : value?.[0];
+type Headers = Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>[2];
+
+/** Gathers one answer within its bounds. States: waiting for a connection, then for the answer, then ended; only the first end counts. */
+const gather = (
+  { timeoutMs, maxBytes }: { readonly timeoutMs: number; readonly maxBytes: number },
+  { resolve, reject, repeat }: Ended,
+): Dispatcher.DispatchHandler => {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  let status = 0;
+  let headers: Headers = {};
+  let given: Dispatcher.DispatchController | null = null;
+  let failed: InferenceFailure | null = null;
+  const fail = (failure: InferenceFailure): void => {
+    clearTimeout(timer);
+    failed ??= failure;
+    reject(failed);
+    given?.abort(failed);
+  };
+  const timer = setTimeout(() => fail(new InferenceFailure('timeout', 'the remote server did not answer in time')), Math.max(0, timeoutMs));
+  return {
+    onRequestStart: (controller) => {
+      given = controller;
+      if (failed !== null) controller.abort(failed);
+    },
+    onResponseStart: (_controller, code, received) => {
+      status = code;
+      headers = received;
+    },
+    onResponseData: (_controller, chunk) => {
+      size += chunk.length;
+      if (size > maxBytes) fail(new InferenceFailure('error', `the remote server answered with more than ${maxBytes} bytes`));
+      else chunks.push(chunk);
+    },
+    onResponseEnd: () => {
+      clearTimeout(timer);
+      const body = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+      resolve({ status, header: (name) => [headers[name]].flat()[0], body });
+    },
+    onResponseError: (_controller, error) => {
+      if (status !== 0) fail(new InferenceFailure('lost-worker', 'the remote server ended its answer early'));
+      else if (failed === null && repeat !== null && wasStale(error)) {
+        clearTimeout(timer);
+        repeat();
+      } else fail(unreachable(error));
+    },
+  };
 };
 
 /** A pool of connections to one server. */
-export const createRemoteHttp = ({ url, maxConnections, maxResponseBytes }: RemoteHttpOptions): RemoteHttp => {
+export const createRemoteHttp = ({ url, maxConnections, maxResponseBytes: maxBytes }: RemoteHttpOptions): RemoteHttp => {
   const base = new URL(url);
-  const isSecure = base.protocol === 'https:';
   const prefix = base.pathname.replace(/\/+$/, '');
-  const agent = new (isSecure ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets: maxConnections, maxFreeSockets: maxConnections });
-  const { hostname, port, host } = base;
-  const target = { host: hostname.replace(/^\[|\]$/g, ''), agent, ...(port === '' ? {} : { port: Number(port) }) };
-
+  // Each call has a deadline of its own; one request a connection at a time, so that a slow one holds up no other.
+  const pool = new Pool(base.origin, { connections: maxConnections, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 });
   const once = (call: RemoteCall, mayRepeat: boolean): Promise<RemoteAnswer> =>
     new Promise((resolve, reject) => {
-      const { method, path, headers, body, timeoutMs } = call;
-      const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
-      const options = { ...target, method, path: `${prefix}${path}`, headers: { host, ...length, ...headers } };
-      const request = isSecure ? httpsRequest(options) : httpRequest(options);
-      const timer = setTimeout(() => request.destroy(new InferenceFailure('timeout', 'the remote server did not answer in time')), Math.max(0, timeoutMs));
-      const settle = (): void => clearTimeout(timer);
-      request.on('error', (error) => {
-        settle();
-        if (mayRepeat && wasStale(request, error)) resolve(once(call, false));
-        else reject(unreachable(error));
-      });
-      request.on('response', (response) => {
-        readBounded(response, maxResponseBytes)
-          .then((answer) => resolve({ status: response.statusCode ?? 0, header: headerOf(response), body: answer }), reject)
-          .finally(settle);
-      });
-      request.end(body);
+      const { method, path, headers = {}, body = null, timeoutMs } = call;
+      const repeat = mayRepeat ? () => resolve(once(call, false)) : null;
+      pool.dispatch({ method, path: `${prefix}${path}`, headers, body }, gather({ timeoutMs, maxBytes }, { resolve, reject, repeat }));
     });
-
   return {
     call: (call) => once(call, true),
-    close: () => agent.destroy(),
+    close: () => void pool.destroy(),
   };
 };

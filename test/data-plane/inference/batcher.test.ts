@@ -19,7 +19,8 @@ const encode = (rows: readonly Row[]): Tensors => ({ x: { datatype: 'FP32', shap
 const rowsOf = (...values: readonly number[]): readonly Row[] => values.map((x) => ({ x }));
 const request = (values: readonly number[], deadlineMs = performance.now() + farMs): PredictRequest => ({ rows: rowsOf(...values), deadlineMs, span: null });
 const feedOf = ({ x }: Tensors): number[] => Array.from(x?.data ?? [], Number);
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** What is queued runs when a turn of the loop has brought nothing more: the second one. */
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 
 interface Options extends Partial<Omit<BatcherDeps, 'limits'>> {
   readonly limits?: Partial<BatcherDeps['limits']>;
@@ -285,6 +286,7 @@ describe('batcher failures', () => {
     await submitAll([[-1], [-1]]);
     await submitAll([[-1], [poison]]);
     await submitAll([[1], [-1]]);
+    await nextTurn();
     expect(fires).toEqual(['ok', 'error', 'invalid-input', 'error', 'ok']);
   });
 
@@ -315,6 +317,32 @@ describe('batcher failures', () => {
     expect(answers.map(({ outputs }) => outputs.y)).toEqual(answers.map(() => ({ datatype: 'FP32', shape: [rows, 1], data: [] })));
   });
 
+  test('answers a repeated request when its own run ends, whatever the others still do', async () => {
+    const { run, waiting } = createGatedRun();
+    const batcher = makeBatcher({ run });
+    const [first, second] = [batcher.submit(request([1])), batcher.submit(request([2]))];
+    await nextTurn();
+    waiting[0]?.fail(new Error('poisoned'));
+    await nextTurn();
+    expect(waiting.slice(1).map(({ feed }) => feed)).toEqual([[1], [2]]);
+    waiting[2]?.finish();
+    expect(await outcomeOf(second)).toEqual([2]);
+    waiting[1]?.fail(new Error('poisoned'));
+    expect(await outcomeOf(first)).toBe('error');
+  });
+
+  test('takes into one run what comes in while a turn of the loop still brings rows', async () => {
+    const { run, waiting } = createGatedRun();
+    const batcher = makeBatcher({ run });
+    const answers = [batcher.submit(request([1]))];
+    await new Promise((resolve) => setImmediate(resolve));
+    answers.push(batcher.submit(request([2])));
+    await nextTurn();
+    expect(waiting.map(({ feed }) => feed)).toEqual([[1, 2]]);
+    waiting[0]?.finish();
+    expect(await Promise.all(answers.map(outcomeOf))).toEqual([[1], [2]]);
+  });
+
   test('tells of every run with its own times, also of the repeated ones', async () => {
     const clock = { ms: 0 };
     const run = async (feeds: Tensors): Promise<RunResult> => {
@@ -326,9 +354,9 @@ describe('batcher failures', () => {
     const onRun = ({ rows, startedMs, endedMs, queuesMs, failure }: BatchRun): void => void runs.push({ rows, startedMs, endedMs, queuesMs, failure });
     const batcher = makeBatcher({ run, onRun, monotonicMs: () => clock.ms });
     const [good] = await Promise.allSettled([batcher.submit(request([1], farMs)), batcher.submit(request([poison], farMs))]);
-    expect(runs).toEqual([
+    expect(runs.toSorted((one, other) => one.startedMs - other.startedMs)).toEqual([
       { rows: 2, startedMs: 0, endedMs: 10, queuesMs: [0, 0], failure: 'error' },
-      { rows: 1, startedMs: 10, endedMs: 20, queuesMs: [10], failure: null },
+      { rows: 1, startedMs: 10, endedMs: 30, queuesMs: [10], failure: null },
       { rows: 1, startedMs: 20, endedMs: 30, queuesMs: [20], failure: 'error' },
     ]);
     expect(good).toMatchObject({ value: { queueMs: 10, batchRows: 1 } });
