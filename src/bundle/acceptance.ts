@@ -33,13 +33,21 @@ const metric = z.discriminatedUnion(
       /** Compare this output alone; absent: all that the baseline gives. */ output: text.optional(),
       /** Numbers may be apart by so much, in the output's own unit; absent: 0.00001. */ tolerance: z.number().min(0).optional(),
     }),
-    z.strictObject({ kind: z.literal('outcomeRate'), outcome: outcomeName, harm, window: windowMs }),
+    z.strictObject({
+      kind: z.literal('outcomeRate'),
+      outcome: outcomeName,
+      harm,
+      window: windowMs,
+      /** How a rehearsal reckons it for a held-out case: a row of label 1 has this output true, or each row's first class is its label. */
+      ofLabels: z.union([z.strictObject({ kind: z.literal('flaggedPositive'), output: text }), z.strictObject({ kind: z.literal('accuracy') })]).optional(),
+    }),
     z.strictObject({
       kind: z.literal('outcomeMean'),
       outcome: outcomeName,
       harm,
       window: windowMs,
       /** The baseline's mean in the past: a good guess saves labels, a bad one costs nothing but them. */ historicalMean: share.optional(),
+      /** How a rehearsal reckons it for a held-out case. */ ofLabels: z.strictObject({ kind: z.literal('ndcg'), k: z.int().min(1) }).optional(),
     }),
   ],
   { error: (issue) => (issue.code === 'invalid_union' ? 'expected a kind of metric that exists' : undefined) },

@@ -6,7 +6,7 @@ import { durationWords } from '../control-plane/forecast/duration-words.ts';
 import { openVersion } from '../data-plane/inference/open-version.ts';
 import type { ServingVersion } from '../data-plane/inference/serving-version.ts';
 import type { Launcher } from '../data-plane/processes/launcher.ts';
-import { readCases } from '../rehearsal/read-cases.ts';
+import { readCases, readGroups } from '../rehearsal/read-cases.ts';
 import { type RehearsedRollout, rehearse } from '../rehearsal/rehearse.ts';
 import { type BundleFolders, silentHooks, withFolders } from './bundle-folders.ts';
 import { type FoundPlan, findPlan } from './find-plan.ts';
@@ -72,6 +72,7 @@ const play = async (
   { io, launcher }: { readonly io: CliIo; readonly launcher: Launcher },
 ): Promise<readonly RehearsedRollout[]> => {
   const all = await readCases(found.candidate.place.folder);
+  const groups = await readGroups(found.candidate.place.folder);
   const cases = all.filter(({ id }) => options.cases?.test(id) ?? true);
   const baseline = await open(found.baseline, launcher);
   try {
@@ -82,6 +83,7 @@ const play = async (
         baseline,
         candidate,
         cases,
+        groups,
         requestsPerSecond: options.rps,
         unitShare: options.unitShare,
         ...(options.positiveShare === undefined ? {} : { positiveShare: options.positiveShare }),

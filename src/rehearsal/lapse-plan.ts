@@ -1,7 +1,19 @@
 import { blockSecondsOf, type Plan, type Step } from '../control-plane/plan.ts';
 
-/** Seconds of the plan that pass in one second of a rehearsal: a block becomes a second, the finest that evidence is counted in. */
-export const lapseOf = (plan: Plan): number => blockSecondsOf(plan);
+/** A look costs as much whatever has come in since the last one: a plan of days is looked at so often. */
+const mostSeconds = 1_000;
+
+const plannedMs = (step: Step): number => {
+  if ('analysis' in step) return step.analysis.atLeast;
+  if ('shadow' in step) return step.shadow.duration;
+  return 'pause' in step ? (step.pause.duration ?? 0) : 0;
+};
+
+/** Seconds of the plan that pass in one second of a rehearsal: at least a block, since a second is the finest that evidence is counted in. */
+export const lapseOf = (plan: Plan): number => {
+  const wholeMs = plan.steps.reduce((sum, step) => sum + plannedMs(step), plan.bake);
+  return Math.max(blockSecondsOf(plan), Math.ceil(wholeMs / 1_000 / mostSeconds));
+};
 
 const lapsedStep = (step: Step, lapsed: (ms: number) => number): Step => {
   if ('analysis' in step) return { analysis: { ...step.analysis, atLeast: lapsed(step.analysis.atLeast), deadline: lapsed(step.analysis.deadline) } };
@@ -9,7 +21,7 @@ const lapsedStep = (step: Step, lapsed: (ms: number) => number): Step => {
   return 'pause' in step && step.pause.duration !== undefined ? { pause: { duration: lapsed(step.pause.duration) } } : step;
 };
 
-/** The same plan in a time lapse: steps, blocks and bake shrink alike, so that the evidence is cut into the same blocks with the same counts. */
+/** The same plan in a time lapse: steps and bake shrink alike, and a block is a second. */
 export const lapsePlan = (plan: Plan): Plan => {
   const lapse = lapseOf(plan);
   const lapsed = (ms: number): number => Math.ceil(ms / lapse);

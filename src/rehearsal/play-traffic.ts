@@ -7,6 +7,7 @@ import { assign } from '../data-plane/routing/assign.ts';
 import type { ComparisonRule } from '../store/rollout-store.ts';
 import type { Strike } from './inject-fault.ts';
 import { playPair, playSelfPair } from './play-pair.ts';
+import type { PlayedOutcomes } from './played-outcomes.ts';
 import type { CaseRun, CheckedCase } from './run-cases.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
@@ -26,6 +27,7 @@ export interface TrafficDeps {
   readonly material: Material;
   readonly random: SeededRandom;
   readonly evidence: Evidence;
+  readonly outcomes: Pick<PlayedOutcomes, 'play'>;
   readonly wallMs: () => number;
   /** Draws the index of a case. */
   readonly drawCase: () => number;
@@ -111,7 +113,7 @@ const compareRequest = (
 };
 
 /** Makes traffic on one rollout. */
-export const createTraffic = ({ material, random, evidence, drawCase, unitShare, wallMs }: TrafficDeps): Traffic => {
+export const createTraffic = ({ material, random, evidence, outcomes, drawCase, unitShare, wallMs }: TrafficDeps): Traffic => {
   let keys = 0;
   let toCandidate = 0;
 
@@ -122,14 +124,28 @@ export const createTraffic = ({ material, random, evidence, drawCase, unitShare,
   };
   const request = (model: ServingModel): void => {
     const index = drawCase();
-    const eligible = material.cases[index]?.isEligible === true;
+    const drawn = material.cases[index];
+    if (drawn === undefined) return;
+    const eligible = drawn.isEligible;
     const key = model.traffic.rollout?.routingKey == null ? null : drawKey();
     const assignment = assign(model.traffic, { pinned: null, eligible, matched: false, key, randomU32: random.u32 });
     if (assignment === null) return;
     const isCandidate = assignment.arm === 'candidate';
     if (isCandidate) toCandidate += 1;
-    const unit = beginUnit(evidence, model, { assignment, routingKey: key, eligible, hashKey, assignedAtMs: wallMs() });
-    endUnit(unit, model, isCandidate ? candidateEnd(model, { material, index, random }) : baselineEnd(material, index));
+    const assignedAtMs = wallMs();
+    const unit = beginUnit(evidence, model, { assignment, routingKey: key, eligible, hashKey, assignedAtMs });
+    const end = isCandidate ? candidateEnd(model, { material, index, random }) : baselineEnd(material, index);
+    endUnit(unit, model, end);
+    if (unit !== null && assignment.arm !== null)
+      outcomes.play({
+        evaluation: drawn.evaluation,
+        answer: end.answer,
+        arm: assignment.arm,
+        w: unit.probability,
+        weightInForce: assignment.probability,
+        key,
+        assignedAtMs,
+      });
     if (eligible) compareRequest(model, key, { material, index, random, evidence });
   };
   return {

@@ -1,4 +1,5 @@
 import type { Acceptance } from '../bundle/acceptance.ts';
+import type { LabelGroups } from '../checklist/evaluation/case-values.ts';
 import type { Plan } from '../control-plane/plan.ts';
 import type { ServingVersion } from '../data-plane/inference/serving-version.ts';
 import { type DeclaredFault, noStrike, strikeOf, tamperingOf } from './inject-fault.ts';
@@ -23,6 +24,7 @@ export interface Rehearsal {
   readonly plan: Plan;
   readonly acceptance: Acceptance;
   readonly cases: readonly EvaluationCase[];
+  readonly groups: LabelGroups;
   readonly requestsPerSecond: number;
   readonly unitShare: number;
   /** Share of the requests whose label is 1, where the sample draws them more often than they come; absent: as in the sample. */

@@ -5,6 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { LabelGroups } from '../checklist/evaluation/case-values.ts';
 import type { Clock } from '../clock.ts';
 import { beginRollout } from '../control-plane/begin-rollout.ts';
 import { type ControlContext, createControlContext, takeStanding } from '../control-plane/change-rollout.ts';
@@ -19,6 +20,7 @@ import { createModelRegistry, type ModelRegistry } from '../data-plane/registry.
 import type { Phase, RolloutStore } from '../store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../store/sqlite-rollout-store.ts';
 import { lapseOf, lapsePlan } from './lapse-plan.ts';
+import { createPlayedOutcomes, unlabelledCriteria } from './played-outcomes.ts';
 import { createTraffic, type Material, type Traffic } from './play-traffic.ts';
 import { createSeededRandom, type SeededRandom } from './seeded-random.ts';
 
@@ -28,6 +30,7 @@ export interface PlayedRollout {
   readonly baseline: ServingVersion;
   readonly candidate: ServingVersion;
   readonly material: Material;
+  readonly groups: LabelGroups;
   readonly requestsPerSecond: number;
   readonly unitShare: number;
   /** Draws the index of a case, by chance that it is given. */
@@ -99,12 +102,13 @@ const simulate = async (played: PlayedRollout, store: RolloutStore): Promise<Sim
   const context = createControlContext({ store, clock, newId: () => `rehearsal-${played.seed}`, publish: registry.assign });
   const control = createRolloutControl(context);
   const faults: Error[] = [];
-  const measure = createMeasure({ counters: { ...evidence, incarnation }, deadlineSecondsOf: () => 1, wallMs: clock.wallMs });
+  const outcomes = createPlayedOutcomes(candidate.bundle.acceptance, played.groups);
+  const measure = createMeasure({ counters: { ...evidence, incarnation }, deadlineSecondsOf: () => 1, wallMs: clock.wallMs, outcomes });
   const engine = createEngine({ context, ...measure, onFault: (_, error) => faults.push(error instanceof Error ? error : new Error(String(error))) });
   await accept(context, played);
   const { rollout } = registry.get(plan.model)?.traffic ?? { rollout: null };
   if (rollout !== null) evidence.compareWith(rollout.id, () => null);
-  const traffic = createTraffic({ ...played, random, evidence, wallMs: clock.wallMs, drawCase: () => played.drawCase(random) });
+  const traffic = createTraffic({ ...played, random, evidence, outcomes, wallMs: clock.wallMs, drawCase: () => played.drawCase(random) });
   return { context, control, engine, registry, traffic, faults, pass, seconds };
 };
 
@@ -138,8 +142,9 @@ const advance = async (simulation: Simulation, { plan, requestsPerSecond }: Play
     await simulation.control.move(plan.model, { move: 'resume' }, { reason: 'a person resumes', actor });
 };
 
-const endingOf = (simulation: Simulation, { plan }: PlayedRollout, weight: number): PlayedEnding => {
+const endingOf = (simulation: Simulation, { plan, candidate }: PlayedRollout, weight: number): PlayedEnding => {
   const { record, live } = standingIn(simulation, plan);
+  const unmeasured = (live?.assessment.guardrails ?? []).filter(({ verdict }) => verdict === 'not-measured').map(({ name }) => name);
   return {
     phase: record.phase,
     sentence: record.reason,
@@ -148,7 +153,7 @@ const endingOf = (simulation: Simulation, { plan }: PlayedRollout, weight: numbe
     weight: weight / 100,
     candidateRequests: simulation.traffic.candidateRequests(),
     seconds: simulation.seconds() * lapseOf(plan),
-    notMeasured: (live?.assessment.guardrails ?? []).filter(({ verdict }) => verdict === 'not-measured').map(({ name }) => name),
+    notMeasured: [...new Set([...unmeasured, ...unlabelledCriteria(candidate.bundle.acceptance)])],
   };
 };
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { planSchema } from '../../src/control-plane/plan.ts';
 import { lapseOf, lapsePlan } from '../../src/rehearsal/lapse-plan.ts';
 
+/** Sixteen hours in all. */
 const plan = planSchema.parse({
   apiVersion: 'handoff/v1',
   kind: 'Rollout',
@@ -11,12 +12,12 @@ const plan = planSchema.parse({
   steps: [
     { shadow: { share: 20, duration: '10m' } },
     { setWeight: 10 },
-    { analysis: { atLeast: '72h', deadline: '168h', require: ['errors'] } },
+    { analysis: { atLeast: '6h', deadline: '168h', require: ['errors'] } },
     { pause: {} },
     { pause: { duration: '1h' } },
     { setWeight: 100 },
   ],
-  bake: '8d',
+  bake: '530m',
 });
 
 describe('the time lapse of a plan', () => {
@@ -28,15 +29,21 @@ describe('the time lapse of a plan', () => {
     expect(lapsed.steps).toEqual([
       { shadow: { share: 20, duration: 10_000 } },
       { setWeight: 10 },
-      { analysis: { atLeast: 72 * 60_000, deadline: 168 * 60_000, minSamples: 500, require: ['errors'] } },
+      { analysis: { atLeast: 6 * 60_000, deadline: 168 * 60_000, minSamples: 500, require: ['errors'] } },
       { pause: {} },
       { pause: { duration: 60_000 } },
       { setWeight: 100 },
     ]);
   });
 
+  it('lets more than a block pass in a second where a plan lasts for days, so that it is looked at a thousand times', () => {
+    expect(lapseOf({ ...plan, bake: 10 * 86_400_000 })).toBe(890);
+    expect(lapsePlan({ ...plan, bake: 10 * 86_400_000 }).block).toBe(1_000);
+  });
+
   it('goes by the blocks that the plan asks for', () => {
-    expect(lapseOf({ ...plan, block: 5_000 })).toBe(5);
-    expect(lapsePlan({ ...plan, block: 5_000 }).steps[0]).toEqual({ shadow: { share: 20, duration: 120_000 } });
+    const short = { ...plan, block: 5_000, steps: plan.steps.slice(0, 2), bake: 600_000 };
+    expect(lapseOf(short)).toBe(5);
+    expect(lapsePlan(short).steps[0]).toEqual({ shadow: { share: 20, duration: 120_000 } });
   });
 });

@@ -2,6 +2,7 @@
 import type { Criterion } from '../../bundle/acceptance.ts';
 import type { Subject } from '../subject.ts';
 import { bootstrap, type Interval } from './bootstrap.ts';
+import { parseLabelGroups } from './case-values.ts';
 import { answerCases, type CaseAnswer, type EvaluationCase } from './cases.ts';
 import { compareLatency, type LatencyPairs, quantileOf } from './compare-latency.ts';
 import { type Judgement, judge } from './judge.ts';
@@ -21,8 +22,7 @@ export interface Evaluation {
 
 const groupsOf = async ({ text }: Subject): Promise<Answered['groups']> => {
   const source = await text('evaluation/label-groups.json');
-  const groups = source === null ? {} : (JSON.parse(source) as Readonly<Record<string, readonly string[]>>);
-  return new Map(Object.entries(groups).map(([name, labels]) => [name, new Set(labels)]));
+  return source === null ? new Map() : parseLabelGroups(source);
 };
 
 type LatencyCriterion = Criterion & { readonly metric: Extract<Criterion['metric'], { kind: 'latency' }> };

@@ -4,6 +4,7 @@
  */
 import type { Criterion } from '../../bundle/acceptance.ts';
 import type { OutputRow } from '../../data-plane/guards/compile-outputs.ts';
+import { accuracyOf, type LabelGroups, ndcgOf, scoreOf } from './case-values.ts';
 import type { CaseAnswer, EvaluationCase } from './cases.ts';
 
 /** The value of a metric when case i counts `times[i]` times; NaN when it has none. */
@@ -13,8 +14,7 @@ export type Metric = (times: Float64Array) => number;
 export interface Answered {
   readonly cases: readonly EvaluationCase[];
   readonly answers: readonly CaseAnswer[];
-  /** Names of classes that count as a group's, by group. */
-  readonly groups: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly groups: LabelGroups;
 }
 
 type OfflineMetric = Exclude<Criterion['metric'], { kind: 'latency' }>;
@@ -25,12 +25,6 @@ interface ScoredRow {
   readonly label: number;
   readonly input: Readonly<Record<string, unknown>>;
 }
-
-/** The score of an answer's row: its first number. */
-const scoreOf = (row: OutputRow): number => {
-  for (const value of Object.values(row)) if (typeof value === 'number') return value;
-  return Number.NaN;
-};
 
 const rowsOf = ({ cases, answers }: Answered): readonly ScoredRow[] =>
   cases.flatMap(({ inputs, labels }, at) =>
@@ -88,46 +82,6 @@ const meanOver =
     return sum / count;
   };
 
-const gainOf = (grade: number): number => 2 ** grade - 1;
-const discounted = (grades: readonly number[], k: number): number =>
-  grades.slice(0, k).reduce((sum, grade, rank) => sum + gainOf(grade) / Math.log2(rank + 2), 0);
-
-/** NDCG@k of one case: equal scores stay in input order, and a case without a relevant row counts 1. A case without an answer counts 0. */
-const ndcgOf = ({ labels }: EvaluationCase, { outputs }: CaseAnswer, k: number): number => {
-  if (outputs === null) return 0;
-  const grades = labels.map(Number);
-  const ideal = discounted(
-    [...grades].sort((left, right) => right - left),
-    k,
-  );
-  if (ideal === 0) return 1;
-  const order = outputs.map((row, index) => ({ score: scoreOf(row), index })).sort((left, right) => right.score - left.score || left.index - right.index);
-  return (
-    discounted(
-      order.map(({ index }) => grades[index] ?? 0),
-      k,
-    ) / ideal
-  );
-};
-
-/** Share of a case's rows whose first class is the label, or one of the label's group. */
-const accuracyOf = ({ labels }: EvaluationCase, { outputs }: CaseAnswer, groups: Answered['groups']): number => {
-  const right = (outputs ?? []).filter((row, index) => {
-    const label = String(labels[index]);
-    const first = topLabelOf(row);
-    return first === label || (first !== null && (groups.get(label)?.has(first) ?? false));
-  });
-  return right.length / labels.length;
-};
-
-const topLabelOf = (row: OutputRow): string | null => {
-  for (const value of Object.values(row)) {
-    const first: unknown = Array.isArray(value) ? value[0] : undefined;
-    if (typeof first === 'object' && first !== null && 'label' in first) return String(first.label);
-  }
-  return null;
-};
-
 /** The flag by which a version decides: its first true-or-false output. */
 const flagOf = (row: OutputRow): boolean => Object.values(row).find((value) => typeof value === 'boolean') === true;
 
@@ -177,9 +131,9 @@ export const metricOf = (metric: OfflineMetric, answered: Answered): Metric => {
     case 'areaUnderPrecisionRecall':
       return areaUnderPrecisionRecall(rowsOf(answered));
     case 'ndcg':
-      return perCase(answered, (one, answer) => ndcgOf(one, answer, metric.k));
+      return perCase(answered, (one, answer) => ndcgOf(one.labels, answer.outputs, metric.k));
     case 'accuracy':
-      return perCase(answered, (one, answer) => accuracyOf(one, answer, answered.groups));
+      return perCase(answered, (one, answer) => accuracyOf(one.labels, answer.outputs, answered.groups));
     case 'cost':
       return perCase(answered, (one, answer) => costOf(one, answer, metric));
     case 'sliceGap':
