@@ -3,7 +3,7 @@ import type { Evidence } from '../data-plane/observe/evidence.ts';
 import { keyHashOfHex, mix32 } from '../data-plane/observe/key-hash.ts';
 import type { ServingModel } from '../data-plane/registry.ts';
 import { attemptDeadline } from '../data-plane/rescue.ts';
-import { assign } from '../data-plane/routing/assign.ts';
+import { type Assignment, assign } from '../data-plane/routing/assign.ts';
 import type { ComparisonRule } from '../store/rollout-store.ts';
 import type { Strike } from './inject-fault.ts';
 import { playPair, playSelfPair } from './play-pair.ts';
@@ -112,6 +112,12 @@ const compareRequest = (
   }
 };
 
+interface Assigned {
+  readonly assignment: Assignment;
+  readonly key: string | null;
+  readonly eligible: boolean;
+}
+
 /** Makes traffic on one rollout. */
 export const createTraffic = ({ material, random, evidence, outcomes, drawCase, unitShare, wallMs }: TrafficDeps): Traffic => {
   let keys = 0;
@@ -122,30 +128,24 @@ export const createTraffic = ({ material, random, evidence, outcomes, drawCase, 
     else return keyOf(Math.floor(random.uniform() * keys));
     return keyOf(keys - 1);
   };
+  const end = (model: ServingModel, index: number, { assignment, key, eligible }: Assigned): void => {
+    const [assignedAtMs, isCandidate] = [wallMs(), assignment.arm === 'candidate'];
+    const unit = beginUnit(evidence, model, { assignment, routingKey: key, eligible, hashKey, assignedAtMs });
+    const ended = isCandidate ? candidateEnd(model, { material, index, random }) : baselineEnd(material, index);
+    endUnit(unit, model, ended);
+    const { evaluation } = material.cases[index] ?? {};
+    if (unit === null || assignment.arm === null || evaluation === undefined) return;
+    const probabilities = { w: unit.probability, weightInForce: assignment.probability };
+    outcomes.play({ evaluation, answer: ended.answer, arm: assignment.arm, ...probabilities, key, assignedAtMs });
+  };
   const request = (model: ServingModel): void => {
     const index = drawCase();
-    const drawn = material.cases[index];
-    if (drawn === undefined) return;
-    const eligible = drawn.isEligible;
+    const eligible = material.cases[index]?.isEligible === true;
     const key = model.traffic.rollout?.routingKey == null ? null : drawKey();
     const assignment = assign(model.traffic, { pinned: null, eligible, matched: false, key, randomU32: random.u32 });
     if (assignment === null) return;
-    const isCandidate = assignment.arm === 'candidate';
-    if (isCandidate) toCandidate += 1;
-    const assignedAtMs = wallMs();
-    const unit = beginUnit(evidence, model, { assignment, routingKey: key, eligible, hashKey, assignedAtMs });
-    const end = isCandidate ? candidateEnd(model, { material, index, random }) : baselineEnd(material, index);
-    endUnit(unit, model, end);
-    if (unit !== null && assignment.arm !== null)
-      outcomes.play({
-        evaluation: drawn.evaluation,
-        answer: end.answer,
-        arm: assignment.arm,
-        w: unit.probability,
-        weightInForce: assignment.probability,
-        key,
-        assignedAtMs,
-      });
+    if (assignment.arm === 'candidate') toCandidate += 1;
+    end(model, index, { assignment, key, eligible });
     if (eligible) compareRequest(model, key, { material, index, random, evidence });
   };
   return {

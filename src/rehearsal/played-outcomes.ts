@@ -34,7 +34,11 @@ export const unlabelledCriteria = (acceptance: Acceptance): readonly string[] =>
   outcomeMetrics(acceptance).flatMap(({ name, metric }) => (metric.ofLabels === undefined ? [name] : []));
 
 /** The outcome of one answer, in hundredths. */
-const valueOf = (rule: OfLabels, { labels }: EvaluationCase, { answer, groups }: { readonly answer: UnitAnswer | null; readonly groups: LabelGroups }): number => {
+const outcomeValue = (
+  rule: OfLabels,
+  { labels }: EvaluationCase,
+  { answer, groups }: { readonly answer: UnitAnswer | null; readonly groups: LabelGroups },
+): number => {
   const rows = answer?.rows ?? null;
   switch (rule.kind) {
     case 'ndcg':
@@ -71,7 +75,7 @@ const createOutcome = ({ kind, ofLabels }: OutcomeMetric, groups: LabelGroups) =
   const values = new WeakMap<UnitAnswer, number>();
   const valueFor = (rule: OfLabels, { evaluation, answer }: PlayedRequest): number => {
     const known = answer === null ? undefined : values.get(answer);
-    const value = known ?? valueOf(rule, evaluation, { answer, groups });
+    const value = known ?? outcomeValue(rule, evaluation, { answer, groups });
     if (answer !== null && known === undefined) values.set(answer, value);
     return value;
   };

@@ -20,8 +20,8 @@ import { createModelRegistry, type ModelRegistry } from '../data-plane/registry.
 import type { Phase, RolloutStore } from '../store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../store/sqlite-rollout-store.ts';
 import { lapseOf, lapsePlan } from './lapse-plan.ts';
-import { createPlayedOutcomes, unlabelledCriteria } from './played-outcomes.ts';
 import { createTraffic, type Material, type Traffic } from './play-traffic.ts';
+import { createPlayedOutcomes, unlabelledCriteria } from './played-outcomes.ts';
 import { createSeededRandom, type SeededRandom } from './seeded-random.ts';
 
 /** What a rollout is played with. */

@@ -53,7 +53,13 @@ describe('played outcomes', () => {
   it('keep the label when the first class is it, or one of its group', async () => {
     const answer = (label: string) => ({ rows: [{ classes: [{ label, score: 1 }] }], abstained: 0 }) as never;
     const cat = { id: 'c', inputs: [{}], labels: ['cat'] };
-    const { units } = await countsOf([{ evaluation: cat, answer: answer('tabby') }, { evaluation: cat, answer: answer('dog') }], 'label_kept');
+    const { units } = await countsOf(
+      [
+        { evaluation: cat, answer: answer('tabby') },
+        { evaluation: cat, answer: answer('dog') },
+      ],
+      'label_kept',
+    );
     expect(units.map(({ value }) => value)).toEqual([100, 0]);
   });
 
