@@ -5,6 +5,8 @@ import { parse } from 'yaml';
 import type { Fault } from '../bundle/fault.ts';
 import { contractSchema } from '../bundle/odcs.ts';
 import { type Bundle, type BundlePlace, readBundle } from '../bundle/read-bundle.ts';
+import { checkSignature } from '../bundle/signing/check-signature.ts';
+import type { TrustedKey } from '../bundle/signing/keys.ts';
 import { openVersion } from '../data-plane/inference/open-version.ts';
 import type { ServingVersion } from '../data-plane/inference/serving-version.ts';
 import type { Launcher } from '../data-plane/processes/launcher.ts';
@@ -32,6 +34,8 @@ export interface ChecklistDeps {
   readonly machine: Machine;
   readonly monotonicMs: () => number;
   readonly launcher: Launcher;
+  /** Keys of those whose signature counts; none: signatures are not looked at. */
+  readonly trustedKeys: readonly TrustedKey[];
 }
 
 /** How a bundle came out. */
@@ -118,6 +122,7 @@ export const runChecklist = async (place: BundlePlace, baselinePlace: BundlePlac
   const { bundle, faults } = await readBundle(place);
   reportFaults(faults, report);
   if (bundle === null) return { ...unread, bundle };
+  if (deps.trustedKeys.length > 0) for (const fault of checkSignature(bundle, deps.trustedKeys).faults) report('signed', fault);
   const opened = await open(bundle, deps);
   reportFaults(opened.faults, report);
   const { version, golden } = opened;

@@ -32,6 +32,11 @@ export const rules = {
     mend: 'Restore the file, or run `handoff check --write-digests` if the change is meant.',
   },
   'artifact-regular': { holds: 'there are no links in the folder', severity: 'failure', mend: 'Replace the link by the file.' },
+  signed: {
+    holds: 'a trusted key has signed every file, and no other file is there (asked for by naming keys)',
+    severity: 'failure',
+    mend: 'Look into what changed since it was signed; then run `handoff sign`.',
+  },
   'golden-digest': {
     holds: 'every golden case has its digest',
     severity: 'failure',

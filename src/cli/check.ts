@@ -3,6 +3,7 @@ import { type Fault, faultText } from '../bundle/fault.ts';
 import { findBundles } from '../bundle/find-bundles.ts';
 import type { BundlePlace } from '../bundle/read-bundle.ts';
 import { readBundle } from '../bundle/read-bundle.ts';
+import { KeyError, readTrustedKeys, type TrustedKey } from '../bundle/signing/keys.ts';
 import { type SignoffRole, signoffRoles, writeSignoff } from '../bundle/signoffs.ts';
 import { writeDigests } from '../bundle/write-digests.ts';
 import { readMachine } from '../checklist/budgets.ts';
@@ -24,6 +25,7 @@ interface CheckOptions extends BundleFolders {
   readonly against?: string;
   readonly signOff?: SignoffRole;
   readonly by?: string;
+  readonly trustedKeysDir?: string;
 }
 
 /** The version that each bundle is held against: the one that is asked for, or its plan's baseline when it is the plan's candidate. */
@@ -81,11 +83,33 @@ const signOff = async (places: readonly BundlePlace[], { signOff: role, by }: Ch
   return true;
 };
 
+/** The keys of the folder that is named; null once it is said why they cannot be used. */
+const readKeys = async ({ trustedKeysDir }: CheckOptions, { stderr }: CliIo): Promise<readonly TrustedKey[] | null> => {
+  if (trustedKeysDir === undefined) return [];
+  try {
+    return await readTrustedKeys(trustedKeysDir);
+  } catch (error) {
+    if (!(error instanceof KeyError)) throw error;
+    stderr(`${error.message}\n`);
+    return null;
+  }
+};
+
 /** What the machine is to blame for says nothing about a bundle. */
 const couldNotCheck = (error: unknown, { stderr }: CliIo): null => {
   if (!(error instanceof CouldNotCheckError)) throw error;
   stderr(`could not check: ${error.message}; is the machine overloaded?\n`);
   return null;
+};
+
+/** Prints what was found, of the plans too when no bundle was named. @returns the exit code */
+const reportAll = async (
+  results: readonly Checked[],
+  { names, options, io }: { readonly names: readonly string[]; readonly options: CheckOptions; readonly io: CliIo },
+): Promise<0 | 1> => {
+  const ofPlans = names.length === 0 ? await planFaults(options, results) : [];
+  print({ results, ofPlans }, options, io);
+  return reportJson(results, ofPlans, options.strict === true).ok ? 0 : 1;
 };
 
 const check = async (names: readonly string[], options: CheckOptions, { io, program }: { readonly io: CliIo; readonly program: Command }): Promise<void> => {
@@ -96,13 +120,13 @@ const check = async (names: readonly string[], options: CheckOptions, { io, prog
   }
   if (options.writeDigests) for (const place of places) await writeDigests(place);
   if (!(await signOff(places, options, io))) return io.setExitCode(2);
+  const trustedKeys = await readKeys(options, io);
+  if (trustedKeys === null) return io.setExitCode(2);
   const { monotonicMs } = systemClock;
-  const deps = { vocabulary: await gatewayVocabulary(program), machine: await readMachine(monotonicMs), monotonicMs };
+  const deps = { vocabulary: await gatewayVocabulary(program), machine: await readMachine(monotonicMs), monotonicMs, trustedKeys };
   const results = await withLauncher((launcher) => checkAll(places, options, { ...deps, launcher })).catch((error: unknown) => couldNotCheck(error, io));
   if (results === null) return io.setExitCode(3);
-  const ofPlans = names.length === 0 ? await planFaults(options, results) : [];
-  print({ results, ofPlans }, options, io);
-  io.setExitCode(reportJson(results, ofPlans, options.strict === true).ok ? 0 : 1);
+  io.setExitCode(await reportAll(results, { names, options, io }));
 };
 
 /** `handoff check`: the handoff checklist, executed. */
@@ -116,4 +140,5 @@ export const checkCommand = (io: CliIo): Command =>
     .option('--write-digests', 'first write the digests of all files into handoff.yaml: for the author of a bundle')
     .addOption(new Option('--sign-off <role>', 'first write a sign-off over the digest into signoffs.yaml').choices(signoffRoles))
     .option('--by <name>', 'who signs off')
+    .addOption(new Option('--trusted-keys-dir <dir>', 'folder of public keys (*.pem): signatures are checked too').env('HANDOFF_TRUSTED_KEYS_DIR'))
     .action((names: string[], options: CheckOptions, command: Command) => check(names, options, { io, program: command.parent ?? command }));

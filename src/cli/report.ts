@@ -37,7 +37,7 @@ const judgeOffline = async (
   const [before = null] = await selectBundles(options, [`${model}/${baseline}`]);
   if (place === undefined) return null;
   const { monotonicMs } = systemClock;
-  const deps = { vocabulary: await gatewayVocabulary(program), machine: await readMachine(monotonicMs), monotonicMs };
+  const deps = { vocabulary: await gatewayVocabulary(program), machine: await readMachine(monotonicMs), monotonicMs, trustedKeys: [] };
   const { bundle, evaluation } = await withLauncher((launcher) => runChecklist(place, before, { ...deps, launcher }));
   if (bundle?.digest !== candidateDigest || evaluation === null) return null;
   return evaluation.judgements.map(({ criterion, candidate: value, baseline: other, effect, verdict }) => ({

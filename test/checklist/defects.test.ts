@@ -1,13 +1,16 @@
 /** Each seeded defect is caught by exactly the rule that is meant for it, and a whole bundle by none. */
-import { readFile, symlink } from 'node:fs/promises';
+import { readFile, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { readBundle } from '../../src/bundle/read-bundle.ts';
+import { readTrustedKeys } from '../../src/bundle/signing/keys.ts';
+import { signBundle } from '../../src/bundle/signing/sign-bundle.ts';
 import { signoffRoles, writeSignoff } from '../../src/bundle/signoffs.ts';
 import { runChecklist } from '../../src/checklist/checklist.ts';
 import type { RuleId } from '../../src/checklist/finding.ts';
 import { systemClock } from '../../src/clock.ts';
 import { type BundleCopy, copyBundle, placeOf } from '../support/bundle-copy.ts';
+import { makeSigningKeys } from '../support/signing-keys.ts';
 import { testLauncher } from '../support/test-launcher.ts';
 import { testVocabulary } from '../support/vocabulary.ts';
 
@@ -261,6 +264,7 @@ const rulesBroken = async ({
     vocabulary: await testVocabulary(),
     monotonicMs: systemClock.monotonicMs,
     launcher,
+    trustedKeys: [],
   });
   return [...new Set(findings.map(({ rule }) => rule))];
 };
@@ -276,5 +280,35 @@ describe('the handoff checklist', () => {
 
   it('has a defect for at least forty rules', () => {
     expect(new Set(defects.map(({ rule }) => rule)).size).toBeGreaterThanOrEqual(40);
+  });
+
+  it.each([
+    ['nothing in a signed bundle', async () => undefined, []],
+    ['a bundle that nobody signed', async ({ place }: BundleCopy) => rm(join(place.folder, 'model.sig')), ['signed']],
+    [
+      'a golden case that was edited after the signature, digests and all',
+      async (copy: BundleCopy) => {
+        await editGolden((g) => Object.assign(g, { source: 'somebody else' }))(copy);
+        await copy.seal();
+        await signOffAll(copy);
+      },
+      ['signed'],
+    ],
+  ] as const)('finds by the keys that are named: %s', async (_, after, expected) => {
+    const keys = await makeSigningKeys();
+    onTestFinished(keys.remove);
+    const copy = await copyBundle('search-ranker', '1.3.2');
+    const { bundle } = await copy.read();
+    if (bundle === null) throw new Error('the copy cannot be read');
+    await signBundle(bundle, keys.privateKey);
+    await after(copy);
+    const deps = {
+      machine: machineFor(bundle.manifest.hardware?.referenceMs ?? 1),
+      vocabulary: await testVocabulary(),
+      monotonicMs: systemClock.monotonicMs,
+      launcher,
+    };
+    const { findings } = await runChecklist(copy.place, null, { ...deps, trustedKeys: await readTrustedKeys(keys.trustedKeysDir) });
+    expect([...new Set(findings.map(({ rule }) => rule))]).toEqual(expected);
   });
 });
