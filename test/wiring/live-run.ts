@@ -1,0 +1,129 @@
+/** A gateway of its own for a run whose raw events are written, and what is needed to recompute the run afterwards. */
+import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { deliver, goldenRows, makeTeamFolders, type TeamFolders } from '../support/bundles.ts';
+import { type GatewayProcess, startGateway } from '../support/gateway.ts';
+import { inParallel, keepAliveAgent, type RawAnswer, send } from '../support/http-client.ts';
+import { type LedgerEntry, type Report, recompute } from './batch-calculator.ts';
+import { readRawLog } from './raw-log.ts';
+
+const model = 'card-fraud';
+const [baseline, candidate] = ['1.4.0', '2.0.0'] as const;
+const recorder = new URL('../support/record-raw-events.ts', import.meta.url).href;
+
+/** How a run is set up. */
+export interface RunOptions {
+  /** What its candidate does with amounts above 1000; absent: the candidate as it is. */
+  readonly broken?: 'throws' | 'nan' | 'endless';
+  /** Lines of the plan beside its names. */
+  readonly plan: string;
+  readonly flags?: readonly string[];
+  /** Milliseconds: long, so that a busy machine makes nothing late. */
+  readonly deadlineMs?: number;
+  /** Other limits of the bundles: a change of `handoff.yaml`. */
+  readonly budgets?: (text: string) => string;
+  /** Further criteria of the candidate, as lines of `acceptance.yaml`. */
+  readonly criteria?: string;
+}
+
+/** A request of a run. */
+export interface Asked {
+  readonly amount?: number;
+  readonly key?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly version?: string;
+  /** Leaves out what only the candidate's contract asks for. */
+  readonly ineligible?: true;
+}
+
+export interface LiveRun {
+  readonly gateway: () => GatewayProcess;
+  /** Sends the requests, so many at once. */
+  readonly ask: (requests: readonly Asked[], atOnce: number) => Promise<RawAnswer[]>;
+  readonly state: () => Promise<Record<string, unknown>>;
+  readonly setWeight: (weight: number) => Promise<void>;
+  readonly kill: () => Promise<void>;
+  readonly restart: () => Promise<void>;
+  /** Holds the ledger as it is now against the raw events. */
+  readonly report: () => Promise<Report>;
+  readonly end: () => Promise<void>;
+}
+
+const arrive = async (folders: TeamFolders, { broken, budgets = (text) => text, criteria = '', deadlineMs = 10_000 }: RunOptions): Promise<void> => {
+  const manifest = { file: 'handoff.yaml', change: (text: string) => budgets(text.replace(/deadlineMs: \d+/, `deadlineMs: ${deadlineMs}`)) };
+  const acceptance = { file: 'acceptance.yaml', change: (text: string) => text.replace(/^faults:/m, `${criteria}faults:`) };
+  await deliver(folders, { from: { model, version: baseline }, edit: manifest });
+  const graph = broken === undefined ? {} : { graph: `test/fixtures/broken-candidates/${broken}.onnx` };
+  await deliver(folders, { from: { model, version: candidate }, ...graph, edit: [manifest, acceptance] });
+};
+
+const wholeLedger = async (gateway: GatewayProcess): Promise<LedgerEntry[]> => {
+  const entries: LedgerEntry[] = [];
+  for (let after: number | null = 0; after !== null; ) {
+    const { body } = await gateway.admin('GET', `/ledger?after=${after}&limit=1000`);
+    entries.push(...(body.entries as LedgerEntry[]));
+    after = body.next as number | null;
+  }
+  return entries;
+};
+
+/** Starts a gateway with a started rollout at weight 0 or what its plan begins with. */
+export const startRun = async (options: RunOptions): Promise<LiveRun> => {
+  const folders = await makeTeamFolders();
+  const log = join(folders.root, 'raw-events.jsonl');
+  await arrive(folders, options);
+  const head = `apiVersion: handoff/v1\nkind: Rollout\nmodel: ${model}\nbaseline: ${baseline}\ncandidate: ${candidate}\neligibility: partial\nmaxIneligible: 1\n`;
+  await writeFile(join(folders.rolloutDir, `${model}.yaml`), `${head}${options.plan}bake: 8d\n`);
+  const [both = {}] = await goldenRows(model, [baseline, candidate], '01-ordinary-purchase.json');
+  const [ofBaseline = {}] = await goldenRows(model, [baseline], '01-ordinary-purchase.json');
+  const [ofCandidate = {}] = await goldenRows(model, [candidate], '01-ordinary-purchase.json');
+  const candidateFields = Object.keys(ofCandidate).filter((name) => !(name in ofBaseline));
+
+  const start = (): Promise<GatewayProcess> =>
+    startGateway(folders, { flags: options.flags ?? [], env: { NODE_OPTIONS: `--import=${recorder}`, RAW_EVENTS_FILE: log } });
+  let gateway = await start();
+  const agent = keepAliveAgent(64);
+  let sent = 0;
+
+  const askOne = async ({ amount = 20, key, headers = {}, version, ineligible }: Asked): Promise<RawAnswer> => {
+    sent += 1;
+    const row = { ...(ineligible === true ? ofBaseline : both), amount };
+    const body = JSON.stringify({ model, inputs: [row], ...(version === undefined ? {} : { version }) });
+    const keyed = key === undefined ? {} : { 'x-routing-key': key };
+    return send({ url: gateway.url, agent, body, headers: { 'content-type': 'application/json', 'x-request-id': `request-${sent}`, ...keyed, ...headers } });
+  };
+  const state = async () => (await gateway.admin('GET', `/rollouts/${model}`)).body;
+  const { rollout } = (await state()) as { readonly rollout: string };
+  await gateway.admin('POST', `/rollouts/${model}/start`, { reason: 'a test' });
+
+  return {
+    gateway: () => gateway,
+    ask: (requests, atOnce) => inParallel(requests, atOnce, askOne),
+    state,
+    setWeight: async (weight) => {
+      const { status } = await gateway.admin('PUT', `/rollouts/${model}/weight`, { weight, reason: 'a test' });
+      if (status !== 200) throw new Error(`the weight ${weight} was refused with ${status}`);
+    },
+    kill: async () => void (await gateway.end('SIGKILL')),
+    restart: async () => {
+      gateway = await start();
+    },
+    report: async () =>
+      recompute({
+        lives: readRawLog(readFileSync(log, 'utf8')),
+        ledger: await wholeLedger(gateway),
+        rollout,
+        baseline,
+        candidate,
+        isEligible: (row) => candidateFields.every((name) => name in row),
+        deadlineMs: options.deadlineMs ?? 10_000,
+        predictionKey: Buffer.from(readFileSync(join(folders.dataDir, 'prediction.key'), 'utf8').trim(), 'hex'),
+      }),
+    end: async () => {
+      agent.destroy();
+      await gateway.end('SIGKILL');
+      await folders.remove();
+    },
+  };
+};
