@@ -45,7 +45,7 @@ const recordInto = (file: string): void => {
       },
       end: (...given: unknown[]) => {
         const body = typeof given[0] === 'string' || given[0] instanceof Uint8Array ? Buffer.from(given[0] as string).toString() : '';
-        write('answered', { id: request.headers['x-request-id'], ...head, gone: request.socket.destroyed, body });
+        write('answered', { id: request.headers['x-request-id'], ...head, gone: request.socket.readableEnded || request.socket.destroyed, body });
         return end(...given);
       },
     };

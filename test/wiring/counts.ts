@@ -1,8 +1,9 @@
 /** The counts of a block by guard, from the seconds of a tally and from an entry of the ledger, in one form in which they can be compared. */
+
+import type { CountedPair, SecondTally } from './cells.ts';
 import type { GuardOf } from './guards.ts';
 import type { ArmTally, PairTally, Strata } from './kernel.ts';
 import type { Arm } from './raw-log.ts';
-import type { CountedPair, SecondTally } from './tally.ts';
 
 /** What was fixed when the block began. */
 export interface Pins {
@@ -17,6 +18,14 @@ export interface GuardCounts {
   readonly pairs: readonly PairTally[];
   readonly disagreement: { readonly differ: number; readonly agree: number; readonly pending: number };
   readonly baselineWithItself: { readonly differ: number; readonly agree: number };
+}
+
+/** A block as it was counted anew. */
+export interface CountedBlock {
+  /** Of the rollout's blocks. */
+  readonly number: number;
+  readonly guards: Readonly<Record<string, { readonly counts: GuardCounts; readonly pins: Pins }>>;
+  readonly seconds: readonly SecondTally[];
 }
 
 /** A block's body in the ledger. */
@@ -55,13 +64,17 @@ const strataOf = (cells: readonly { readonly w: number; readonly arm: Arm; reado
   return strata;
 };
 
-const pairsOf = (pairs: readonly CountedPair[], event: (pair: NonNullable<CountedPair['runs']>, arm: Arm) => boolean): PairTally => {
+type EventOfRun = (runs: NonNullable<CountedPair['runs']>, arm: Arm) => boolean;
+
+const pairCell = (runs: CountedPair['runs'], event: EventOfRun): keyof PairTally => {
+  if (runs === null) return 'pending';
+  if (event(runs, 'candidate')) return event(runs, 'baseline') ? 'both' : 'candidateOnly';
+  return event(runs, 'baseline') ? 'baselineOnly' : 'neither';
+};
+
+const pairsOf = (pairs: readonly CountedPair[], event: EventOfRun): PairTally => {
   const tally = { both: 0, candidateOnly: 0, baselineOnly: 0, neither: 0, pending: 0 };
-  for (const { runs } of pairs) {
-    if (runs === null) tally.pending += 1;
-    else if (event(runs, 'candidate')) tally[event(runs, 'baseline') ? 'both' : 'candidateOnly'] += 1;
-    else tally[event(runs, 'baseline') ? 'baselineOnly' : 'neither'] += 1;
-  }
+  for (const { runs } of pairs) tally[pairCell(runs, event)] += 1;
   return tally;
 };
 
@@ -119,7 +132,7 @@ export const countGuard = (
 };
 
 /** An entry's counts in the form of the tally's. */
-export const statedCounts = (stated: StatedCounts = {}): GuardCounts => {
+const statedCounts = (stated: StatedCounts = {}): GuardCounts => {
   const strata = (list: readonly StatedStratum[] = []): Strata => new Map(list.map(({ w, baseline, candidate }) => [w, { baseline, candidate }]));
   return {
     units: strata(stated.units),
@@ -143,7 +156,7 @@ const pairText = ({ both, candidateOnly, baselineOnly, neither, pending }: PairT
   [both, candidateOnly, baselineOnly, neither, pending].join('/');
 
 /** Counts as one text, equal for equal counts: what is zero is left out. */
-export const countsText = ({ units, firstEvents, pairs, disagreement: { differ, agree, pending }, baselineWithItself }: GuardCounts): string => {
+const countsText = ({ units, firstEvents, pairs, disagreement: { differ, agree, pending }, baselineWithItself }: GuardCounts): string => {
   const slots = pairs.map(pairText);
   return [
     `units ${strataText(units)}`,
@@ -153,6 +166,17 @@ export const countsText = ({ units, firstEvents, pairs, disagreement: { differ, 
     `with itself ${baselineWithItself.differ}/${baselineWithItself.agree}`,
   ].join('; ');
 };
+
+/** A block as it was counted anew as one text. */
+export const blockText = (guards: readonly GuardOf[], block: CountedBlock | undefined): string =>
+  [
+    `assigned ${assignedText(countAssigned(block?.seconds ?? []))}`,
+    ...guards.map(({ name }) => `${name}: ${countsText(block?.guards[name]?.counts ?? statedCounts())}`),
+  ].join('\n');
+
+/** The same of a block of the ledger. */
+export const statedText = (guards: readonly GuardOf[], { counts, assigned }: Pick<BlockEntry, 'counts' | 'assigned'>): string =>
+  [`assigned ${assignedText(assigned)}`, ...guards.map(({ name }) => `${name}: ${countsText(statedCounts(counts[name]))}`)].join('\n');
 
 /** The assignments of a block as one text. */
 export const assignedText = (assigned: BlockEntry['assigned']): string =>

@@ -1,16 +1,7 @@
 /** E-values of a rollout from the counts of its blocks, and the pins that its sealed past allows. */
-import type { GuardCounts, Pins } from './counts.ts';
+import type { CountedBlock, GuardCounts, Pins } from './counts.ts';
 import type { GuardOf, Test } from './guards.ts';
 import { type BlockLogs, coinLogs, differenceLogs, lnMixture, lnSum, type PairTally, pairLogs } from './kernel.ts';
-import type { SecondTally } from './tally.ts';
-
-/** A block as it was counted anew. */
-export interface CountedBlock {
-  /** Of the rollout's blocks. */
-  readonly number: number;
-  readonly guards: Readonly<Record<string, { readonly counts: GuardCounts; readonly pins: Pins }>>;
-  readonly seconds: readonly SecondTally[];
-}
 
 const noPairs: PairTally = { both: 0, candidateOnly: 0, baselineOnly: 0, neither: 0, pending: 0 };
 const silent = ({ bets }: Test): number[] => new Array<number>(bets).fill(0);
@@ -101,6 +92,12 @@ const latencyEdgesOf = ({ slots, relative, atLeastMs }: NonNullable<GuardOf['lat
     }),
   };
 };
+
+/** Pins as one text; empty for none. */
+export const pinsText = ({ latencyEdges, firstEventRate, noiseFloor }: Pins): string =>
+  [latencyEdges?.map(({ baseline, candidate }) => `${baseline}-${candidate}`).join(' '), firstEventRate, noiseFloor]
+    .filter((part) => part !== undefined)
+    .join();
 
 /** What the sealed past fixes for a guard of the next block. */
 export const pinsAfter = (guard: GuardOf, past: readonly CountedBlock[]): Pins => {

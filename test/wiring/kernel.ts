@@ -41,27 +41,35 @@ export const lnSum = (logs: readonly number[]): number => {
   return most + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - most), 0));
 };
 
-/** ln L_k of requests, those that are pending taken for what lowers the evidence. */
-export const coinLogs = (strata: Strata, { harm, rho0, delta, c0, side, bets }: Bet): number[] => {
-  const logs = new Array<number>(bets).fill(0);
-  for (const [w, { baseline, candidate }] of strata) {
-    if (w <= 0 || w >= 1) continue;
-    const x11 = (harm * (1 - rho0 * c0)) / w - delta;
-    const x10 = (-harm * rho0 * c0) / w - delta;
-    const x01 = (-harm * rho0 * (1 - c0)) / (1 - w) - delta;
-    const x00 = (harm * rho0 * c0) / (1 - w) - delta;
-    const m = Math.max(-side * x11, -side * x10, -side * x01, -side * x00);
-    const hurtsTheCandidate = harm * side === -1;
-    const n11 = candidate.events + (hurtsTheCandidate ? candidate.pending : 0);
-    const n01 = baseline.events + (hurtsTheCandidate ? 0 : baseline.pending);
-    for (const [k, s] of sizes(bets).entries()) {
-      const lambda = side * Math.min(0.95 / m, (w * (1 - w) * s) / (1 - w + w * rho0 * (1 + s)));
-      const ln = n11 * Math.log1p(lambda * x11) + (candidate.n - n11) * Math.log1p(lambda * x10);
-      logs[k] = (logs[k] ?? 0) + ln + n01 * Math.log1p(lambda * x01) + (baseline.n - n01) * Math.log1p(lambda * x00);
-    }
-  }
-  return logs;
+/** Events with the pending requests taken for what lowers the evidence: events of the arm whose events do. */
+const completed = ({ n, events, pending }: ArmTally, lowers: boolean): { readonly with: number; readonly without: number } => {
+  const eventful = events + (lowers ? pending : 0);
+  return { with: eventful, without: n - eventful };
 };
+
+/** ln L_k of the requests of one probability. */
+const stratumLogs = (w: number, { baseline, candidate }: { readonly baseline: ArmTally; readonly candidate: ArmTally }, bet: Bet): number[] => {
+  const { harm, rho0, delta, c0, side, bets } = bet;
+  const x11 = (harm * (1 - rho0 * c0)) / w - delta;
+  const x10 = (-harm * rho0 * c0) / w - delta;
+  const x01 = (-harm * rho0 * (1 - c0)) / (1 - w) - delta;
+  const x00 = (harm * rho0 * c0) / (1 - w) - delta;
+  const m = Math.max(-side * x11, -side * x10, -side * x01, -side * x00);
+  const n1 = completed(candidate, harm * side === -1);
+  const n0 = completed(baseline, harm * side === 1);
+  return sizes(bets).map((s) => {
+    const lambda = side * Math.min(0.95 / m, (w * (1 - w) * s) / (1 - w + w * rho0 * (1 + s)));
+    const ln = n1.with * Math.log1p(lambda * x11) + n1.without * Math.log1p(lambda * x10);
+    return ln + n0.with * Math.log1p(lambda * x01) + n0.without * Math.log1p(lambda * x00);
+  });
+};
+
+/** ln L_k of requests. A probability of 0 or 1 compares nothing. */
+export const coinLogs = (strata: Strata, bet: Bet): number[] =>
+  [...strata]
+    .filter(([w]) => w > 0 && w < 1)
+    .map(([w, arms]) => stratumLogs(w, arms, bet))
+    .reduce((sum, logs) => sum.map((ln, k) => ln + (logs[k] ?? 0)), new Array<number>(bet.bets).fill(0));
 
 /** ln L_k of pairs: X = Y1 - rho0 Y0 - delta. */
 export const pairLogs = ({ both, candidateOnly, baselineOnly, neither, pending }: PairTally, { rho0, delta, side, bets }: Bet): number[] =>

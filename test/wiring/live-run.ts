@@ -4,8 +4,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deliver, goldenRows, makeTeamFolders, type TeamFolders } from '../support/bundles.ts';
 import { type GatewayProcess, startGateway } from '../support/gateway.ts';
-import { inParallel, keepAliveAgent, type RawAnswer, send } from '../support/http-client.ts';
-import { type LedgerEntry, type Report, recompute } from './batch-calculator.ts';
+import { hold, inParallel, keepAliveAgent, type RawAnswer, type RawRequest, send } from '../support/http-client.ts';
+import { type Report, recompute } from './batch-calculator.ts';
+import type { LedgerEntry } from './ledger.ts';
 import { readRawLog } from './raw-log.ts';
 
 const model = 'card-fraud';
@@ -41,12 +42,18 @@ export interface LiveRun {
   readonly gateway: () => GatewayProcess;
   /** Sends the requests, so many at once. */
   readonly ask: (requests: readonly Asked[], atOnce: number) => Promise<RawAnswer[]>;
+  /** Asks until the gateway is gone. */
+  readonly askUntilGone: (asked: (index: number) => Asked, atOnce: number) => Promise<void>;
+  /** How many blocks are in the ledger. */
+  readonly blocks: () => Promise<number>;
+  /** Sends the requests, all at once, and goes away before their answers. */
+  readonly leave: (requests: readonly Asked[]) => Promise<void>;
   readonly state: () => Promise<Record<string, unknown>>;
   readonly setWeight: (weight: number) => Promise<void>;
   readonly kill: () => Promise<void>;
   readonly restart: () => Promise<void>;
-  /** Holds the ledger as it is now against the raw events. */
-  readonly report: () => Promise<Report>;
+  /** Holds the ledger as it is now against the raw events, or against what is made of their lines. */
+  readonly report: (log?: (lines: readonly string[]) => readonly string[]) => Promise<Report>;
   readonly end: () => Promise<void>;
 }
 
@@ -86,12 +93,12 @@ export const startRun = async (options: RunOptions): Promise<LiveRun> => {
   const agent = keepAliveAgent(64);
   let sent = 0;
 
-  const askOne = async ({ amount = 20, key, headers = {}, version, ineligible }: Asked): Promise<RawAnswer> => {
+  const rawOf = ({ amount = 20, key, headers = {}, version, ineligible }: Asked): RawRequest & { readonly body: string } => {
     sent += 1;
     const row = { ...(ineligible === true ? ofBaseline : both), amount };
     const body = JSON.stringify({ model, inputs: [row], ...(version === undefined ? {} : { version }) });
-    const keyed = key === undefined ? {} : { 'x-routing-key': key };
-    return send({ url: gateway.url, agent, body, headers: { 'content-type': 'application/json', 'x-request-id': `request-${sent}`, ...keyed, ...headers } });
+    const keyed = key === undefined ? {} : { 'x-routing-key': Buffer.from(key, 'utf8').toString('latin1') };
+    return { url: gateway.url, agent, body, headers: { 'content-type': 'application/json', 'x-request-id': `request-${sent}`, ...keyed, ...headers } };
   };
   const state = async () => (await gateway.admin('GET', `/rollouts/${model}`)).body;
   const { rollout } = (await state()) as { readonly rollout: string };
@@ -99,7 +106,24 @@ export const startRun = async (options: RunOptions): Promise<LiveRun> => {
 
   return {
     gateway: () => gateway,
-    ask: (requests, atOnce) => inParallel(requests, atOnce, askOne),
+    ask: (requests, atOnce) => inParallel(requests, atOnce, (asked) => send(rawOf(asked))),
+    askUntilGone: async (asked, atOnce) => {
+      let index = 0;
+      const askOn = async (): Promise<void> => {
+        for (;;) {
+          index += 1;
+          await send(rawOf(asked(index)));
+        }
+      };
+      await Promise.all(Array.from({ length: atOnce }, () => askOn().catch(() => undefined)));
+    },
+    blocks: async () => ((await gateway.admin('GET', `/rollouts/${model}/ledger?kind=block&limit=1000`)).body.entries as readonly object[]).length,
+    leave: async (requests) => {
+      const held = requests.map((asked) => hold(rawOf(asked)));
+      for (const request of held) request.release();
+      await new Promise(setImmediate);
+      for (const request of held) request.abandon();
+    },
     state,
     setWeight: async (weight) => {
       const { status } = await gateway.admin('PUT', `/rollouts/${model}/weight`, { weight, reason: 'a test' });
@@ -109,9 +133,9 @@ export const startRun = async (options: RunOptions): Promise<LiveRun> => {
     restart: async () => {
       gateway = await start();
     },
-    report: async () =>
+    report: async (change = (lines) => lines) =>
       recompute({
-        lives: readRawLog(readFileSync(log, 'utf8')),
+        lives: readRawLog(change(readFileSync(log, 'utf8').split('\n')).join('\n')),
         ledger: await wholeLedger(gateway),
         rollout,
         baseline,
