@@ -43,7 +43,7 @@ export interface Received {
 export const u32Range = 2 ** 32;
 
 /** The JSON of a body; an empty object for a body that is none. */
-export const parsed = (text: string): Row => {
+const parsed = (text: string): Row => {
   try {
     return JSON.parse(text) as Row;
   } catch {

@@ -3,7 +3,7 @@ import { hasCounts } from './cells.ts';
 import { assignedText, type BlockEntry, blockText, type CountedBlock, countAssigned, countGuard, statedText } from './counts.ts';
 import type { GuardOf } from './guards.ts';
 import type { BlockOf, DecisionOf } from './ledger.ts';
-import type { Life, RawRecord } from './raw-log.ts';
+import type { Life } from './raw-log.ts';
 import type { Tally } from './tally.ts';
 
 /** A decision is made from what was observed at most this long before it. */
@@ -64,18 +64,20 @@ const openBlocksAt = (of: LifeOf, { sequence, body }: DecisionOf, nowSecond: num
   return isSame && blocksBeside(of, known, nowSecond).length === 0 ? counted : null;
 };
 
+/** A moment of the log: after one record and before the next. */
 interface Moment {
-  readonly record: RawRecord;
+  /** 0 before the first record. */
+  readonly atMs: number;
   /** When the next record came; null after the last. */
   readonly nextMs: number | null;
 }
 
-/** The seconds of the clock between this record and the next one, as far as the decision may have seen them. */
-const secondsAt = ({ life }: LifeOf, decision: DecisionOf, { record, nextMs }: Moment): readonly number[] => {
+/** The seconds of the clock at this moment, as far as the decision may have seen them. */
+const secondsAt = ({ life }: LifeOf, decision: DecisionOf, { atMs, nextMs }: Moment): readonly number[] => {
   const decidedMs = Date.parse(decision.at) - life.originMs + 50;
   const untilMs = Math.min(nextMs ?? decidedMs, decidedMs);
-  if (record.atMs > decidedMs || untilMs < decidedMs - decidedWithinMs) return [];
-  const from = Math.floor(record.atMs / 1_000);
+  if (atMs > decidedMs || untilMs < decidedMs - decidedWithinMs) return [];
+  const from = Math.floor(Math.max(atMs, decidedMs - decidedWithinMs) / 1_000);
   return Array.from({ length: Math.floor(untilMs / 1_000) - from + 1 }, (_, index) => from + index);
 };
 
@@ -101,10 +103,11 @@ export const playLife = (of: LifeOf): Played => {
   const { life, tally, isKilled } = of;
   const endMs = life.records.at(-1)?.atMs ?? 0;
   const decided = new Map<DecisionOf, readonly CountedBlock[]>();
+  tryDecisions(of, { atMs: 0, nextMs: life.records[0]?.atMs ?? null }, decided);
   for (const [index, record] of life.records.entries()) {
     const nextMs = life.records[index + 1]?.atMs ?? null;
     tally.take(record);
-    tryDecisions(of, { record, nextMs }, decided);
+    tryDecisions(of, { atMs: record.atMs, nextMs }, decided);
     if (isKilled && record.atMs >= endMs - lostWithinMs && isWhole(of)) return { decided, lostMs: endMs - (nextMs ?? endMs) };
   }
   return { decided, lostMs: isKilled ? null : 0 };

@@ -16,7 +16,7 @@ const recorder = new URL('../support/record-raw-events.ts', import.meta.url).hre
 /** How a run is set up. */
 export interface RunOptions {
   /** What its candidate does with amounts above 1000; absent: the candidate as it is. */
-  readonly broken?: 'throws' | 'nan' | 'endless';
+  readonly broken?: 'throws' | 'nan' | 'endless' | 'slower';
   /** Lines of the plan beside its names. */
   readonly plan: string;
   readonly flags?: readonly string[];
@@ -44,6 +44,8 @@ export interface LiveRun {
   readonly ask: (requests: readonly Asked[], atOnce: number) => Promise<RawAnswer[]>;
   /** Asks until the gateway is gone. */
   readonly askUntilGone: (asked: (index: number) => Asked, atOnce: number) => Promise<void>;
+  /** Asks so often, whatever the answers, until it is told to stop. */
+  readonly askEvery: (ms: number, asked: (index: number) => Asked) => { readonly stop: () => Promise<void> };
   /** How many blocks are in the ledger. */
   readonly blocks: () => Promise<number>;
   /** Sends the requests, all at once, and goes away before their answers. */
@@ -58,7 +60,9 @@ export interface LiveRun {
 }
 
 const arrive = async (folders: TeamFolders, { broken, budgets = (text) => text, criteria = '', deadlineMs = 10_000 }: RunOptions): Promise<void> => {
-  const manifest = { file: 'handoff.yaml', change: (text: string) => budgets(text.replace(/deadlineMs: \d+/, `deadlineMs: ${deadlineMs}`)) };
+  // A signal that nobody pushes would take the weight away when a run lasts long on a busy machine.
+  const change = (text: string): string => budgets(text.replace(/deadlineMs: \d+/, `deadlineMs: ${deadlineMs}`).replace(/^signals:\n( {2}- .*\n)+/m, ''));
+  const manifest = { file: 'handoff.yaml', change };
   const acceptance = { file: 'acceptance.yaml', change: (text: string) => text.replace(/^faults:/m, `${criteria}faults:`) };
   await deliver(folders, { from: { model, version: baseline }, edit: manifest });
   const graph = broken === undefined ? {} : { graph: `test/fixtures/broken-candidates/${broken}.onnx` };
@@ -116,6 +120,23 @@ export const startRun = async (options: RunOptions): Promise<LiveRun> => {
         }
       };
       await Promise.all(Array.from({ length: atOnce }, () => askOn().catch(() => undefined)));
+    },
+    askEvery: (ms, asked) => {
+      const underWay = new Set<Promise<unknown>>();
+      let index = 0;
+      const timer = setInterval(() => {
+        index += 1;
+        const one = send(rawOf(asked(index)))
+          .catch(() => undefined)
+          .finally(() => underWay.delete(one));
+        underWay.add(one);
+      }, ms);
+      return {
+        stop: async () => {
+          clearInterval(timer);
+          await Promise.all(underWay);
+        },
+      };
     },
     blocks: async () => ((await gateway.admin('GET', `/rollouts/${model}/ledger?kind=block&limit=1000`)).body.entries as readonly object[]).length,
     leave: async (requests) => {
