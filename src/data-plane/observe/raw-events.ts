@@ -39,8 +39,8 @@ interface PairOf {
 }
 
 /** A pair has begun. */
-export const tellPairBegun = ({ rollout, requestId, order }: PairOf, { second }: { readonly second: number }): void => {
-  if (pairs.hasSubscribers) pairs.publish({ is: 'begun', rollout, requestId, order, second });
+export const tellPairBegun = ({ rollout, requestId, order }: PairOf, pending: { readonly second: number }): void => {
+  if (pairs.hasSubscribers) pairs.publish({ is: 'begun', rollout, requestId, order, second: pending.second });
 };
 
 /** What the comparison process said of a pair: each run, and by difference rule whether the two outputs differ. */
