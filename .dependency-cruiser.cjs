@@ -111,6 +111,20 @@ module.exports = {
     only('pino-in-one-file', '^src/telemetry/log\\.ts$', 'node_modules/pino/'),
     only('sqlite-in-one-file', '^src/store/sqlite-', '^(node:)?sqlite$'),
     {
+      name: 'calculator-shares-no-code',
+      comment: 'The batch calculator proves the wiring of the evidence only as long as nothing of it is made of what it checks.',
+      severity: 'error',
+      from: { path: '^test/wiring/', pathNot: '^test/wiring/live-run\\.ts$' },
+      to: { pathNot: ['^test/wiring/(?!live-run\\.ts)', '^(node:)?(buffer|crypto)$'] },
+    },
+    {
+      name: 'raw-events-are-for-tests',
+      comment: 'Raw facts are told on channels to which nothing of the product listens.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/data-plane/observe/raw-events\\.ts$' },
+      to: { path: '^(node:)?diagnostics_channel$' },
+    },
+    {
       name: 'src-knows-no-test',
       comment: 'The product does not lean on its tests.',
       severity: 'error',

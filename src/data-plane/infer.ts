@@ -14,6 +14,7 @@ import { beginUnit, endUnit } from './observe/count-unit.ts';
 import type { Evidence, PendingUnit } from './observe/evidence.ts';
 import type { FailedAttempt, Observer } from './observe/observer.ts';
 import type { PredictionIds } from './observe/prediction-id.ts';
+import { tellAssigned, tellFailed } from './observe/raw-events.ts';
 import type { ModelRegistry, ServingModel } from './registry.ts';
 import type { Answer, Attempt, AttemptFailure } from './rescue.ts';
 import { attempt, attemptDeadline, failureOf } from './rescue.ts';
@@ -193,7 +194,9 @@ const route = (model: ServingModel, { checked, pinned, context, deps }: RouteSte
   if (assignment === null || version === undefined) throw notReady(model);
   const assignedAtMs = deps.wallMs();
   const unit = beginUnit(deps.evidence, model, { assignment, routingKey, eligible: checked.eligible, assignedAtMs, hashKey: deps.predictionIds.hashKey });
-  return { unit, assignment, version, routingKey, assignedAtMs };
+  const routed = { unit, assignment, version, routingKey, assignedAtMs };
+  tellAssigned(context.requestId, model, routed);
+  return routed;
 };
 
 interface PredictStep {
@@ -220,6 +223,7 @@ const predictAndGuard = async (model: ServingModel, { checked, routed, context, 
     return { answer: await attempt(version, first), rescuedFrom: null };
   } catch (error) {
     const failure = failureOf(error);
+    tellFailed(context.requestId, failure);
     const observed = { model, version, assignment, failure, error, context };
     if (rescuer === null || failure === null) throw giveUp(observed, error, { unit, deps });
     deps.observer.rescued(observed, failure);

@@ -36,6 +36,8 @@ export interface PairRequest {
 
 /** A pair whose runs are not both known yet. */
 export interface PendingPair {
+  /** The second in which it counts. */
+  readonly second: number;
   readonly end: (outcome: PairOutcome) => void;
   /** The request said nothing about either version after all: neither can read its image. */
   readonly withdraw: () => void;
@@ -43,6 +45,8 @@ export interface PendingPair {
 
 /** A pair of two runs of the baseline; one that does not end counts for nothing. */
 export interface PendingSelfPair {
+  /** The second in which it counts. */
+  readonly second: number;
   /** @param differ one entry a difference rule; null when there were no two outputs */
   readonly end: (differ: readonly boolean[] | null) => void;
 }
@@ -118,6 +122,7 @@ export const createPairCounters = (filters: PairKeys = { pairs: createKeyFilter(
       cell.n += 1;
       if (counted !== null) counted.n += 1;
       return {
+        second,
         end: (outcome) => {
           cell.done += 1;
           addLatency(cell.latency, outcome);
@@ -132,7 +137,7 @@ export const createPairCounters = (filters: PairKeys = { pairs: createKeyFilter(
     beginSelf: (request, second) => {
       const cell = cellOf(second, request);
       const isCounted = counts(request, selfKeys);
-      return { end: (differ) => void (isCounted && addDifferences(cell.baselineWithItself, differ)) };
+      return { second, end: (differ) => void (isCounted && addDifferences(cell.baselineWithItself, differ)) };
     },
     keepExample: (example) => {
       examples.push(example);

@@ -6,6 +6,7 @@ import type { ComparisonRule } from '../../store/rollout-store.ts';
 import type { Row } from '../contract/compile-contract.ts';
 import type { Evidence } from '../observe/evidence.ts';
 import type { KeyHash } from '../observe/key-hash.ts';
+import { tellPairBegun, tellPairEnded } from '../observe/raw-events.ts';
 import type { ComparisonProcess, PairRuns } from './comparison-process.ts';
 import type { ComparedOutputs, DifferingRow, Side } from './comparison-protocol.ts';
 import type { PendingPair } from './pair-counters.ts';
@@ -87,7 +88,8 @@ export const createPairRunner = (deps: PairRunnerDeps): PairRunner => {
     else end(pair, { baseline: made.baseline, candidate: made.candidate }, runs.compared);
   };
 
-  const end = ({ request, pending }: BegunPair, made: Made, compared: ComparedOutputs | null): void => {
+  const end = ({ request, pending, order }: BegunPair, made: Made, compared: ComparedOutputs | null): void => {
+    tellPairEnded({ rollout: deps.rollout, requestId: request.requestId, order }, made, compared?.differ ?? null);
     const outcome = pairOutcome(made, { compared, deadlineMs: deps.deadlineMs });
     if (outcome === null) pending.withdraw();
     else {
@@ -99,7 +101,10 @@ export const createPairRunner = (deps: PairRunnerDeps): PairRunner => {
 
   const runSelf = async (process: ComparisonProcess, request: DrawnRequest): Promise<void> => {
     const pending = deps.evidence.beginSelfPair(askedFor(deps, request));
-    const { compared } = await run(process, request, ['baseline', 'baseline']);
+    const told = { rollout: deps.rollout, requestId: request.requestId, order: ['baseline', 'baseline'] as const };
+    tellPairBegun(told, pending);
+    const { compared } = await run(process, request, told.order);
+    tellPairEnded(told, null, compared?.differ ?? null);
     pending.end(compared?.differ ?? null);
     deps.onPair('self');
   };
@@ -108,7 +113,9 @@ export const createPairRunner = (deps: PairRunnerDeps): PairRunner => {
     begin: (process, request) => {
       if (request.rule.differences.length > 0 && deps.randomU32() < selfShare * u32Range) return runSelf(process, request);
       const order: readonly Side[] = deps.randomU32() < u32Range / 2 ? ['baseline', 'candidate'] : ['candidate', 'baseline'];
-      return goOn(process, { request, pending: deps.evidence.beginPair(askedFor(deps, request)), order, made: {} });
+      const pending = deps.evidence.beginPair(askedFor(deps, request));
+      tellPairBegun({ rollout: deps.rollout, requestId: request.requestId, order }, pending);
+      return goOn(process, { request, pending, order, made: {} });
     },
     isInterrupted: () => interrupted !== null,
     resume: async (process) => {

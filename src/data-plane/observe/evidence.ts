@@ -40,6 +40,8 @@ export interface PendingUnit {
   readonly evidence: 'unit' | 'later';
   /** The recorded probability of a unit; null for a later request of a key. */
   readonly probability: number | null;
+  /** The second in which it counts, on the monotonic clock. */
+  readonly second: number;
   readonly end: (end: UnitEnd) => void;
   /** The request said nothing about either arm after all: an image that does not decode. */
   readonly withdraw: () => void;
@@ -148,6 +150,7 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
       return {
         evidence: unit === null ? 'later' : 'unit',
         probability: unitW,
+        second,
         end: (end) => {
           if (unit !== null) {
             unit.done += 1;
