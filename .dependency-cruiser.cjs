@@ -109,6 +109,7 @@ module.exports = {
     only('prom-client-in-one-file', '^src/telemetry/metrics\\.ts$', 'node_modules/prom-client/'),
     only('opentelemetry-in-one-file', '^src/telemetry/tracing', 'node_modules/@opentelemetry/'),
     only('pino-in-one-file', '^src/telemetry/log\\.ts$', 'node_modules/pino/'),
+    only('sample-formats-in-one-file', '^src/cli/read-sample\\.ts$', 'node_modules/(csv-parse|hyparquet)/'),
     only('sqlite-in-one-file', '^src/store/sqlite-', '^(node:)?sqlite$'),
     {
       name: 'calculator-shares-no-code',

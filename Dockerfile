@@ -38,6 +38,7 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json LICENSE ./
 COPY src ./src
+COPY templates ./templates
 COPY --from=dependencies --chown=10001:10001 /empty /data
 USER 10001:10001
 VOLUME /data

@@ -1,4 +1,4 @@
-import { placeholder } from '../bundle/draft-bundle.ts';
+import { placeholder } from '../bundle/draft-contract.ts';
 import type { Fault } from '../bundle/fault.ts';
 import type { GoldenResult } from '../data-plane/inference/run-golden.ts';
 import type { Report, RuleId } from './finding.ts';

@@ -1,16 +1,12 @@
 /** Writes bundles for what a running server of the Open Inference Protocol serves: it is asked what its tensors are, and its own answers become the golden cases. */
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { parse } from 'yaml';
-import { type ModelContract, readContract } from '../bundle/contract.ts';
-import { type BundleDraft, type DraftTensor, draftBundle, undraftable } from '../bundle/draft-bundle.ts';
+import type { BundleDraft } from '../bundle/draft-bundle.ts';
+import { type DraftTensor, undraftable } from '../bundle/draft-contract.ts';
 import type { GoldenCase } from '../bundle/golden-case.ts';
-import { manifestSchema, modelName, type RemotePlacement, remotePlacement, semver } from '../bundle/manifest.ts';
+import { modelName, type RemotePlacement, remotePlacement, semver } from '../bundle/manifest.ts';
 import { systemClock } from '../clock.ts';
-import { type CompiledContract, compileContract, type Row } from '../data-plane/contract/compile-contract.ts';
-import { compileOutputs } from '../data-plane/guards/compile-outputs.ts';
 import { InferenceFailure } from '../data-plane/inference/inference-failure.ts';
-import type { Placement } from '../data-plane/inference/placement.ts';
 import { createRemoteHttp, type RemoteHttp } from '../data-plane/inference/remote-http.ts';
 import { createRemotePlacement, describeRemote } from '../data-plane/inference/remote-placement.ts';
 import { readInferenceRequest } from '../open-inference/inference-request.ts';
@@ -18,7 +14,11 @@ import type { ModelMetadata } from '../open-inference/model-metadata.ts';
 import { bundleModelName, bundleVersion } from '../open-inference/protocol-names.ts';
 import { tensorRows } from '../open-inference/tensor-rows.ts';
 import { ProblemError } from '../problem.ts';
+import { byNumbers, type InitResult } from './init-result.ts';
+import { readTemplates } from './read-templates.ts';
+import { Refusal } from './refusal.ts';
 import { sampleRows } from './sample-rows.ts';
+import { contractOf, createTrial, type Trial } from './trial.ts';
 import { existingVersions, type WrittenBundle, writeBundle, writePlan } from './write-bundle.ts';
 
 export interface RemoteInitOptions {
@@ -32,34 +32,16 @@ export interface RemoteInitOptions {
   readonly out: string;
 }
 
-/** `refused`: it cannot be described as a bundle; `unknown`: the server did not say. */
-export type InitResult =
-  | {
-      readonly ok: true;
-      readonly bundles: readonly { readonly model: string; readonly version: string }[];
-      readonly plan: string | null;
-      readonly files: readonly string[];
-      /** What to do now, a line each. */
-      readonly next: readonly string[];
-    }
-  | { readonly ok: false; readonly reason: 'refused' | 'unknown'; readonly detail: string };
-
 const callTimeoutMs = 30_000;
 const maxResponseBytes = 256 * 2 ** 20;
-/** Rows of one run that are tried, largest first: a server may take fewer than it says. */
-const batchSizes = [64, 16, 4, 1];
 /** Of a server with many versions only the last two are of interest: what serves, and what came before. */
 const keptVersions = 2;
-
-class Refusal extends Error {}
 
 /** One version: its bundle's name for it, and the server's; the server has none when it has no versions. */
 interface Chosen {
   readonly bundle: string;
   readonly remote: string | undefined;
 }
-
-const byNumbers = (left: string, right: string): number => left.localeCompare(right, 'en', { numeric: true });
 
 const chooseVersions = ({ versions }: ModelMetadata, asked: string | undefined): readonly Chosen[] => {
   if (asked !== undefined) return [{ bundle: bundleVersion(asked), remote: versions.find((version) => bundleVersion(version) === bundleVersion(asked)) }];
@@ -110,72 +92,35 @@ interface Server {
 }
 
 /** What proves a draft: its contract as the gateway would run it, on the server itself. */
-interface Trial {
-  readonly placement: Placement;
-  readonly contract: CompiledContract;
-  readonly golden: (rows: readonly Row[]) => Promise<GoldenCase>;
+interface RemoteTrial extends Trial {
+  readonly close: () => Promise<void>;
 }
 
-const relativeTolerance = 1e-5;
-
-const contractOf = (draft: BundleDraft): ModelContract => {
-  const { contract, faults } = readContract('contract.odcs.yaml', parse(draftBundle(draft).bundle['contract.odcs.yaml'] ?? ''));
-  if (contract === undefined) throw new Refusal(faults.map(({ field, got, expected }) => `${field}: got ${got}, expected ${expected}`).join('\n'));
-  return contract;
-};
-
-const openTrial = async (draft: BundleDraft, remote: RemotePlacement): Promise<Trial> => {
-  const manifest = manifestSchema.parse(parse(draftBundle({ ...draft, golden: [placeholderCase] }).bundle['handoff.yaml'] ?? ''));
-  const modelContract = contractOf(draft);
-  const contract = compileContract(modelContract, manifest);
-  const guard = compileOutputs(modelContract, manifest, new Map());
+const openTrial = async (draft: BundleDraft, remote: RemotePlacement): Promise<RemoteTrial> => {
   const { monotonicMs } = systemClock;
   const placement = await createRemotePlacement({
     remote,
-    contract: modelContract,
+    contract: contractOf(draft),
     maxRunMs: () => callTimeoutMs,
     maxLoadMs: 0,
     maxResponseBytes,
     monotonicMs,
   });
-  const golden = async (rows: readonly Row[]): Promise<GoldenCase> => {
-    const odd = rows.find((row) => !contract.holds(row));
-    if (odd !== undefined) throw new Refusal('the sample does not fit the tensors that the server lists');
-    const { outputs, luma } = await placement.run(contract.encode(rows));
-    const guarded = guard({ rows, outputs, luma });
-    if (!guarded.ok) throw new Refusal(`the server's answer is none that can be guarded: ${guarded.breach}`);
-    return {
-      request: { inputs: rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, asJson(value)]))) },
-      expected: { outputs: [...guarded.rows] },
-      tolerance: { absolute: Math.max(relativeTolerance, relativeTolerance * largestOf(guarded.rows)) },
-      source: `Answered by ${remote.url} as ${remote.model}${remote.version === undefined ? '' : ` ${remote.version}`} when the bundle was written.`,
-    };
-  };
-  return { placement, contract, golden };
+  return { ...createTrial(draft, placement.run), close: placement.close };
 };
 
-const placeholderCase: GoldenCase = { request: { inputs: [{}] }, expected: { outputs: [{}] }, tolerance: { absolute: 0 }, source: 'none' };
-
-/** Views of tensors as plain lists. */
-const asJson = (value: unknown): unknown =>
-  ArrayBuffer.isView(value) ? Array.from(value as unknown as ArrayLike<number | bigint>, (item) => (typeof item === 'bigint' ? Number(item) : item)) : value;
-
-const largestOf = (rows: readonly Readonly<Record<string, unknown>>[]): number =>
-  rows
-    .flatMap((row) => Object.values(row).flat())
-    .reduce<number>((largest, value) => (typeof value === 'number' ? Math.max(largest, Math.abs(value)) : largest), 0);
-
 /** Golden cases of the sample, or of values that are made up; a server need not like all of those. */
-const recordGolden = async ({ golden, contract }: Trial, draft: BundleDraft, sample: Sample): Promise<readonly GoldenCase[]> => {
+const recordGolden = async ({ golden, contract }: Trial, { inputs, remote }: BundleDraft, sample: Sample): Promise<readonly GoldenCase[]> => {
+  const source = `Answered by ${remote?.url} as ${remote?.model}${remote?.version === undefined ? '' : ` ${remote.version}`} when the bundle was written.`;
   if (sample !== null) {
     const pair = { baseline: contract, candidate: null, known: contract.names };
-    return [await golden(tensorRows(sample).read(pair))];
+    return [await golden(tensorRows(sample).read(pair), source)];
   }
   const cases: GoldenCase[] = [];
   let refused = '';
-  for (const rows of sampleRows(draft.inputs)) {
+  for (const rows of sampleRows(inputs)) {
     try {
-      cases.push(await golden(rows));
+      cases.push(await golden(rows, source));
     } catch (error) {
       refused = error instanceof Error ? error.message : String(error);
     }
@@ -184,30 +129,19 @@ const recordGolden = async ({ golden, contract }: Trial, draft: BundleDraft, sam
   return cases;
 };
 
-const largestBatch = async ({ placement, contract }: Trial, golden: GoldenCase): Promise<number> => {
-  const [row = {}] = golden.request.inputs;
-  for (const size of batchSizes) {
-    const rows = Array.from({ length: size }, () => row);
-    const result = await placement.run(contract.encode(rows)).catch(() => null);
-    if (result !== null && Object.values(result.outputs).every(({ shape }) => shape[0] === size)) return size;
-  }
-  throw new Refusal('the server answers a single row in no shape that has one row');
-};
-
 const draftOf = async (name: string, chosen: Chosen, { http, options, sample }: Steps): Promise<BundleDraft> => {
   const remote: RemotePlacement = { url: options.remote, model: options.model, ...(chosen.remote === undefined ? {} : { version: chosen.remote }) };
   const { metadata } = await describeRemote(http, remote);
   const tensors = await tensorsOf(metadata, sample, { http, remote });
   const odd = [...tensors.inputs, ...tensors.outputs].flatMap((tensor) => undraftable(tensor) ?? []);
   if (odd.length > 0) throw new Refusal(odd.join('\n'));
-  const draft = { model: name, version: chosen.bundle, ...tensors, remote, maxRows: 1, golden: [], contractId: randomUUID() };
+  const draft = { model: name, version: chosen.bundle, ...tensors, remote, maxRows: 1, golden: [], sample: null, contractId: randomUUID() };
   const trial = await openTrial(draft, remote);
   try {
     const golden = await recordGolden(trial, draft, sample);
-    const [first = placeholderCase] = golden;
-    return { ...draft, golden, maxRows: await largestBatch(trial, first) };
+    return { ...draft, golden, maxRows: await trial.largestBatch(golden[0]?.request.inputs[0] ?? {}) };
   } finally {
-    await trial.placement.close();
+    await trial.close();
   }
 };
 
@@ -238,13 +172,15 @@ const writeAll = async (steps: Steps): Promise<InitResult> => {
   const drafts: BundleDraft[] = [];
   for (const version of chosen) drafts.push(await draftOf(name, version, steps));
   const written: WrittenBundle[] = [];
-  for (const draft of drafts) written.push(await writeBundle(options.out, draft));
+  const templates = await readTemplates();
+  for (const draft of drafts) written.push(await writeBundle(options.out, draft, { templates, graph: null }));
   const plan = await writePlan(options.out, name, [...there, ...drafts.map(({ version }) => version)].sort(byNumbers));
   return {
     ok: true,
     bundles: drafts.map(({ model, version }) => ({ model, version })),
     plan,
     files: [...written.flatMap(({ files }) => files), ...(plan === null ? [] : [plan])],
+    notes: [],
     next: nextSteps(name, plan, options),
   };
 };

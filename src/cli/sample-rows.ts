@@ -1,4 +1,4 @@
-import type { DraftTensor } from '../bundle/draft-bundle.ts';
+import { type DraftTensor, fieldsOf } from '../bundle/draft-contract.ts';
 import type { Row } from '../data-plane/contract/compile-contract.ts';
 
 /** A made-up value of a datatype: small, so that every datatype holds it, and not the same everywhere. */
@@ -12,10 +12,12 @@ const valueAt = (datatype: string, place: number, spread: number): unknown => {
 
 const rowOf = (inputs: readonly DraftTensor[], spread: number): Row =>
   Object.fromEntries(
-    inputs.map(({ name, datatype, shape }) => {
-      const width = shape.slice(1).reduce((product, size) => product * size, 1);
-      return [name, width === 1 ? valueAt(datatype, 0, spread) : Array.from({ length: width }, (_, place) => valueAt(datatype, place, spread))];
-    }),
+    inputs.flatMap((tensor) =>
+      fieldsOf(tensor).map(({ name, width }, column) => {
+        const at = (place: number): unknown => valueAt(tensor.datatype, place, spread);
+        return [name, width === 1 ? at(column) : Array.from({ length: width }, (_, place) => at(place))] as const;
+      }),
+    ),
   );
 
 /** Requests for a model of which only the tensors are known: all zeros, one row of small values, and three rows at once. */

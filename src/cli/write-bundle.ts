@@ -1,13 +1,20 @@
 import { access, mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
-import { type BundleDraft, draftBundle } from '../bundle/draft-bundle.ts';
+import { type BundleDraft, type DraftTemplates, draftBundle } from '../bundle/draft-bundle.ts';
 import { findBundles } from '../bundle/find-bundles.ts';
 import { writeDigests } from '../bundle/write-digests.ts';
 
 /** Files that were written, by path. */
 export interface WrittenBundle {
   readonly files: readonly string[];
+}
+
+/** What a draft does not hold. */
+export interface BundleParts {
+  readonly templates: DraftTemplates;
+  /** Bytes of model.onnx; null when a server runs the model. */
+  readonly graph: Uint8Array | null;
 }
 
 /** The versions of a model that are under `out` already. */
@@ -24,9 +31,10 @@ const writeTo = async (folder: string, files: Readonly<Record<string, string | U
 };
 
 /** Writes a draft under `out`: beside its place first, its golden cases before it, then renamed, so that a running gateway sees it whole or not at all. */
-export const writeBundle = async (out: string, draft: BundleDraft): Promise<WrittenBundle> => {
+export const writeBundle = async (out: string, draft: BundleDraft, { templates, graph }: BundleParts): Promise<WrittenBundle> => {
   const { model, version } = draft;
-  const files = draftBundle(draft);
+  const drafted = draftBundle(draft, templates);
+  const files = { golden: drafted.golden, bundle: { ...drafted.bundle, ...(graph === null ? {} : { 'model.onnx': graph }) } };
   const folder = join(out, 'models', model, version);
   const staging = join(out, 'models', model, `.${version}.staging`);
   const goldenFolder = join(out, 'golden', model, version);

@@ -70,3 +70,19 @@ test('a made-up prediction is refused as the README shows', async () => {
   expect(response.status).toBe(202);
   expect(await response.json()).toEqual(JSON.parse(printed));
 });
+
+test("a bundle for a graph of one's own is written, served and asked as the README shows", async () => {
+  const [, words = ''] = /npm exec -- handoff (init [^\n]+) --out mine\n/.exec(readme) ?? [];
+  const [, sent = '', printed = ''] = /\/infer [^\n]* -d '([^\n]+)'\n```\n```json\n([^\n]+)\n```/.exec(readme) ?? [];
+  const own = await makeTeamFolders();
+  const init = await runCli([...words.split(' '), '--out', own.root]);
+  // The command that init proposes is the one of the README.
+  expect({ code: init.code, stderr: init.stderr }).toEqual({ code: 0, stderr: expect.stringContaining(`-d '${sent}'`) });
+  const served = await startGateway(own);
+  const { status, body } = await served.infer(JSON.parse(sent));
+  await served.end('SIGTERM');
+  await own.remove();
+  const { prediction_id: _, ...answer } = body;
+  const { prediction_id: __, ...shown } = JSON.parse(printed);
+  expect({ status, answer }).toEqual({ status: 200, answer: shown });
+});

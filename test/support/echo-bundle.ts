@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { datatypes } from '../../src/bundle/contract.ts';
 import { draftBundle } from '../../src/bundle/draft-bundle.ts';
 import { writeDigests } from '../../src/bundle/write-digests.ts';
+import { readTemplates } from '../../src/cli/read-templates.ts';
 import type { TeamFolders } from './bundles.ts';
 import { identityModel } from './onnx-graph.ts';
 
@@ -16,7 +17,7 @@ const outputRow = () => Object.fromEntries(Object.entries(rowOf('out')).map(([na
 export const deliverEcho = async (folders: TeamFolders): Promise<void> => {
   const [model, version] = ['echo', '1.0.0'];
   const tensors = (side: string) => datatypes.map((datatype) => ({ name: `${side}_${datatype}`, datatype, shape: [-1, 3] }));
-  const { bundle, golden } = draftBundle({
+  const draft = {
     model,
     version,
     inputs: tensors('in'),
@@ -26,8 +27,10 @@ export const deliverEcho = async (folders: TeamFolders): Promise<void> => {
     golden: [
       { request: { inputs: [{ ...rowOf('in') }] }, expected: { outputs: [outputRow()] }, tolerance: { absolute: 0 }, source: 'What goes in comes out.' },
     ],
+    sample: null,
     contractId: '00000000-0000-4000-8000-000000000001',
-  });
+  };
+  const { bundle, golden } = draftBundle(draft, await readTemplates());
   const staging = join(folders.root, 'staging-echo');
   const goldenFolder = join(folders.goldenDir, model, version);
   await mkdir(staging, { recursive: true });
