@@ -44,6 +44,13 @@ beforeAll(async () => {
   for (const folder of ['models/card-fraud', 'golden/card-fraud']) await cp(join(repository, folder), join(root, folder), { recursive: true });
   await cp(join(repository, 'rollout/card-fraud.yaml'), join(root, 'rollout/card-fraud.yaml'));
   await writeFile(join(root, 'rollout/card-fraud.yaml'), plan);
+  // A full machine may take long for a run: that would be a timeout, and other evidence.
+  for (const version of ['1.4.0', '2.0.0']) {
+    const folder = join(root, 'models/card-fraud', version);
+    const manifest = join(folder, 'handoff.yaml');
+    await writeFile(manifest, (await readFile(manifest, 'utf8')).replace(/deadlineMs: \d+/, 'deadlineMs: 20000'));
+    await writeDigests({ model: 'card-fraud', version, folder, goldenFolder: join(root, 'golden/card-fraud', version) });
+  }
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
 
