@@ -104,11 +104,11 @@ const looksWorsePooled = ({ baseline, candidate }: GuardrailState): boolean => {
 
 const alike = [
   { way: 'without keys', users: null, seed: 10_000 },
-  { way: 'with keys that come again', users: 1_500, seed: 20_000 },
+  { way: 'with keys that come again', users: 400, seed: 20_000 },
 ];
 const unlike = [
   { way: 'without keys', users: null, seed: 30_000 },
-  { way: 'with keys', users: 6_000, seed: 40_000 },
+  { way: 'with keys', users: 20_000, seed: 40_000 },
 ];
 
 /** How unlikely a count may be before it is not believed to come from its rate. */
@@ -140,7 +140,7 @@ describe.concurrent('250 rollouts of an identical candidate', { timeout }, () =>
     // There was something to be mistaken about: both arms of every rollout failed, slowly, while the weight rose.
     for (const arm of ['baseline', 'candidate'] as const) expect(Math.min(...endings.map((ending) => failuresOf(ending, arm)))).toBeGreaterThan(0);
     expect(endings.filter(({ rolledBack, weight }) => !rolledBack && weight !== 50)).toEqual([]);
-    expect(endings.filter(({ pending }) => pending === 0)).toEqual([]);
+    expect(countOf(endings, ({ pending }) => pending > 0)).toBeGreaterThan(0.95 * rollouts);
     expect(countOf(endings, ({ loweredByHand }) => loweredByHand)).toBeGreaterThan(0);
     // All weights added up, the drift looks like the candidate's fault.
     const misjudged = countOf(endings, ({ guardrails }) => guardrails.some(looksWorsePooled));
@@ -151,7 +151,7 @@ describe.concurrent('250 rollouts of an identical candidate', { timeout }, () =>
 describe.concurrent('10 rollouts of a candidate that fails ten points more', { timeout }, () => {
   test.for(unlike)('$way are rolled back for it, all but one at most', async ({ users, seed }, { expect, onTestFinished }) => {
     const candidateOf = (version: ServingVersion): ServingVersion => failingMore(version, { points: 10, random: createRandom(seed) });
-    const endings = await play({ onTestFinished }, { users, seed, rollouts: 10, seconds: 80, perSecond: 40, candidateOf });
+    const endings = await play({ onTestFinished }, { users, seed, rollouts: 10, seconds: 110, perSecond: 40, candidateOf });
     expect(countOf(endings, ({ rolledBack, blamed }) => rolledBack && blamed === 'errors')).toBeGreaterThanOrEqual(9);
   });
 });

@@ -71,16 +71,17 @@ export const singleVersionAnswers = async ({ clock, gateway, inputs }: Omit<Bed,
 
 const between = (random: Random, low: number, high: number): number => low + (high - low) * random.uniform();
 
-/** More would leave no ordinary request. */
-const mostTimes = 4;
+/** Of every tenth user, among them the one who asks most. */
+const brokenRates = { throws: 0.05, breach: 0.75, flagged: 0.1, ordinary: 1 };
 
-/** How often each kind comes. Somewhere on the ramp the rates jump, mostly up, for both arms alike; some users always fare worse. */
-const createRates = (random: Random): ((second: number, user: number) => Readonly<Record<RequestKind, number>>) => {
-  const base = { throws: between(random, 0.01, 0.03), breach: between(random, 0.05, 0.09), flagged: between(random, 0.08, 0.12) };
+/** How often each kind comes. Somewhere on the ramp the rates jump, mostly up, for both arms alike. */
+const createRates = (random: Random): ((second: number, user: number | null) => Readonly<Record<RequestKind, number>>) => {
+  const base = { throws: between(random, 0.015, 0.035), breach: between(random, 0.05, 0.09), flagged: between(random, 0.08, 0.12) };
   const jumpAt = between(random, 2, 9);
   const factor = random.uniform() < 0.8 ? between(random, 3, 4) : between(random, 0.4, 0.7);
   return (second, user) => {
-    const times = Math.min((second < jumpAt ? 1 : factor) * (user % 10 === 9 ? 3 : 1), mostTimes);
+    if (user !== null && user % 10 === 0) return brokenRates;
+    const times = second < jumpAt ? 1 : factor;
     return { throws: base.throws * times, breach: base.breach * times, flagged: base.flagged * times, ordinary: 1 };
   };
 };
@@ -88,7 +89,7 @@ const createRates = (random: Random): ((second: number, user: number) => Readonl
 const createDraw = (inputs: Bed['inputs'], { random, users }: { readonly random: Random; readonly users: number | null }) => {
   const ratesAt = createRates(random);
   return (second: number): { readonly rows: Inputs; readonly headers: Readonly<Record<string, string>> } => {
-    const user = Math.floor(random.uniform() ** 2 * (users ?? 10));
+    const user = users === null ? null : Math.floor(random.uniform() ** 3 * users);
     const rates = ratesAt(second, user);
     const point = random.uniform();
     const upTo = { throws: rates.throws, breach: rates.throws + rates.breach, flagged: rates.throws + rates.breach + rates.flagged, ordinary: 1 };
