@@ -26,7 +26,7 @@ const models = [
   { model: 'logistic', framework: 'scikit-learn, one tensor', sample: 'logistic.csv', flags: ['--ignore', 'defaulted'], scoreOf: positive },
   { model: 'boosted', framework: 'LightGBM', sample: 'boosted.parquet', flags: [], scoreOf: positive },
   { model: 'columns', framework: 'scikit-learn, an input a column', sample: 'columns.jsonl', flags: [], scoreOf: positive },
-  { model: 'network', framework: 'the graph of a PyTorch export', sample: 'network.jsonl', flags: [], scoreOf: ({ output }: OutputRow) => output },
+  { model: 'network', framework: 'PyTorch', sample: 'network.jsonl', flags: [], scoreOf: ({ output }: OutputRow) => output },
 ] as const;
 
 /** What takes an image: three planes of 8 x 8, their means as three scores. */
