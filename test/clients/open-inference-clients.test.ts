@@ -26,6 +26,8 @@ let args: readonly string[];
 const outcomes = new Map<string, readonly Outcome[]>();
 
 beforeAll(async () => {
+  // Making them takes minutes the first time: more than a test may take.
+  for (const { environment } of clients) await pythonEnvironment(environment);
   folders = await makeTeamFolders();
   for (const version of ['1.4.0', '2.0.0']) await deliver(folders, { from: { model: 'card-fraud', version } });
   await plan(folders, { model: 'card-fraud', baseline: '1.4.0', candidate: '2.0.0' });
