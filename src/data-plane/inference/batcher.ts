@@ -1,6 +1,6 @@
 /**
  * Turn-of-the-loop batching. A request waits in the queue until a turn of the event loop (`setImmediate`) has brought no
- * more rows, then everything queued becomes one run. While a run is under way the queue grows, and the next run takes
+ * more rows, four turns at most, then everything queued becomes one run. While a run is under way the queue grows, and the next run takes
  * it: batches follow the load, and an idle gateway adds no delay but an empty turn.
  * A request is queued, then in flight, then settled; its deadline can settle it from either.
  */
@@ -82,6 +82,9 @@ export interface Batcher {
   readonly drained: () => Promise<void>;
 }
 
+/** Under a steady stream each turn brings rows: whoever came first must not wait for all of them. */
+const mostLooks = 4;
+
 export const createBatcher = (deps: BatcherDeps): Batcher => {
   const { limits, monotonicMs } = deps;
   const queue = createRowQueue<Queued>();
@@ -112,18 +115,18 @@ export const createBatcher = (deps: BatcherDeps): Batcher => {
     dispatch();
   };
 
-  /** Looks again as long as a turn of the loop has brought more rows. */
-  const startWhenAllAreIn = (rowsBefore: number): void => {
+  /** Looks again as long as a turn of the loop has brought more rows, up to so many times. */
+  const startWhenAllAreIn = (rowsBefore: number, looks: number): void => {
     const rows = queue.rows();
-    if (rows === rowsBefore || rows >= limits.maxBatchRows) start();
-    else setImmediate(startWhenAllAreIn, rows);
+    if (rows === rowsBefore || rows >= limits.maxBatchRows || looks === mostLooks) start();
+    else setImmediate(startWhenAllAreIn, rows, looks + 1);
   };
 
   const schedule = (): void => {
     if (scheduled) return;
     scheduled = true;
     if (limits.maxQueueDelayMs > 0) setTimeout(start, limits.maxQueueDelayMs);
-    else setImmediate(startWhenAllAreIn, 0);
+    else setImmediate(startWhenAllAreIn, 0, 1);
   };
 
   const enqueue = (item: Queued): void => {

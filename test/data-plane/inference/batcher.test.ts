@@ -343,6 +343,21 @@ describe('batcher failures', () => {
     expect(await Promise.all(answers.map(outcomeOf))).toEqual([[1], [2]]);
   });
 
+  test('waits for no more than four turns of the loop, however long rows keep coming', async () => {
+    const { run, waiting } = createGatedRun();
+    const batcher = makeBatcher({ run });
+    const answers: Promise<unknown>[] = [];
+    for (const value of [1, 2, 3, 4, 5, 6]) {
+      answers.push(batcher.submit(request([value])));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(waiting.map(({ feed }) => feed)).toEqual([[1, 2, 3, 4]]);
+    waiting[0]?.finish();
+    await nextTurn();
+    waiting[1]?.finish();
+    await Promise.all(answers);
+  });
+
   test('tells of every run with its own times, also of the repeated ones', async () => {
     const clock = { ms: 0 };
     const run = async (feeds: Tensors): Promise<RunResult> => {
