@@ -1,4 +1,5 @@
 /** Calls to another server over a pool of connections that are kept alive. Nothing is followed, and nothing is read beyond its bound. */
+import type { IncomingHttpHeaders } from 'node:http';
 import { type Dispatcher, errors, Pool } from 'undici';
 import { InferenceFailure } from './inference-failure.ts';
 
@@ -46,8 +47,6 @@ interface Ended {
   readonly repeat: (() => void) | null;
 }
 
-type Headers = Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>[2];
-
 /** Gathers one answer within its bounds. States: waiting for a connection, then for the answer, then ended; only the first end counts. */
 const gather = (
   { timeoutMs, maxBytes }: { readonly timeoutMs: number; readonly maxBytes: number },
@@ -56,7 +55,7 @@ const gather = (
   const chunks: Buffer[] = [];
   let size = 0;
   let status = 0;
-  let headers: Headers = {};
+  let headers: IncomingHttpHeaders = {};
   let given: Dispatcher.DispatchController | null = null;
   let failed: InferenceFailure | null = null;
   const fail = (failure: InferenceFailure): void => {
