@@ -1,4 +1,4 @@
-import { type Field, type ModelContract, requestFields, type TensorSpec } from './contract.ts';
+import { type Field, type ModelContract, requestFields, type TensorSpec, widthOf } from './contract.ts';
 import type { Fault } from './fault.ts';
 import type { Manifest, OutputStep } from './manifest.ts';
 
@@ -12,8 +12,6 @@ const sameList = (left: readonly string[], right: readonly string[]): boolean =>
 const sameNames = (left: readonly string[], right: readonly string[]): boolean => sameList([...left].sort(), [...right].sort());
 
 const listed = (names: readonly string[], none = 'none'): string => names.join(', ') || none;
-
-const widthOf = (spec: TensorSpec): number => spec.shape.slice(1).reduce((product, size) => product * size, 1);
 
 type Input = Manifest['interface']['inputs'][number];
 type Output = Manifest['interface']['outputs'][number];

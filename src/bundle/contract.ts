@@ -49,6 +49,9 @@ export interface TensorSpec {
   readonly fields: readonly Field[];
 }
 
+/** Values in one row of a tensor. */
+export const widthOf = ({ shape }: Pick<TensorSpec, 'shape'>): number => shape.slice(1).reduce((product, size) => product * size, 1);
+
 /** The executable part of a data contract. */
 export interface ModelContract {
   readonly id: string;

@@ -3,8 +3,9 @@
  * and says where its owners have to fill in what neither knows (ranges, units, teams, criteria).
  */
 import { stringify } from 'yaml';
+import { widthOf } from './contract.ts';
 import type { Distribution } from './distribution.ts';
-import { type ContractDraft, type DraftTensor, draftContract, fieldsOf, placeholder, widthOf } from './draft-contract.ts';
+import { type ContractDraft, type DraftTensor, draftContract, fieldsOf, placeholder } from './draft-contract.ts';
 import type { GoldenCase } from './golden-case.ts';
 import type { RemotePlacement } from './manifest.ts';
 

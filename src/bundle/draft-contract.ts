@@ -1,5 +1,5 @@
 /** The contract of a first bundle: what a signature, and perhaps a sample, say of each value. */
-import { type Datatype, datatypes, isWhole } from './contract.ts';
+import { type Datatype, datatypes, isWhole, widthOf } from './contract.ts';
 
 /** An input or output of the model; -1 stands for a variable dimension. */
 export interface DraftTensor {
@@ -36,9 +36,6 @@ export const undraftable = ({ name, datatype, shape }: DraftTensor): string | nu
   if (shape[0] !== -1) return `${name}: got shape [${shape.join(', ')}], expected -1 as the first dimension, the rows`;
   return shape.slice(1).some((size) => size < 1) ? `${name}: got shape [${shape.join(', ')}], expected known sizes after the rows` : null;
 };
-
-/** Values in one row of a tensor. */
-export const widthOf = ({ shape }: Pick<DraftTensor, 'shape'>): number => shape.slice(1).reduce((product, size) => product * size, 1);
 
 export const logicalTypeOf = (datatype: string): DraftField['logicalType'] => {
   if (datatype === 'BYTES') return 'string';

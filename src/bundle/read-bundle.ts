@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { parse } from 'yaml';
 import { type Acceptance, acceptanceSchema, noAcceptance } from './acceptance.ts';
-import type { ModelContract } from './contract.ts';
-import { readContract } from './contract.ts';
+import { type ModelContract, readContract, widthOf } from './contract.ts';
 import type { Fault } from './fault.ts';
 import { faultsOf } from './fault.ts';
 import type { GoldenCase } from './golden-case.ts';
@@ -187,11 +186,11 @@ const parseLabels = (bytes: Buffer | undefined): readonly string[] | null => {
 /** A class without a name, or a name without a class, means that the list is another model's. */
 const labelFaults = (manifest: Manifest, contract: ModelContract, labels: ReadonlyMap<string, readonly string[]>): readonly Fault[] =>
   manifest.interface.outputs.flatMap(({ tensor, steps }) => {
-    const shape = contract.outputs.find((spec) => spec.name === tensor)?.shape;
+    const output = contract.outputs.find((spec) => spec.name === tensor);
     return steps.flatMap((step) => {
       const names = 'topK' in step ? labels.get(step.topK.labels) : undefined;
-      if (!('topK' in step) || shape === undefined || names === undefined) return [];
-      const width = shape.slice(1).reduce((product, size) => product * size, 1);
+      if (!('topK' in step) || output === undefined || names === undefined) return [];
+      const width = widthOf(output);
       return names.length === width
         ? []
         : [{ file: step.topK.labels, field: '(whole file)', got: `${names.length} labels`, expected: `${width}, the width of ${tensor}` }];

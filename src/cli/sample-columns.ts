@@ -1,7 +1,8 @@
 /** Which columns of a sample are which fields of the graph's inputs. */
 import type { SignatureTensor } from '../bundle/check-graph.ts';
+import { widthOf } from '../bundle/contract.ts';
 import { type Cell, type DescribedColumn, describeColumn, describeLists } from '../bundle/describe-column.ts';
-import { type DraftField, type DraftTensor, logicalTypeOf, widthOf } from '../bundle/draft-contract.ts';
+import { type DraftField, type DraftTensor, logicalTypeOf } from '../bundle/draft-contract.ts';
 import type { Row } from '../data-plane/contract/compile-contract.ts';
 import type { Sample } from './read-sample.ts';
 import { Refusal } from './refusal.ts';

@@ -1,7 +1,9 @@
 /** What the answers to a sample say of the outputs: whether they are probabilities, and how they lie. */
+
+import { widthOf } from '../bundle/contract.ts';
 import { type Distribution, distributionOf } from '../bundle/distribution.ts';
 import type { BundleDraft } from '../bundle/draft-bundle.ts';
-import { type DraftTensor, fieldsOf, widthOf } from '../bundle/draft-contract.ts';
+import { type DraftTensor, fieldsOf } from '../bundle/draft-contract.ts';
 import type { Row } from '../data-plane/contract/compile-contract.ts';
 import type { Tensors } from '../data-plane/contract/tensor.ts';
 import type { Trial } from './trial.ts';

@@ -2,8 +2,10 @@
  * From the tensors of a request to the rows that a data contract holds. An input is one of the graph's own tensors, or a
  * single field by its name: so an unchanged client of the model is understood, and one that has more to say can say it.
  */
+
+import { widthOf } from '../bundle/contract.ts';
 import type { ContractPair } from '../data-plane/contract/check-inputs.ts';
-import { type CompiledContract, type CompiledTensor, type Row, widthOf } from '../data-plane/contract/compile-contract.ts';
+import type { CompiledContract, CompiledTensor, Row } from '../data-plane/contract/compile-contract.ts';
 import type { CompiledField } from '../data-plane/contract/compile-field.ts';
 import type { NumericData } from '../data-plane/contract/tensor.ts';
 import { maxViolations, ProblemError, pointerToken, type Violation } from '../problem.ts';

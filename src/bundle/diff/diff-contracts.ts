@@ -1,4 +1,4 @@
-import type { Datatype, Field, ModelContract, TensorSpec } from '../contract.ts';
+import { type Datatype, type Field, type ModelContract, type TensorSpec, widthOf } from '../contract.ts';
 import { type Comparable, compareInterface, type InterfaceDifference } from './compare-interface.ts';
 import { type ComparedField, type Difference, type Rule, type Side, type Verdict, verdictOf } from './difference.ts';
 import { migratedField } from './migrate-field.ts';
@@ -64,8 +64,9 @@ const tensorBounds = (side: Side, { kind: fieldKind, minimum, maximum }: Field, 
   return { minimum: Math.max(minimum ?? limits[0], limits[0]), maximum: Math.min(maximum ?? limits[1], limits[1]) };
 };
 
-const ofTensor = (side: Side, { datatype, shape, fields }: TensorSpec): readonly ComparedField[] => {
-  const width = shape.slice(1).reduce((product, size) => product * size, 1);
+const ofTensor = (side: Side, tensor: TensorSpec): readonly ComparedField[] => {
+  const { datatype, fields } = tensor;
+  const width = widthOf(tensor);
   return fields.map((field) => ({ ...field, ...tensorBounds(side, field, datatype), side, datatype, listLength: field.kind === 'array' ? width : null }));
 };
 

@@ -1,4 +1,4 @@
-import type { Field, ModelContract, TensorSpec } from '../../bundle/contract.ts';
+import { type Field, type ModelContract, type TensorSpec, widthOf } from '../../bundle/contract.ts';
 import type { Manifest } from '../../bundle/manifest.ts';
 import { compileArray, writeArray } from './compile-array.ts';
 import type { CompiledField } from './compile-field.ts';
@@ -45,9 +45,6 @@ export interface CompiledContract {
    */
   readonly encode: (rows: readonly Row[]) => Tensors;
 }
-
-/** Values in one row of a tensor. */
-export const widthOf = (spec: TensorSpec): number => spec.shape.slice(1).reduce((product, size) => product * size, 1);
 
 const compileColumn = (field: Field, spec: TensorSpec, categories: readonly string[] | undefined): CompiledField =>
   field.kind === 'array' ? compileArray(field, spec.datatype, widthOf(spec)) : compileField(field, spec.datatype, categories);

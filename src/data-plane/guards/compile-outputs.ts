@@ -1,4 +1,4 @@
-import type { Datatype, Field, ModelContract, TensorSpec } from '../../bundle/contract.ts';
+import { type Datatype, type Field, type ModelContract, type TensorSpec, widthOf } from '../../bundle/contract.ts';
 import type { Manifest, OutputStep } from '../../bundle/manifest.ts';
 import type { Row } from '../contract/compile-contract.ts';
 import type { Tensor, Tensors } from '../contract/tensor.ts';
@@ -96,7 +96,7 @@ const compileOutput = (spec: TensorSpec, steps: readonly OutputStep[], labels: r
   const transforms = steps.flatMap((step) => ('sigmoid' in step ? [sigmoid] : 'softmax' in step ? [softmax] : []));
   return {
     spec,
-    width: spec.shape.slice(1).reduce((product, size) => product * size, 1),
+    width: widthOf(spec),
     transform: (values) => transforms.reduce((result, transform) => transform(result), values),
     round,
     // A class vector that `topK` reads is not repeated in the answer.
