@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { compareVersions } from '../bundle/compare-versions.ts';
 import type { BundleDraft } from '../bundle/draft-bundle.ts';
 import type { DraftTensor } from '../bundle/draft-contract.ts';
 import type { GoldenCase } from '../bundle/golden-case.ts';
@@ -10,7 +11,7 @@ import { serveableTensors } from '../bundle/serveable-tensors.ts';
 import type { Row } from '../data-plane/contract/compile-contract.ts';
 import { type OnnxSession, openSession } from '../data-plane/inference/onnx-session.ts';
 import { bundleModelName, bundleVersion } from '../open-inference/protocol-names.ts';
-import { byNumbers, type InitResult } from './init-result.ts';
+import type { InitResult } from './init-result.ts';
 import { readSample } from './read-sample.ts';
 import { readTemplates } from './read-templates.ts';
 import { Refusal } from './refusal.ts';
@@ -175,7 +176,7 @@ const writeAll = async (options: GraphInitOptions): Promise<InitResult> => {
   try {
     const { draft, notes } = await draftOf(session, { model, version }, options);
     const { files } = await writeBundle(options.out, draft, { templates: await readTemplates(), graph: bytes });
-    const plan = await writePlan(options.out, model, [...there, version].sort(byNumbers));
+    const plan = await writePlan(options.out, model, [...there, version].sort(compareVersions));
     return {
       ok: true,
       bundles: [{ model, version }],

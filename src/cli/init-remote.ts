@@ -1,6 +1,7 @@
 /** Writes bundles for what a running server of the Open Inference Protocol serves: it is asked what its tensors are, and its own answers become the golden cases. */
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { compareVersions } from '../bundle/compare-versions.ts';
 import type { BundleDraft } from '../bundle/draft-bundle.ts';
 import { type DraftTensor, undraftable } from '../bundle/draft-contract.ts';
 import type { GoldenCase } from '../bundle/golden-case.ts';
@@ -14,7 +15,7 @@ import type { ModelMetadata } from '../open-inference/model-metadata.ts';
 import { bundleModelName, bundleVersion } from '../open-inference/protocol-names.ts';
 import { tensorRows } from '../open-inference/tensor-rows.ts';
 import { ProblemError } from '../problem.ts';
-import { byNumbers, type InitResult } from './init-result.ts';
+import type { InitResult } from './init-result.ts';
 import { readTemplates } from './read-templates.ts';
 import { Refusal } from './refusal.ts';
 import { sampleRows } from './sample-rows.ts';
@@ -47,7 +48,7 @@ const chooseVersions = ({ versions }: ModelMetadata, asked: string | undefined):
   if (asked !== undefined) return [{ bundle: bundleVersion(asked), remote: versions.find((version) => bundleVersion(version) === bundleVersion(asked)) }];
   if (versions.length === 0) return [{ bundle: '1.0.0', remote: undefined }];
   return [...versions]
-    .sort((left, right) => byNumbers(bundleVersion(left), bundleVersion(right)))
+    .sort((left, right) => compareVersions(bundleVersion(left), bundleVersion(right)))
     .slice(-keptVersions)
     .map((version) => ({ bundle: bundleVersion(version), remote: version }));
 };
@@ -174,7 +175,7 @@ const writeAll = async (steps: Steps): Promise<InitResult> => {
   const written: WrittenBundle[] = [];
   const templates = await readTemplates();
   for (const draft of drafts) written.push(await writeBundle(options.out, draft, { templates, graph: null }));
-  const plan = await writePlan(options.out, name, [...there, ...drafts.map(({ version }) => version)].sort(byNumbers));
+  const plan = await writePlan(options.out, name, [...there, ...drafts.map(({ version }) => version)].sort(compareVersions));
   return {
     ok: true,
     bundles: drafts.map(({ model, version }) => ({ model, version })),

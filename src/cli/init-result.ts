@@ -11,6 +11,3 @@ export type InitResult =
       readonly next: readonly string[];
     }
   | { readonly ok: false; readonly reason: 'refused' | 'unknown'; readonly detail: string };
-
-/** Order of versions. */
-export const byNumbers = (left: string, right: string): number => left.localeCompare(right, 'en', { numeric: true });

@@ -132,4 +132,10 @@ describe('a bundle', () => {
     expect(JSON.parse(stdout)).toMatchObject({ ok: true, bundles: [{ model: 'bare', version: '2.0.0' }], plan: join(out, 'rollout/bare.yaml') });
     expect(parse(await readFile(join(out, 'rollout/bare.yaml'), 'utf8'))).toMatchObject({ baseline: '1.0.0', candidate: '2.0.0' });
   });
+
+  it('of a release after its prerelease comes with a plan from the one to the other', async () => {
+    await init(join(fixtures, 'network.onnx'), '--model', 'bare', '--version', '1.0.0-rc.1');
+    await init(join(fixtures, 'network.onnx'), '--model', 'bare', '--version', '1.0.0');
+    expect(parse(await readFile(join(out, 'rollout/bare.yaml'), 'utf8'))).toMatchObject({ baseline: '1.0.0-rc.1', candidate: '1.0.0' });
+  });
 });
