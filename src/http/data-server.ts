@@ -6,6 +6,7 @@ import type { ModelRegistry } from '../data-plane/registry.ts';
 import { ProblemError, type ProblemType, problems } from '../problem.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { RequestSpan } from '../telemetry/request-span.ts';
+import { createEndTogether } from './end-together.ts';
 import { inferEdge } from './infer-edge.ts';
 import type { Exchange, InferEdge } from './infer-exchange.ts';
 import { logFailure } from './log-failure.ts';
@@ -56,6 +57,7 @@ interface Failed {
 export const createDataServer = (deps: DataServerDeps): DataServer => {
   const outcomes = createOutcomesEndpoint(deps);
   const edgeOf = createEdges(deps);
+  const end = createEndTogether();
   let pending = 0;
 
   const serve = async (request: IncomingMessage, response: ServerResponse, edge: InferEdge): Promise<void> => {
@@ -81,7 +83,7 @@ export const createDataServer = (deps: DataServerDeps): DataServer => {
         endConnection(response);
         return answer;
       };
-      await edge.serve({ request, response, body, header, infer, requestId, span });
+      await edge.serve({ request, response, end, body, header, infer, requestId, span });
       span.end({ status: 200, endMs: deps.monotonicMs() });
     } catch (error) {
       fail(error, { request, response, requestId, span, arrivedMs, route: edge.route });

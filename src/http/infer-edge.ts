@@ -1,6 +1,5 @@
 import type { InferAnswer } from '../data-plane/infer.ts';
 import { answerHeaders } from './answer-headers.ts';
-import { endTogether } from './end-together.ts';
 import type { InferEdge } from './infer-exchange.ts';
 import { parseInferRequest } from './infer-request.ts';
 import { parseJsonBody } from './read-body.ts';
@@ -19,7 +18,7 @@ export const inferEdge: InferEdge = {
       String(Buffer.byteLength(body)),
       ...answerHeaders(answer, exchange),
     ]);
-    endTogether(exchange.response, body, 'utf8');
+    exchange.end(exchange.response, body, 'utf8');
   },
 };
 

@@ -1,11 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { InferAnswer, InferRequest } from '../data-plane/infer.ts';
 import type { RequestSpan } from '../telemetry/request-span.ts';
+import type { EndResponse } from './end-together.ts';
 
 /** One request for predictions, its body read. */
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** Ends the response, once its head is written. */
+  readonly end: EndResponse;
   readonly body: Buffer;
   /** The first value of a header, by lower-case name. */
   readonly header: (name: string) => string | undefined;

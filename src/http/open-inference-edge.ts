@@ -9,7 +9,6 @@ import { tensorRows } from '../open-inference/tensor-rows.ts';
 import { joinMessage, type WrittenMessage, writeTensors } from '../open-inference/write-tensors.ts';
 import { ProblemError } from '../problem.ts';
 import { answerHeaders } from './answer-headers.ts';
-import { endTogether } from './end-together.ts';
 import type { Exchange, InferEdge } from './infer-exchange.ts';
 import { inflateBody } from './inflate-body.ts';
 
@@ -90,6 +89,6 @@ const send = (exchange: Exchange, answer: InferAnswer, { body, bodyBytes, jsonLe
     ...answerHeaders(answer, exchange),
   ]);
   // Node joins a text with the headers into one write, and sends bytes apart from them: for small bodies that costs more than the copy.
-  if (typeof body !== 'string' && bodyBytes <= maxJoinedBytes) endTogether(exchange.response, body.toString('latin1'), 'latin1');
-  else endTogether(exchange.response, body, 'utf8');
+  if (typeof body !== 'string' && bodyBytes <= maxJoinedBytes) exchange.end(exchange.response, body.toString('latin1'), 'latin1');
+  else exchange.end(exchange.response, body, 'utf8');
 };
