@@ -3,7 +3,7 @@ import { type Fault, faultText } from '../bundle/fault.ts';
 import { findBundles } from '../bundle/find-bundles.ts';
 import type { BundlePlace } from '../bundle/read-bundle.ts';
 import { readBundle } from '../bundle/read-bundle.ts';
-import { KeyError, readTrustedKeys, type TrustedKey } from '../bundle/signing/keys.ts';
+import { readTrustedKeys } from '../bundle/signing/keys.ts';
 import { type SignoffRole, signoffRoles, writeSignoff } from '../bundle/signoffs.ts';
 import { writeDigests } from '../bundle/write-digests.ts';
 import { readMachine } from '../checklist/budgets.ts';
@@ -15,6 +15,7 @@ import { readPlans } from '../control-plane/read-plans.ts';
 import { type BundleFolders, planFaults, selectBundles, withFolders } from './bundle-folders.ts';
 import { checkTable, criteriaTable, findingLines, goNoGoText, reportJson } from './check-report.ts';
 import type { CliIo } from './io.ts';
+import { trustedKeysOption, usableKeys } from './trusted-keys.ts';
 import { gatewayVocabulary } from './vocabulary.ts';
 import { withLauncher } from './with-launcher.ts';
 
@@ -83,18 +84,6 @@ const signOff = async (places: readonly BundlePlace[], { signOff: role, by }: Ch
   return true;
 };
 
-/** The keys of the folder that is named; null once it is said why they cannot be used. */
-const readKeys = async ({ trustedKeysDir }: CheckOptions, { stderr }: CliIo): Promise<readonly TrustedKey[] | null> => {
-  if (trustedKeysDir === undefined) return [];
-  try {
-    return await readTrustedKeys(trustedKeysDir);
-  } catch (error) {
-    if (!(error instanceof KeyError)) throw error;
-    stderr(`${error.message}\n`);
-    return null;
-  }
-};
-
 /** What the machine is to blame for says nothing about a bundle. */
 const couldNotCheck = (error: unknown, { stderr }: CliIo): null => {
   if (!(error instanceof CouldNotCheckError)) throw error;
@@ -120,7 +109,8 @@ const check = async (names: readonly string[], options: CheckOptions, { io, prog
   }
   if (options.writeDigests) for (const place of places) await writeDigests(place);
   if (!(await signOff(places, options, io))) return io.setExitCode(2);
-  const trustedKeys = await readKeys(options, io);
+  const { trustedKeysDir } = options;
+  const trustedKeys = trustedKeysDir === undefined ? [] : await usableKeys(readTrustedKeys(trustedKeysDir), io);
   if (trustedKeys === null) return io.setExitCode(2);
   const { monotonicMs } = systemClock;
   const deps = { vocabulary: await gatewayVocabulary(program), machine: await readMachine(monotonicMs), monotonicMs, trustedKeys };
@@ -140,5 +130,5 @@ export const checkCommand = (io: CliIo): Command =>
     .option('--write-digests', 'first write the digests of all files into handoff.yaml: for the author of a bundle')
     .addOption(new Option('--sign-off <role>', 'first write a sign-off over the digest into signoffs.yaml').choices(signoffRoles))
     .option('--by <name>', 'who signs off')
-    .addOption(new Option('--trusted-keys-dir <dir>', 'folder of public keys (*.pem): signatures are checked too').env('HANDOFF_TRUSTED_KEYS_DIR'))
+    .addOption(trustedKeysOption())
     .action((names: string[], options: CheckOptions, command: Command) => check(names, options, { io, program: command.parent ?? command }));

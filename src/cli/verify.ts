@@ -1,11 +1,12 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { type Fault, faultText } from '../bundle/fault.ts';
 import { type BundlePlace, readBundle } from '../bundle/read-bundle.ts';
 import { checkSignature } from '../bundle/signing/check-signature.ts';
-import { KeyError, readPublicKey, readTrustedKeys, type TrustedKey } from '../bundle/signing/keys.ts';
+import { readPublicKey, readTrustedKeys, type TrustedKey } from '../bundle/signing/keys.ts';
 import { type BundleFolders, selectBundles, withFolders } from './bundle-folders.ts';
 import type { CliIo } from './io.ts';
 import { textTable } from './text-table.ts';
+import { trustedKeysOption, usableKeys } from './trusted-keys.ts';
 
 interface VerifyOptions extends BundleFolders {
   readonly key: readonly string[];
@@ -49,15 +50,10 @@ const keysOf = async ({ key, trustedKeysDir }: VerifyOptions): Promise<readonly 
 ];
 
 /** The keys, or null once it is said why there are none. */
-const usableKeys = async (options: VerifyOptions, io: CliIo): Promise<readonly TrustedKey[] | null> => {
-  try {
-    const keys = await keysOf(options);
-    if (keys.length > 0) return keys;
-    io.stderr('got no key, expected --key or --trusted-keys-dir\n');
-  } catch (error) {
-    if (!(error instanceof KeyError)) throw error;
-    io.stderr(`${error.message}\n`);
-  }
+const someKeys = async (options: VerifyOptions, io: CliIo): Promise<readonly TrustedKey[] | null> => {
+  const keys = await usableKeys(keysOf(options), io);
+  if (keys === null || keys.length > 0) return keys;
+  io.stderr('got no key, expected --key or --trusted-keys-dir\n');
   return null;
 };
 
@@ -67,7 +63,7 @@ const verify = async (names: readonly string[], options: VerifyOptions, io: CliI
     io.stderr(`no bundle ${names.join(', ')} in ${options.modelsDir}\n`);
     return io.setExitCode(3);
   }
-  const keys = await usableKeys(options, io);
+  const keys = await someKeys(options, io);
   if (keys === null) return io.setExitCode(2);
   const results: Verified[] = [];
   for (const place of places) results.push(await verifyOne(place, keys));
@@ -84,6 +80,6 @@ export const verifyCommand = (io: CliIo): Command =>
     .description('hold every file of bundles, golden cases included, against their signature by a trusted key')
     .argument('<bundles...>', 'model or model/version')
     .option('--key <pem>', 'file of a public key; may be given more than once', collect, [])
-    .addOption(new Option('--trusted-keys-dir <dir>', 'folder of public keys (*.pem)').env('HANDOFF_TRUSTED_KEYS_DIR'))
+    .addOption(trustedKeysOption())
     .option('--json', 'one JSON object on standard output')
     .action((names: string[], options: VerifyOptions) => verify(names, options, io));

@@ -4,12 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { CommanderError } from 'commander';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ledgerCommand } from '../../src/cli/ledger.ts';
 import { headText } from '../../src/ledger/ledger-entry.ts';
 import { createTestAdmin, type TestAdmin } from '../support/admin-app.ts';
 import { headOf, ledgerSecret, linesOf, sixEntries } from '../support/ledger-lines.ts';
+import { type CommandResult, runCommand } from '../support/run-command.ts';
 
 let admin: TestAdmin;
 let server: Server;
@@ -38,27 +38,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Runs `handoff ledger …`; `usage` is what commander threw. */
-const run = async (words: readonly string[], env: Readonly<Record<string, string>> = {}) => {
-  const result = { stdout: '', stderr: '', exitCode: 0, usage: null as CommanderError | null };
-  const command = ledgerCommand({
-    stdout: (text) => {
-      result.stdout += text;
-    },
-    stderr: (text) => {
-      result.stderr += text;
-    },
-    env,
-    setExitCode: (code) => {
-      result.exitCode = code;
-    },
-  });
-  await command.parseAsync(words, { from: 'user' }).catch((error: unknown) => {
-    expect(error).toBeInstanceOf(CommanderError);
-    result.usage = error as CommanderError;
-  });
-  return result;
-};
+const run = (words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CommandResult> => runCommand(ledgerCommand, words, env);
 
 const path = (name: string): string => join(directory, name);
 
