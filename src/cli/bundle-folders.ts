@@ -81,3 +81,13 @@ export const planFaults = async (folders: BundleFolders, found: readonly Looked[
   );
   return [...faults, ...missing, ...plans.flatMap(({ file, plan }) => candidateFaults(file, plan, found))];
 };
+
+/** What is wrong with the plans between some bundles: a contract that breaks, requirements that its criteria do not have. Other plans are not looked at. */
+export const faultsBetween = async (folders: BundleFolders, found: readonly Looked[]): Promise<readonly Fault[]> => {
+  const { plans } = await readPlans(folders.rolloutDir);
+  return plans
+    .filter(({ plan }) =>
+      [plan.baseline, plan.candidate].every((version) => found.some(({ place }) => place.model === plan.model && place.version === version)),
+    )
+    .flatMap(({ file, plan }) => candidateFaults(file, plan, found));
+};

@@ -12,7 +12,7 @@ import { CouldNotCheckError } from '../checklist/evaluation/cases.ts';
 import { goNoGo } from '../checklist/go-no-go.ts';
 import { systemClock } from '../clock.ts';
 import { readPlans } from '../control-plane/read-plans.ts';
-import { type BundleFolders, planFaults, selectBundles, withFolders } from './bundle-folders.ts';
+import { type BundleFolders, faultsBetween, planFaults, selectBundles, withFolders } from './bundle-folders.ts';
 import { checkTable, criteriaTable, findingLines, goNoGoText, reportJson } from './check-report.ts';
 import type { CliIo } from './io.ts';
 import { trustedKeysOption, usableKeys } from './trusted-keys.ts';
@@ -91,12 +91,12 @@ const couldNotCheck = (error: unknown, { stderr }: CliIo): null => {
   return null;
 };
 
-/** Prints what was found, of the plans too when no bundle was named. @returns the exit code */
+/** Prints what was found, of the plans too: of all when no bundle was named, else of those between the bundles that were. @returns the exit code */
 const reportAll = async (
   results: readonly Checked[],
   { names, options, io }: { readonly names: readonly string[]; readonly options: CheckOptions; readonly io: CliIo },
 ): Promise<0 | 1> => {
-  const ofPlans = names.length === 0 ? await planFaults(options, results) : [];
+  const ofPlans = await (names.length === 0 ? planFaults : faultsBetween)(options, results);
   print({ results, ofPlans }, options, io);
   return reportJson(results, ofPlans, options.strict === true).ok ? 0 : 1;
 };
