@@ -54,7 +54,8 @@ const createRequests = (keyOf: KeyOf) => {
     index += 1;
     const assignment = assign(traffic, { pinned: null, eligible: true, matched: false, key: routingKey, randomU32 });
     if (assignment === null) throw new Error('no baseline');
-    const unit = observed ? beginUnit(evidence, model, { assignment, routingKey, eligible: true, assignedAtMs: wallMs, hashKey: ids.hashKey }) : null;
+    const routingKeyHash = routingKey === null ? null : ids.hashKey(routingKey);
+    const unit = observed ? beginUnit(evidence, model, { assignment, routingKeyHash, eligible: true, assignedAtMs: wallMs }) : null;
     endUnit(unit, model, { failure: null, answer: { rows, abstained: 0 } });
     const { arm, probability, version } = assignment;
     ids.mint({
@@ -66,7 +67,7 @@ const createRequests = (keyOf: KeyOf) => {
       epoch: 7,
       assignedAtMs: wallMs,
       probability,
-      routingKey,
+      routingKeyHash,
       score: 0.031,
     });
     // As the engine does once a second.

@@ -132,10 +132,9 @@ const openData = async (settings: Settings, { log, metrics, evidence, trust }: G
 type Kept = Awaited<ReturnType<typeof openData>>;
 
 /** What runs a sample of the requests on both versions of a rollout, in processes of their own. */
-const createComparing = (ground: Ground, { hashKey }: Kept['predictionIds']): Comparison =>
+const createComparing = (ground: Ground): Comparison =>
   createComparison({
     ...ground,
-    hashKey,
     monotonicMs: systemClock.monotonicMs,
     startProcess: comparisonProcessesBy(ground.launcher),
     hooksFor: createComparisonHooks(ground),
@@ -171,9 +170,9 @@ const createAuthorizer =
     void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, scope)));
 
 /** The rollouts, the stream that tells of their changes, and the comparison that follows them. */
-const createControl = (ground: Ground, { store, predictionIds, restoreKeys }: Kept) => {
+const createControl = (ground: Ground, { store, restoreKeys }: Kept) => {
   const { registry, metrics, incarnation, trust } = ground;
-  const comparison = createComparing(ground, predictionIds);
+  const comparison = createComparing(ground);
   let states: RolloutControl['list'] = () => [];
   const events = createEventFeed({ states: () => states(), incarnation, onClients: metrics.setEventClients });
   const { promise: firstAssigned, resolve: tellAssigned } = Promise.withResolvers<void>();
@@ -232,7 +231,7 @@ const createData = (
 ) => {
   const { monotonicMs, wallMs } = systemClock;
   const { predictionIds, store } = kept;
-  const observer = createObserver({ metrics, log, monotonicMs, hashKey: predictionIds.hashKey });
+  const observer = createObserver({ metrics, log, monotonicMs });
   const isExpected = (model: string): boolean => loading.expected().has(model);
   const infer = createInfer({ registry, evidence, isExpected, predictionIds, observer, comparison, randomU32, monotonicMs, wallMs });
   const declaredOf = declareOutcomes({ standings, registry, isComplete: loading.isComplete });

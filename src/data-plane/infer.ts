@@ -159,7 +159,8 @@ interface Routed {
   readonly unit: PendingUnit | null;
   readonly assignment: Assignment;
   readonly version: ServingVersion;
-  readonly routingKey: string | null;
+  /** Keyed hash of the routing key: beyond the assignment nothing needs the key itself. */
+  readonly routingKeyHash: string | null;
   /** Wall time, read once for the counts and the prediction id. */
   readonly assignedAtMs: number;
 }
@@ -193,8 +194,9 @@ const route = (model: ServingModel, { checked, pinned, context, deps }: RouteSte
   const version = assignment === null ? undefined : model.versions.get(assignment.version);
   if (assignment === null || version === undefined) throw notReady(model);
   const assignedAtMs = deps.wallMs();
-  const unit = beginUnit(deps.evidence, model, { assignment, routingKey, eligible: checked.eligible, assignedAtMs, hashKey: deps.predictionIds.hashKey });
-  const routed = { unit, assignment, version, routingKey, assignedAtMs };
+  const routingKeyHash = routingKey === null ? null : deps.predictionIds.hashKey(routingKey);
+  const unit = beginUnit(deps.evidence, model, { assignment, routingKeyHash, eligible: checked.eligible, assignedAtMs });
+  const routed = { unit, assignment, version, routingKeyHash, assignedAtMs };
   tellAssigned(context.requestId, model, routed);
   return routed;
 };
@@ -236,7 +238,7 @@ const predictAndGuard = async (model: ServingModel, { checked, routed, context, 
 
 /** Failed requests too: a sample of those that some version could answer would favour it. */
 const offerForComparison = (model: ServingModel, { checked, routed, context, deps }: PredictStep): void =>
-  deps.comparison.offer(model, { rows: checked.rows, requestId: context.requestId, assignment: routed.assignment, routingKey: routed.routingKey });
+  deps.comparison.offer(model, { rows: checked.rows, requestId: context.requestId, assignment: routed.assignment, routingKeyHash: routed.routingKeyHash });
 
 /** The end of a request that nobody answers: an error of its arm, or no evidence when its own content was at fault. */
 const giveUp = (observed: FailedAttempt, error: unknown, { unit, deps }: { readonly unit: PendingUnit | null; readonly deps: InferDeps }): ProblemError => {
@@ -261,7 +263,7 @@ const scoreOf = ([row]: readonly OutputRow[]): number | null => {
 };
 
 const respond = ({ answer, rescuedFrom }: Result, { model, routed, context, deps, validatedMs, routedMs }: RespondStep): InferAnswer => {
-  const { assignment, routingKey, version: assigned, unit, assignedAtMs } = routed;
+  const { assignment, routingKeyHash, version: assigned, unit, assignedAtMs } = routed;
   endUnit(unit, model, { failure: rescuedFrom, answer });
   const { version, contract } = answer.version.bundle;
   const { epoch, rollout } = model.traffic;
@@ -274,10 +276,10 @@ const respond = ({ answer, rescuedFrom }: Result, { model, routed, context, deps
     epoch,
     assignedAtMs,
     probability: unit?.probability ?? assignment.probability,
-    routingKey,
+    routingKeyHash,
     score: scoreOf(answer.rows),
   });
-  deps.observer.answered({ model, assigned, assignment, answer, rescuedFrom, context, routingKey, predictionId, validatedMs, routedMs });
+  deps.observer.answered({ model, assigned, assignment, answer, rescuedFrom, context, routingKeyHash, predictionId, validatedMs, routedMs });
   return {
     predictionId,
     model: model.name,

@@ -130,7 +130,7 @@ export const createTraffic = ({ material, random, evidence, outcomes, drawCase, 
   };
   const end = (model: ServingModel, index: number, { assignment, key, eligible }: Assigned): void => {
     const [assignedAtMs, isCandidate] = [wallMs(), assignment.arm === 'candidate'];
-    const unit = beginUnit(evidence, model, { assignment, routingKey: key, eligible, hashKey, assignedAtMs });
+    const unit = beginUnit(evidence, model, { assignment, routingKeyHash: key === null ? null : hashKey(key), eligible, assignedAtMs });
     const ended = isCandidate ? candidateEnd(model, { material, index, random }) : baselineEnd(material, index);
     endUnit(unit, model, ended);
     const { evaluation } = material.cases[index] ?? {};

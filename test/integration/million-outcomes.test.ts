@@ -99,7 +99,12 @@ const byPrediction = (index: number): unknown => {
   if (unit !== null) count(expected, [unit.evidence, 'caught', bucket, probability, assignment.arm, value * 100].join(' '));
   const facts = { model: 'card-fraud', version: assignment.version, rollout: rollout?.id ?? null, arm: assignment.arm, epoch, assignedAtMs, probability };
   return {
-    prediction_id: predictionIds.mint({ ...facts, evidence: unit?.evidence ?? 'none', routingKey: key, score: 0.5 }),
+    prediction_id: predictionIds.mint({
+      ...facts,
+      evidence: unit?.evidence ?? 'none',
+      routingKeyHash: key === null ? null : predictionIds.hashKey(key),
+      score: 0.5,
+    }),
     outcome: 'caught',
     value,
     observed_at: observed(assignedAtMs),

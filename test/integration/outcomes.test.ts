@@ -83,7 +83,7 @@ describe('one outcome of many', () => {
       return labelled(copy.toString('base64url'));
     });
     const facts = { model, version: '2.0.0', rollout: null, arm: 'candidate', evidence: 'unit', epoch: 2, assignedAtMs: Date.now(), probability: 0.3 } as const;
-    const elsewhere = createPredictionIds({ key: randomBytes(32), incarnation: randomBytes(4) }).mint({ ...facts, routingKey: null, score: null });
+    const elsewhere = createPredictionIds({ key: randomBytes(32), incarnation: randomBytes(4) }).mint({ ...facts, routingKeyHash: null, score: null });
     const forged = [...flipped, ...[elsewhere, `${id}=`, ` ${id}`, `${id}\n`, id.slice(0, -1), 'x'].map((text) => labelled(text))];
     for (let from = 0; from < forged.length; from += 1_000) {
       const batch = forged.slice(from, from + 1_000);
@@ -126,7 +126,7 @@ describe('one outcome of many', () => {
       evidence: 'none',
       epoch: 2,
       probability: 0.3,
-      routingKey: null,
+      routingKeyHash: null,
       score: null,
     } as const;
     const assignedAtMs = Date.now() - 8 * 86_400_000;

@@ -80,7 +80,7 @@ export const openSimulatedGateway = async (deps: SimulatedGatewayDeps): Promise<
     evidence: keepingWithKeys(measure.evidence, restoreKeys),
     onFault: (_, error) => faults.push(error),
   });
-  const observer = createObserver({ metrics, log, monotonicMs, hashKey: predictionIds.hashKey });
+  const observer = createObserver({ metrics, log, monotonicMs });
   const infer = createInfer({
     registry,
     evidence,

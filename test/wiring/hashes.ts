@@ -56,9 +56,13 @@ export const createFilter = (sizeLog2: number): Filter => {
   const tags = new Set<number>();
   const indicesOf = ({ high, low }: Key, tag: number): number[] => {
     const salt = mix(u32(BigInt(tag) * 0x9e3779b1n) ^ (BigInt(tag) >> 32n));
-    const start = mix(low ^ salt);
-    const step = mix(high ^ u32(salt * 0x85ebca77n)) | 1n;
-    return Array.from({ length: bitsPerEntry }, (_, i) => Number(u32(start + BigInt(i) * step) >> BigInt(32 - sizeLog2)));
+    const block = mix(low ^ salt) >> BigInt(41 - sizeLog2);
+    let draw = mix(high ^ u32(salt * 0x85ebca77n));
+    return Array.from({ length: bitsPerEntry }, () => {
+      const index = block * 512n + (draw >> 23n);
+      draw = u32(draw * 0x915f77f5n + 1n);
+      return Number(index);
+    });
   };
   const takes = ({ high, low }: Key): boolean => (mix(low ^ mix(high ^ 0xc2b2ae3dn)) & ((1n << BigInt(pages.length - 1)) - 1n)) === 0n;
   const holds = (key: Key, tag: number): boolean => {

@@ -16,7 +16,8 @@ import type { DrawnRequest } from './pair-runner.ts';
 /** A request as it was answered, or failed by the versions' fault. */
 export interface AnsweredPairRequest extends Pick<DrawnRequest, 'rows' | 'requestId'> {
   readonly assignment: Assignment;
-  readonly routingKey: string | null;
+  /** Keyed hash of the routing key, 16 hexadecimal characters; null without one. */
+  readonly routingKeyHash: string | null;
 }
 
 /** The comparison samples of all models. */
@@ -37,7 +38,6 @@ export interface ComparisonDeps {
   readonly registry: Pick<ModelRegistry, 'get'>;
   readonly evidence: Evidence;
   readonly startProcess: StartComparisonProcess;
-  readonly hashKey: (routingKey: string) => string;
   /** A fresh unsigned 32-bit draw. */
   readonly randomU32: () => number;
   readonly monotonicMs: () => number;
@@ -101,12 +101,12 @@ export const createComparison = (deps: ComparisonDeps): Comparison => {
   };
 
   return {
-    offer: (model, { assignment, routingKey, ...request }) => {
+    offer: (model, { assignment, routingKeyHash, ...request }) => {
       const rule = model.traffic.rollout?.compare;
       // Cohorts and pinned versions are no evidence; ineligible requests run on one version only.
       if (rule == null || assignment.reason !== 'split') return;
       if (deps.randomU32() >= (rule.sharePercent / 100) * u32Range) return;
-      followed.get(model.name)?.lane.offer({ ...request, rule, key: routingKey === null ? null : keyHashOfHex(deps.hashKey(routingKey)) });
+      followed.get(model.name)?.lane.offer({ ...request, rule, key: routingKeyHash === null ? null : keyHashOfHex(routingKeyHash) });
     },
     follow: (name) => {
       const model = deps.registry.get(name);

@@ -1,24 +1,23 @@
 import type { OutputRow } from '../guards/compile-outputs.ts';
 import type { ServingModel } from '../registry.ts';
 import type { AttemptFailure } from '../rescue.ts';
-import { type Assignment, drawOf, thresholdOf } from '../routing/assign.ts';
+import { type Assignment, thresholdOf } from '../routing/assign.ts';
 import type { Evidence, PendingUnit } from './evidence.ts';
 import { keyHashOfHex } from './key-hash.ts';
 
 /** An assigned request, as far as evidence goes. */
 export interface AssignedRequest {
   readonly assignment: Assignment;
-  readonly routingKey: string | null;
+  /** 64-bit keyed hash of the routing key, 16 hexadecimal characters; null without one. */
+  readonly routingKeyHash: string | null;
   readonly eligible: boolean;
   /** Wall time of the assignment, milliseconds. */
   readonly assignedAtMs: number;
-  /** 64-bit keyed hash of a routing key, 16 hexadecimal characters. */
-  readonly hashKey: (routingKey: string) => string;
 }
 
 /** Counts a request at its assignment; null when it is no evidence. Cohorts and pinned versions count for nothing, not even as eligible. */
 export const beginUnit = (evidence: Evidence, { traffic: { rollout } }: ServingModel, request: AssignedRequest): PendingUnit | null => {
-  const { assignment, routingKey, eligible, assignedAtMs, hashKey } = request;
+  const { assignment, routingKeyHash, eligible, assignedAtMs } = request;
   if (rollout === null || assignment.arm === null || assignment.reason === 'targeting_match') return null;
   evidence.eligibility(rollout.id, eligible);
   if (!assignment.evidence) return null;
@@ -28,7 +27,7 @@ export const beginUnit = (evidence: Evidence, { traffic: { rollout } }: ServingM
     arm: assignment.arm,
     watchedOutputs: rollout.watchedOutputs.length,
     assignedAtMs,
-    keyed: routingKey === null ? null : { key: keyHashOfHex(hashKey(routingKey)), draw: drawOf(rollout.id, routingKey) },
+    keyed: routingKeyHash === null || assignment.draw === null ? null : { key: keyHashOfHex(routingKeyHash), draw: assignment.draw },
   });
 };
 

@@ -124,7 +124,12 @@ const cellOf = <At extends Place, Cell extends At>(cells: Cell[], place: At, mak
 
 /** The cell in which a unit counts. */
 const unitCellOf = ({ units }: RolloutCells, { arm, assignedAtMs, watchedOutputs }: EvidenceRequest, at: Pick<Place, 'second' | 'w'>): UnitCell =>
-  cellOf(units, { ...at, arm, bucket: outcomeBucketOf(assignedAtMs) }, (place) => ({ ...place, n: 0, done: 0, ...noEvents(watchedOutputs) }));
+  cellOf(units, { second: at.second, w: at.w, arm, bucket: outcomeBucketOf(assignedAtMs) }, (place) => ({
+    ...place,
+    n: 0,
+    done: 0,
+    ...noEvents(watchedOutputs),
+  }));
 
 /** @param incarnation names this life of the process */
 export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotonicMs: () => number; readonly incarnation: string }): Evidence => {
@@ -228,7 +233,7 @@ const keysOf = (
 /** The exact probability with which this unit went to the candidate; null when the request is no unit. */
 const probabilityOf = ({ threshold, keyed }: EvidenceRequest, rollout: RolloutCells): number | null => {
   if (keyed === null) return threshold / u32Range;
-  return rollout.knowsKeys ? settled(rollout).seen.count({ ...keyed, threshold }) : null;
+  return rollout.knowsKeys ? settled(rollout).seen.count(keyed, threshold) : null;
 };
 
 /** Follows a keyed request until it is known whether it was its key's first event of some kind. */

@@ -1,16 +1,14 @@
 /**
- * The key filters of one rollout, by name, and what of them is not kept yet. An entry costs 16 bytes to keep; its bits are spread over the whole
+ * The key filters of one rollout, by name, and what of them is not kept yet. An entry costs 16 bytes to keep; entries are spread over the whole
  * filter, so the chunks that changed are written anew only when the entries since would outgrow them. What is restored from
  * both is the filter bit by bit, since entering is deterministic.
  */
 import type { FilterChange, FilterChunk, KeptFilter } from '../../store/rollout-store.ts';
-import { createKeyFilter, type KeyFilter, type KeyFilterSize, type KeyFilterState } from './key-filter.ts';
+import { createEntryLog, eachEntry, entryBytes } from './entry-log.ts';
+import { blockBits, createKeyFilter, type KeyFilter, type KeyFilterSize, type KeyFilterState } from './key-filter.ts';
 
 /** A unit of a filter's bits that is kept as a whole. */
 const chunkBytes = 4_096;
-
-/** Key (two halves of 4 bytes) and tag (a double), big-endian. */
-const entryBytes = 16;
 
 /** So many entries are entered again within a tenth of a second at a start. */
 const mostEntries = 65_536;
@@ -31,6 +29,8 @@ interface FilterSize extends KeyFilterSize {
   readonly tags: readonly number[];
   /** Names the secret of the key hashes: under another one every key would be new. */
   readonly hashedBy: string;
+  /** Where an entry's bits lie: among others every key would be new too. */
+  readonly blockBits?: number;
 }
 
 interface Tracked {
@@ -39,35 +39,8 @@ interface Tracked {
   readonly kept: (change: FilterChange) => void;
 }
 
-const writeEntries = (entries: readonly Entry[]): Uint8Array => {
-  const bytes = new Uint8Array(entries.length * entryBytes);
-  const view = new DataView(bytes.buffer);
-  entries.forEach(({ high, low, tag }, index) => {
-    view.setUint32(index * entryBytes, high);
-    view.setUint32(index * entryBytes + 4, low);
-    view.setFloat64(index * entryBytes + 8, tag);
-  });
-  return bytes;
-};
-
-interface Entry {
-  readonly high: number;
-  readonly low: number;
-  readonly tag: number;
-}
-
-/** @throws RangeError for a part of an entry */
-const readEntries = (bytes: Uint8Array): readonly Entry[] => {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Array.from({ length: Math.ceil(bytes.byteLength / entryBytes) }, (_, index) => ({
-    high: view.getUint32(index * entryBytes),
-    low: view.getUint32(index * entryBytes + 4),
-    tag: view.getFloat64(index * entryBytes + 8),
-  }));
-};
-
 const sizeOf = ({ sizeLog2, bitsPerEntry, pages, tags }: KeyFilterState, hashedBy: string): string =>
-  JSON.stringify({ sizeLog2, bitsPerEntry, bitsSet: pages.map(({ bitsSet }) => bitsSet), tags, hashedBy } satisfies FilterSize);
+  JSON.stringify({ sizeLog2, bitsPerEntry, bitsSet: pages.map(({ bitsSet }) => bitsSet), tags, hashedBy, blockBits } satisfies FilterSize);
 
 const chunksPerPage = ({ sizeLog2 }: KeyFilterSize): number => Math.ceil(2 ** (sizeLog2 - 3) / chunkBytes);
 
@@ -91,33 +64,33 @@ const track = (name: string, initial: KeyFilterSize | KeyFilterState, { hashedBy
   let mustSnapshot = startsAnew;
   let [entered, snapshotUpTo, entriesKept] = [0, 0, 0];
   /** The newest entries, none of them kept. */
-  let waiting: Entry[] = [];
+  const waiting = createEntryLog();
   const filter = createKeyFilter(initial, {
     touched: (page, byte) => {
       changedAt[page * perPage + Math.floor(byte / chunkBytes)] = entered + 1;
     },
-    entered: ({ high, low }, tag) => {
+    entered: (key, tag) => {
       entered += 1;
-      waiting.push({ high, low, tag });
-      if (waiting.length <= mostEntries) return;
+      waiting.add(key, tag);
+      if (waiting.size() <= mostEntries) return;
       // The store has been away for long: what changed is in the filter too.
       mustSnapshot = true;
-      waiting = [];
+      waiting.drop(waiting.size());
     },
   });
   const changes = (): FilterChange | null => {
-    if (waiting.length === 0 && !mustSnapshot) return null;
+    if (waiting.size() === 0 && !mustSnapshot) return null;
     const changed = [...changedAt.keys()].filter((index) => (changedAt[index] ?? 0) > snapshotUpTo);
-    const entries = entriesKept + waiting.length;
+    const entries = entriesKept + waiting.size();
     if (!mustSnapshot && entries * entryBytes <= changed.length * chunkBytes && entries <= mostEntries) {
-      return { kind: 'entries', name, upTo: entered, entries: writeEntries(waiting) };
+      return { kind: 'entries', name, upTo: entered, entries: waiting.bytes() };
     }
     const state = filter.state();
     return { kind: 'snapshot', name, upTo: entered, size: sizeOf(state, hashedBy), chunks: changed.map((index) => chunkOf(state, index)) };
   };
   const kept = ({ kind, upTo }: FilterChange): void => {
-    const done = Math.max(0, upTo - (entered - waiting.length));
-    waiting = waiting.slice(done);
+    const done = Math.max(0, upTo - (entered - waiting.size()));
+    waiting.drop(done);
     entriesKept = kind === 'snapshot' ? 0 : entriesKept + done;
     if (kind === 'entries') return;
     snapshotUpTo = upTo;
@@ -137,8 +110,8 @@ const countBits = (bytes: Uint8Array): number => {
 
 /** The bits of a kept filter, or null when some of them are lost or mean nothing any more. */
 const stateOf = ({ size, chunks }: KeptFilter, hashedBy: string): KeyFilterState | null => {
-  const { sizeLog2, bitsPerEntry, bitsSet, tags, hashedBy: before } = JSON.parse(size) as FilterSize;
-  if (before !== hashedBy) return null;
+  const { sizeLog2, bitsPerEntry, bitsSet, tags, ...before } = JSON.parse(size) as FilterSize;
+  if (before.hashedBy !== hashedBy || before.blockBits !== blockBits) return null;
   const perPage = chunksPerPage({ sizeLog2, bitsPerEntry });
   const pages = bitsSet.map((count) => ({ bytes: new Uint8Array(2 ** (sizeLog2 - 3)), bitsSet: count }));
   for (const { index, bytes } of chunks) pages[Math.floor(index / perPage)]?.bytes.set(bytes, (index % perPage) * chunkBytes);
@@ -150,7 +123,7 @@ const restored = (kept: KeptFilter, hashedBy: string): Tracked | null => {
   if (state === null) return null;
   // Entered again they count as not kept, so that the next change is a snapshot of all that they touch.
   const tracked = track(kept.name, state, { hashedBy, startsAnew: kept.entries.length > 0 });
-  for (const bytes of kept.entries) for (const { high, low, tag } of readEntries(bytes)) tracked.filter.enter({ high, low }, tag);
+  for (const bytes of kept.entries) eachEntry(bytes, tracked.filter.enter);
   return tracked;
 };
 

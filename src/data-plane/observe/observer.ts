@@ -27,7 +27,7 @@ export interface AnsweredRequest {
   readonly answer: Answer;
   readonly rescuedFrom: AttemptFailure | null;
   readonly context: InferContext;
-  readonly routingKey: string | null;
+  readonly routingKeyHash: string | null;
   readonly predictionId: string;
   readonly validatedMs: number;
   readonly routedMs: number;
@@ -47,7 +47,6 @@ export interface ObserverDeps {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly monotonicMs: () => number;
-  readonly hashKey: (routingKey: string) => string;
 }
 
 const resultOf: Readonly<Record<AttemptFailure, RequestResult>> = {
@@ -122,7 +121,7 @@ export const createObserver = (deps: ObserverDeps): Observer => {
       const { assigned, assignment, rescuedFrom, context, model } = request;
       record(rescuedFrom === null ? 'ok' : resultOf[rescuedFrom], { model, version: assigned, assignment, arrivedMs: context.arrivedMs });
       if (assignment.reason === 'disabled') perModel(model).ineligible();
-      if (context.span.sampled) describe(request, deps.hashKey);
+      if (context.span.sampled) describe(request);
       deps.log.debug(
         { trace_id: context.span.traceId, request_id: context.requestId, prediction_id: request.predictionId, model: model.name, arm: assignment.arm },
         'answered',
@@ -144,12 +143,12 @@ const assignmentFacts = ({ name, traffic }: ServingModel, { arm, reason }: Assig
   ...(traffic.rollout === null ? {} : { rollout: traffic.rollout.id }),
 });
 
-const describe = (request: AnsweredRequest, hashKey: ObserverDeps['hashKey']): void => {
-  const { answer, assignment, context, routingKey } = request;
+const describe = (request: AnsweredRequest): void => {
+  const { answer, assignment, context, routingKeyHash } = request;
   const { queueMs, computeMs } = answer.prediction;
   context.span.set({
     ...assignmentFacts(request.model, assignment),
-    ...(routingKey === null ? {} : { routingKeyHash: hashKey(routingKey) }),
+    ...(routingKeyHash === null ? {} : { routingKeyHash }),
     version: answer.version.bundle.version,
     rows: answer.rows.length,
     rescued: request.rescuedFrom !== null,

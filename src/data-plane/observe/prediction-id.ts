@@ -27,18 +27,16 @@ export interface PredictionFacts {
   readonly assignedAtMs: number;
   /** Recorded probability with which the request went to the candidate: of a unit the exact one, of any other that of the weight in force. */
   readonly probability: number;
-  readonly routingKey: string | null;
+  /** Keyed hash of the routing key (`hashKey`): the key itself is personal data and not in the id. */
+  readonly routingKeyHash: string | null;
   /** A score in [0, 1], kept in 65,535 steps; null when the model has none. */
   readonly score: number | null;
 }
 
-/** What an id says, once verified. The routing key is only there as its keyed hash. */
-export type PredictionClaims = Omit<PredictionFacts, 'routingKey'> & { readonly routingKeyHash: string | null };
-
 export interface PredictionIds {
   readonly mint: (facts: PredictionFacts) => string;
-  /** The claims of an id that this key made, or null for any other text. */
-  readonly verify: (id: string) => PredictionClaims | null;
+  /** The facts of an id that this key made, or null for any other text. */
+  readonly verify: (id: string) => PredictionFacts | null;
   /** The keyed 64-bit hash of a routing key, 16 hexadecimal characters. */
   readonly hashKey: (routingKey: string) => string;
 }
@@ -50,26 +48,13 @@ export interface PredictionIdDeps {
   readonly incarnation: Buffer;
 }
 
-/** Some hundred requests are under way in a busy gateway. */
-const recentKeys = 1_024;
 const noKeyHash = Buffer.alloc(8);
 
 export const createPredictionIds = ({ key, incarnation }: PredictionIdDeps): PredictionIds => {
   const keyId = hash('sha256', key, 'buffer').subarray(0, 4);
   const routingSecret = createHmac('sha256', key).update('routing-key').digest('hex');
   const mac = createMac(key);
-  const macOf = (bytes: Uint8Array): Buffer => mac(bytes).subarray(0, macBytes);
-  // A request asks for its key's hash at its assignment and again for its prediction id: those under way are remembered.
-  const recent = new Map<string, string>();
-  const hashKey = (routingKey: string): string => {
-    const known = recent.get(routingKey);
-    if (known !== undefined) return known;
-    // A keyed hash with a secret prefix; cut to 64 bits it cannot be extended.
-    const hashed = hash('sha256', routingSecret + routingKey, 'hex').slice(0, 16);
-    if (recent.size === recentKeys) recent.clear();
-    recent.set(routingKey, hashed);
-    return hashed;
-  };
+  const macOf = (bytes: Uint8Array): string => mac(bytes).slice(0, macBytes);
   let serial = 0;
 
   const writeFixed = (bytes: Buffer, facts: PredictionFacts): void => {
@@ -81,15 +66,16 @@ export const createPredictionIds = ({ key, incarnation }: PredictionIdDeps): Pre
     bytes.writeUIntBE(Math.floor(facts.assignedAtMs), 11, 6);
     bytes.writeDoubleBE(facts.probability, 17);
     bytes.writeUInt16BE(quantise(facts.score), 25);
-    if (facts.routingKey === null) bytes.set(noKeyHash, 27);
-    else bytes.write(hashKey(facts.routingKey), 27, 'hex');
+    if (facts.routingKeyHash === null) bytes.set(noKeyHash, 27);
+    else bytes.write(facts.routingKeyHash, 27, 'hex');
     bytes.set(incarnation, 35);
     serial = (serial + 1) >>> 0;
     bytes.writeUInt32BE(serial, 39);
   };
 
   return {
-    hashKey,
+    // A keyed hash with a secret prefix; cut to 64 bits it cannot be extended.
+    hashKey: (routingKey) => hash('sha256', routingSecret + routingKey, 'hex').slice(0, 16),
     mint: (facts) => {
       const names = [facts.model, facts.version, facts.rollout ?? ''];
       const length = fixedBytes + names.reduce((sum, name) => sum + 1 + name.length, 0);
@@ -97,15 +83,15 @@ export const createPredictionIds = ({ key, incarnation }: PredictionIdDeps): Pre
       writeFixed(bytes, facts);
       let offset = fixedBytes;
       for (const name of names) offset = writeName(bytes, name, offset);
-      bytes.set(macOf(bytes.subarray(0, length)), length);
+      bytes.write(macOf(bytes.subarray(0, length)), length, 'latin1');
       return bytes.toString('base64url');
     },
     verify: (id) => {
       const bytes = Buffer.from(id, 'base64url');
       if (bytes.length < fixedBytes + 3 + macBytes || bytes.toString('base64url') !== id) return null;
       const body = bytes.subarray(0, -macBytes);
-      if (body[0] !== format || !timingSafeEqual(macOf(body), bytes.subarray(-macBytes))) return null;
-      return readClaims(body);
+      if (body[0] !== format || !timingSafeEqual(Buffer.from(macOf(body), 'latin1'), bytes.subarray(-macBytes))) return null;
+      return readFacts(body);
     },
   };
 };
@@ -118,7 +104,7 @@ const writeName = (bytes: Buffer, name: string, offset: number): number => {
   return offset + 1 + name.length;
 };
 
-const readClaims = (body: Buffer): PredictionClaims => {
+const readFacts = (body: Buffer): PredictionFacts => {
   const names: string[] = [];
   for (let offset = fixedBytes; names.length < 3; ) {
     const length = body.readUInt8(offset);

@@ -12,8 +12,6 @@ export interface KeyedRequest {
   readonly key: KeyHash;
   /** The key's draw u, an unsigned 32-bit integer: candidate if it is below the threshold. */
   readonly draw: number;
-  /** The weight in force as a threshold T, an integer from 0 to 2^32. */
-  readonly threshold: number;
 }
 
 /** Which keyed requests count, and with which probability of the candidate. */
@@ -21,19 +19,20 @@ export interface SeenKeys {
   /**
    * Looks the key up and enters it. To be called once per evidence request, in the order in which the leader receives them.
    *
+   * @param threshold the weight in force as a threshold T, an integer from 0 to 2^32
    * @returns the exact probability w2, or (w2 - w1) / (1 - w1), with which the request went to the candidate; null when it does not count
    */
-  count(request: KeyedRequest): number | null;
+  count(request: KeyedRequest, threshold: number): number | null;
 }
 
 const u32Range = 2 ** 32;
 
 /** Makes the seen keys of a filter: an empty one by default. An entry's tag is the threshold with which its key counted. */
 export const createSeenKeys = (filter: KeyFilter = createKeyFilter(seenKeysSize)): SeenKeys => {
-  const highestHeld = (key: KeyHash): number => filter.state().tags.findLast((threshold) => filter.has(key, threshold)) ?? 0;
+  const highestHeld = (key: KeyHash): number => filter.tags.findLast((threshold) => filter.has(key, threshold)) ?? 0;
 
   return {
-    count: ({ key, draw, threshold }) => {
+    count: ({ key, draw }, threshold) => {
       if (threshold <= 0 || !filter.takes(key)) return null;
       const held = highestHeld(key);
       if (threshold <= held || draw < held) return null;

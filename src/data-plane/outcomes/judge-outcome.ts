@@ -2,7 +2,7 @@
 import type { DeclaredOutcome } from '../../bundle/declared-outcomes.ts';
 import { arrivedInTime, isObservedInTime, outcomeBucketOf, outcomeGraceMs } from '../../bundle/outcome-window.ts';
 import type { KeptEpoch, PostedOutcome } from '../../store/outcome-store.ts';
-import type { PredictionClaims } from '../observe/prediction-id.ts';
+import type { PredictionFacts } from '../observe/prediction-id.ts';
 import { drawOf, thresholdOf } from '../routing/assign.ts';
 
 const u32Range = 2 ** 32;
@@ -19,7 +19,7 @@ export type OutcomePost = {
 
 /** What a post refers to, once looked up: the claims of its prediction id (null for a forged one), or its key's hash. */
 export type OutcomeSubject =
-  | { readonly by: 'prediction'; readonly claims: PredictionClaims | null }
+  | { readonly by: 'prediction'; readonly claims: PredictionFacts | null }
   | { readonly by: 'key'; readonly model: string; readonly routingKey: string; readonly keyHash: string; readonly predictedAtMs: number };
 
 /** A request to which an outcome belongs. `arm` is null for one that no rollout assigned, or a pinned one. */
@@ -85,7 +85,7 @@ const probabilityOf = (epoch: KeptEpoch): number | null => {
   return threshold > 0 && threshold < u32Range ? threshold / u32Range : null;
 };
 
-const joinByPrediction = (claims: PredictionClaims, { epochsOf }: JudgeContext): JoinedRequest => {
+const joinByPrediction = (claims: PredictionFacts, { epochsOf }: JudgeContext): JoinedRequest => {
   const { model, rollout, version, arm, assignedAtMs, evidence, probability, routingKeyHash } = claims;
   const epoch = routingKeyHash === null ? undefined : epochsOf(model).find((entry) => entry.epoch === claims.epoch && entry.rollout === rollout);
   return {

@@ -14,6 +14,8 @@ export interface Assignment {
   /** Probability with which the coin gives the candidate: T / 2^32. */
   readonly probability: number;
   readonly evidence: boolean;
+  /** The unsigned 32-bit draw that the coin was tossed with; null where no coin decides. */
+  readonly draw: number | null;
 }
 
 /**
@@ -42,20 +44,20 @@ export interface RoutingInput {
 
 /** Decides the arm of one request; null when the model has no serving baseline. */
 export const assign = (traffic: TrafficAssignment, input: RoutingInput): Assignment | null => {
-  if (input.pinned !== null) return { arm: null, version: input.pinned, reason: 'static', probability: 0, evidence: false };
+  if (input.pinned !== null) return { arm: null, version: input.pinned, reason: 'static', probability: 0, evidence: false, draw: null };
   if (traffic.baseline === null) return null;
-  if (traffic.rollout === null) return { arm: 'baseline', version: traffic.baseline, reason: 'default', probability: 0, evidence: false };
+  if (traffic.rollout === null) return { arm: 'baseline', version: traffic.baseline, reason: 'default', probability: 0, evidence: false, draw: null };
   return split(traffic.baseline, traffic.rollout, input);
 };
 
 const split = (baseline: string, rollout: RolloutAssignment, input: RoutingInput): Assignment => {
   const threshold = thresholdOf(rollout.weightHundredths);
   const probability = threshold / u32Range;
-  if (!input.eligible) return { arm: 'baseline', version: baseline, reason: 'disabled', probability, evidence: false };
-  if (input.matched) return { arm: 'candidate', version: rollout.candidate, reason: 'targeting_match', probability, evidence: false };
+  if (!input.eligible) return { arm: 'baseline', version: baseline, reason: 'disabled', probability, evidence: false, draw: null };
+  if (input.matched) return { arm: 'candidate', version: rollout.candidate, reason: 'targeting_match', probability, evidence: false, draw: null };
   const evidence = threshold > 0 && threshold < u32Range;
   const draw = input.key === null ? input.randomU32() : drawOf(rollout.id, input.key);
   return draw < threshold
-    ? { arm: 'candidate', version: rollout.candidate, reason: 'split', probability, evidence }
-    : { arm: 'baseline', version: baseline, reason: 'split', probability, evidence };
+    ? { arm: 'candidate', version: rollout.candidate, reason: 'split', probability, evidence, draw }
+    : { arm: 'baseline', version: baseline, reason: 'split', probability, evidence, draw };
 };

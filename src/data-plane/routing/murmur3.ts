@@ -14,13 +14,9 @@ const finish = (hash: number, length: number): number => {
   return (h1 ^ (h1 >>> 16)) >>> 0;
 };
 
-const utf8 = new TextEncoder();
-
-/** Text of ASCII characters is its own UTF-8: encoding it would cost four times the hash. */
-const bytesOf = (text: string): ArrayLike<number> | null => {
-  for (let index = 0; index < text.length; index += 1) if (text.charCodeAt(index) > 0x7f) return utf8.encode(text);
-  return null;
-};
+/** Texts of up to a third as many characters are written into memory that is there already. */
+let scratch = Buffer.alloc(1_024);
+const mostBytesPerCharacter = 3;
 
 /**
  * MurmurHash3 x86 32-bit with seed 0 over the UTF-8 bytes of `text`.
@@ -29,16 +25,14 @@ const bytesOf = (text: string): ArrayLike<number> | null => {
  * @see Austin Appleby, MurmurHash3.cpp, MurmurHash3_x86_32
  */
 export const murmur3 = (text: string): number => {
-  const bytes = bytesOf(text);
-  const length = bytes?.length ?? text.length;
-  const byteAt = (index: number): number => (bytes === null ? text.charCodeAt(index) : (bytes[index] ?? 0));
+  if (text.length * mostBytesPerCharacter > scratch.length) scratch = Buffer.alloc(text.length * mostBytesPerCharacter);
+  const bytes = scratch;
+  const length = bytes.write(text);
   const blocksEnd = length & ~3;
   let hash = 0;
-  for (let offset = 0; offset < blocksEnd; offset += 4) {
-    hash = mixBlock(hash, byteAt(offset) | (byteAt(offset + 1) << 8) | (byteAt(offset + 2) << 16) | (byteAt(offset + 3) << 24));
-  }
+  for (let offset = 0; offset < blocksEnd; offset += 4) hash = mixBlock(hash, bytes.readInt32LE(offset));
   let tail = 0;
-  for (let offset = length - 1; offset >= blocksEnd; offset -= 1) tail = (tail << 8) | byteAt(offset);
+  for (let offset = length - 1; offset >= blocksEnd; offset -= 1) tail = (tail << 8) | (bytes[offset] ?? 0);
   if (blocksEnd < length) {
     const k1 = Math.imul(tail, c1);
     hash ^= Math.imul((k1 << 15) | (k1 >>> 17), c2);

@@ -84,7 +84,7 @@ export const runSticky = (requests: number, random: Random): StickyRun => {
   for (let request = 0; request < requests; request += 1) {
     const { key, draw, threshold, outcome } = nextRequest(request, sticky);
     add(all, threshold / 2 ** 32, outcome);
-    const probability = seen.count({ key, draw, threshold });
+    const probability = seen.count({ key, draw }, threshold);
     if (probability !== null) {
       add(first, probability, outcome);
       surplus += Number(outcome.candidate) - probability;

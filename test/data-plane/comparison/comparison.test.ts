@@ -12,7 +12,7 @@ import { realBundle } from '../../support/real-bundles.ts';
 
 const model = 'card-fraud';
 const rule: ComparisonRule = { sharePercent: 20, maxCpuPercent: 10, differences: [] };
-const split: Assignment = { arm: 'baseline', version: '1.4.0', reason: 'split', probability: 0, evidence: false };
+const split: Assignment = { arm: 'baseline', version: '1.4.0', reason: 'split', probability: 0, evidence: false, draw: 0 };
 
 const versionOf = async (version: string): Promise<ServingVersion> => {
   const bundle = await realBundle(model, version);
@@ -31,7 +31,6 @@ const start = async () => {
   const comparison = createComparison({
     registry,
     evidence,
-    hashKey: () => '0123456789abcdef',
     randomU32: random.u32,
     monotonicMs: () => 0,
     startProcess: (deps) => {
@@ -69,7 +68,7 @@ const start = async () => {
   const offer = (assignment: Assignment, times = 1): void => {
     const serving = registry.get(model);
     for (let time = 0; serving !== undefined && time < times; time += 1)
-      comparison.offer(serving, { assignment, rows: [], requestId: 'a-request', routingKey: 'a-key' });
+      comparison.offer(serving, { assignment, rows: [], requestId: 'a-request', routingKeyHash: '0123456789abcdef' });
   };
   return { assign, offer, started, drawn: () => offered, evidence, comparison };
 };

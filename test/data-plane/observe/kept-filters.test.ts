@@ -147,6 +147,16 @@ describe('the key filters of a rollout', () => {
     expect(restored.filters.of('seen', size).has(key(1), 1)).toBe(false);
   });
 
+  it('are lost when they were kept by a version that put the bits elsewhere', () => {
+    const shelf = createShelf();
+    const { filters } = createKeptFilters([], secret);
+    filters.of('seen', size).enter(key(1), 1);
+    shelf.keep(filters.changes());
+    const elsewhere = shelf.kept().map((kept) => ({ ...kept, size: kept.size.replace(/,"blockBits":\d+/, '') }));
+    expect(elsewhere).not.toEqual(shelf.kept());
+    expect(createKeptFilters(elsewhere, secret).isWhole).toBe(false);
+  });
+
   it('are lost under another secret: every key would be new', () => {
     const shelf = createShelf();
     const { filters } = createKeptFilters([], secret);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { PredictionClaims } from '../../../src/data-plane/observe/prediction-id.ts';
+import type { PredictionFacts } from '../../../src/data-plane/observe/prediction-id.ts';
 import { type JudgeContext, judgeOutcome, type OutcomePost, type OutcomeSubject } from '../../../src/data-plane/outcomes/judge-outcome.ts';
 import { drawOf, thresholdOf } from '../../../src/data-plane/routing/assign.ts';
 import type { KeptEpoch } from '../../../src/store/outcome-store.ts';
@@ -20,7 +20,7 @@ const epochs: readonly KeptEpoch[] = [
 
 const context: JudgeContext = { nowMs, epochsOf: () => epochs, declaredOf: () => declaredForTests };
 
-const claims: PredictionClaims = {
+const claims: PredictionFacts = {
   model,
   version: '2.0.0',
   rollout,
@@ -33,7 +33,7 @@ const claims: PredictionClaims = {
   score: null,
 };
 
-const byPrediction = (changes: Partial<PredictionClaims> = {}, outcome = 'caught', value = 1) => {
+const byPrediction = (changes: Partial<PredictionFacts> = {}, outcome = 'caught', value = 1) => {
   const post: OutcomePost = { predictionId: 'id', outcome, value, observedAtMs: nowMs - 24 * hourMs };
   const subject: OutcomeSubject = { by: 'prediction', claims: { ...claims, ...changes } };
   return judgeOutcome(post, subject, context);

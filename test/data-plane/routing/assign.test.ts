@@ -25,6 +25,8 @@ const trafficAt = (weightHundredths: number): TrafficAssignment => ({
   },
 });
 
+const drawOfRequest = drawOf(rolloutId, 'customer-1');
+
 const request = (changes: Partial<RoutingInput> = {}): RoutingInput => ({
   pinned: null,
   eligible: true,
@@ -143,39 +145,54 @@ describe('assign', () => {
   });
 
   it.each<[string, number, Partial<RoutingInput>, object]>([
-    ['a pinned version, which is no evidence', 5_000, { pinned: '1.0.0' }, { arm: null, version: '1.0.0', reason: 'static', probability: 0, evidence: false }],
+    [
+      'a pinned version, which is no evidence',
+      5_000,
+      { pinned: '1.0.0' },
+      { arm: null, version: '1.0.0', reason: 'static', probability: 0, evidence: false, draw: null },
+    ],
     [
       'the baseline to an ineligible request, which is no evidence',
       10_000,
       { eligible: false },
-      { arm: 'baseline', version: '1.4.0', reason: 'disabled', probability: 1, evidence: false },
+      { arm: 'baseline', version: '1.4.0', reason: 'disabled', probability: 1, evidence: false, draw: null },
     ],
     [
       'the baseline to an ineligible request of a cohort',
       5_000,
       { eligible: false, matched: true },
-      { arm: 'baseline', version: '1.4.0', reason: 'disabled', probability: 0.5, evidence: false },
+      { arm: 'baseline', version: '1.4.0', reason: 'disabled', probability: 0.5, evidence: false, draw: null },
     ],
     [
       'the candidate to a cohort, which is no evidence',
       2_500,
       { matched: true },
-      { arm: 'candidate', version: '2.0.0', reason: 'targeting_match', probability: 0.25, evidence: false },
+      { arm: 'candidate', version: '2.0.0', reason: 'targeting_match', probability: 0.25, evidence: false, draw: null },
     ],
     [
       'the candidate below the threshold, as evidence',
       5_000,
       { key: null, randomU32: () => 0 },
-      { arm: 'candidate', version: '2.0.0', reason: 'split', probability: 0.5, evidence: true },
+      { arm: 'candidate', version: '2.0.0', reason: 'split', probability: 0.5, evidence: true, draw: 0 },
     ],
     [
       'the baseline from the threshold on, as evidence',
       5_000,
       { key: null, randomU32: () => 2 ** 31 },
-      { arm: 'baseline', version: '1.4.0', reason: 'split', probability: 0.5, evidence: true },
+      { arm: 'baseline', version: '1.4.0', reason: 'split', probability: 0.5, evidence: true, draw: 2 ** 31 },
     ],
-    ['the baseline at weight 0, which is no evidence', 0, {}, { arm: 'baseline', version: '1.4.0', reason: 'split', probability: 0, evidence: false }],
-    ['the candidate at weight 100, which is no evidence', 10_000, {}, { arm: 'candidate', version: '2.0.0', reason: 'split', probability: 1, evidence: false }],
+    [
+      'the baseline at weight 0, which is no evidence',
+      0,
+      {},
+      { arm: 'baseline', version: '1.4.0', reason: 'split', probability: 0, evidence: false, draw: drawOfRequest },
+    ],
+    [
+      'the candidate at weight 100, which is no evidence',
+      10_000,
+      {},
+      { arm: 'candidate', version: '2.0.0', reason: 'split', probability: 1, evidence: false, draw: drawOfRequest },
+    ],
   ])('gives %s', (_, ...[weight, changes, expected]) => {
     expect(assign(trafficAt(weight), request(changes))).toEqual(expected);
   });
@@ -191,6 +208,7 @@ describe('assign', () => {
       reason: 'default',
       probability: 0,
       evidence: false,
+      draw: null,
     });
   });
 
