@@ -25,7 +25,7 @@ const rollout = {
   match: [],
   watchedOutputs: ['flagged'],
   compare: null,
-  latencyBounds: [],
+  bounds: [],
 };
 const traffic = { model: 'card-fraud', epoch: 7, baseline: '1.4.0', rollout };
 const model = { name: 'card-fraud', traffic } as unknown as ServingModel;

@@ -84,6 +84,23 @@ interface CriterionFields {
   readonly appliesTo: readonly ('offline' | 'live')[];
 }
 
+const latencyLimits = ['p50Ms', 'p95Ms', 'p99Ms'];
+/** Measured in pairs or of outcomes: no arm has a value of its own while it is live. */
+const unboundedKinds = ['disagreement', 'outcomeRate', 'outcomeMean'];
+const harmfulRates = ['errorRate', 'breachRate', 'abstainRate'];
+
+/** What a limit asks of the kind of metric. */
+const boundRules = ({ metric: { kind }, bound: limit = {} }: CriterionFields) => {
+  const limits = Object.keys(limit);
+  const inMs = limits.filter((name) => latencyLimits.includes(name));
+  return [
+    { wrong: kind === 'latency' && inMs.length < limits.length, field: 'bound', message: 'expected p50Ms, p95Ms or p99Ms' },
+    { wrong: kind !== 'latency' && inMs.length > 0, field: 'bound', message: `expected min or max: ${inMs.join(', ')} is of latency` },
+    { wrong: limits.length > 0 && unboundedKinds.includes(kind), field: 'bound', message: `expected none: ${kind} is held against the baseline` },
+    { wrong: harmfulRates.includes(kind) && limits.includes('min'), field: 'bound', message: 'expected max alone: fewer do no harm' },
+  ];
+};
+
 /** What the fields of a criterion ask of each other. */
 const criterionRules = ({ metric: { kind }, compareTo, margin: allowed, bound: limit, appliesTo }: CriterionFields) => [
   { wrong: compareTo === undefined && allowed !== undefined, field: 'compareTo', message: 'expected baseline, since there is a margin' },
@@ -114,7 +131,8 @@ const criterion = z
     appliesTo: z.array(z.enum(['offline', 'live'])).min(1),
   })
   .superRefine((entry, context) => {
-    for (const { wrong, field, message } of criterionRules(entry)) if (wrong) context.addIssue({ code: 'custom', path: [field], message });
+    for (const { wrong, field, message } of [...criterionRules(entry), ...boundRules(entry)])
+      if (wrong) context.addIssue({ code: 'custom', path: [field], message });
   });
 
 /** A fault that a rehearsal injects into the candidate and that a guardrail must catch. */

@@ -1,7 +1,8 @@
 import { type Acceptance, isGuardrail } from '../bundle/acceptance.ts';
 import type { Fault } from '../bundle/fault.ts';
-import type { ComparisonRule, DifferenceRule, LatencyBound, Phase, RolloutAssignment, RolloutRecord, TrafficAssignment } from '../store/rollout-store.ts';
+import type { ComparisonRule, DifferenceRule, Phase, RolloutAssignment, RolloutRecord, TrafficAssignment } from '../store/rollout-store.ts';
 import type { Assessment } from './assessment.ts';
+import { boundsOf } from './bounds.ts';
 import { type Plan, planSchema } from './plan.ts';
 import { isLive } from './position.ts';
 
@@ -73,23 +74,6 @@ const comparisonOf = (record: RolloutRecord, { share, maxCpuPercent }: Plan['com
   return isLive(record.phase) && sharePercent > 0 ? { sharePercent, maxCpuPercent, differences: differenceRulesOf(acceptanceOf(record)) } : null;
 };
 
-const boundQuantiles = [
-  ['p50Ms', 0.5],
-  ['p95Ms', 0.95],
-  ['p99Ms', 0.99],
-] as const;
-
-/** Limits on what callers wait for: they alert, and blame nobody, since what hits both arms breaks them too. */
-const latencyBoundsOf = ({ criteria }: Acceptance): readonly LatencyBound[] =>
-  criteria
-    .filter(({ metric, appliesTo }) => metric.kind === 'latency' && appliesTo.includes('live'))
-    .flatMap(({ bound }) =>
-      boundQuantiles.flatMap(([name, quantile]) => {
-        const limitMs = bound?.[name];
-        return limitMs === undefined ? [] : [{ quantile, limitMs }];
-      }),
-    );
-
 /** The parts of a kept plan that the data plane goes by. The kept plan is a parsed one, so its durations are numbers already. */
 const splitRules = planSchema.pick({ eligibility: true, routingKey: true, match: true, compare: true }).strip();
 
@@ -123,7 +107,7 @@ const rolloutAssignmentOf = (record: RolloutRecord): RolloutAssignment => {
     match: record.phase === 'pending' || record.signal !== null ? [] : rules.match,
     watchedOutputs: watchedOutputsOf(record),
     compare: comparisonOf(record, rules.compare),
-    latencyBounds: latencyBoundsOf(acceptanceOf(record)),
+    bounds: boundsOf(acceptanceOf(record)),
   };
 };
 

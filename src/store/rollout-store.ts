@@ -38,8 +38,8 @@ export interface RolloutAssignment {
   readonly watchedOutputs: readonly string[];
   /** How requests are compared in pairs; null for not at all. */
   readonly compare: ComparisonRule | null;
-  /** Absolute limits on what callers wait for, held against each arm alone. */
-  readonly latencyBounds: readonly LatencyBound[];
+  /** Absolute limits, held against each arm alone. */
+  readonly bounds: readonly Bound[];
 }
 
 /** What of the eligible requests runs once more on both versions. */
@@ -58,11 +58,22 @@ export interface DifferenceRule {
   readonly tolerance: number;
 }
 
-/** So many of the requests are to be answered within so long. */
-export interface LatencyBound {
-  /** Share (0-1) of the requests, such as 0.95. */
-  readonly quantile: number;
-  readonly limitMs: number;
+/** What a request may have done that a limit is set to. */
+export type BoundEvent =
+  | { readonly kind: 'slow'; readonly limitMs: number }
+  | { readonly kind: 'error' | 'breach' | 'abstained' }
+  /** In one row at least the output is true; with `is` false, in none. */
+  | { readonly kind: 'output'; readonly output: string; readonly is: boolean };
+
+/** An absolute limit: at most a share of the requests has the event. */
+export interface Bound {
+  /** Name of the criterion. */
+  readonly criterion: string;
+  /** The criterion's key for the limit, such as `p95Ms` or `max`. */
+  readonly objective: string;
+  /** The share of the requests that may have the event, 0 to 1. */
+  readonly limit: number;
+  readonly event: BoundEvent;
 }
 
 /** Up: the counts of the evidence requests that were assigned in one second, with one exact probability, to one arm. Integers that only grow. */

@@ -86,6 +86,16 @@ const webhookResults = ['ok', 'client_error', 'error'] as const;
 /** How a try to send an event ended: it was taken, refused by the receiver, or the receiver did not get to that. */
 export type WebhookResult = (typeof webhookResults)[number];
 
+/** An absolute limit of one arm. */
+export interface BrokenBound {
+  readonly model: string;
+  readonly arm: ArmLabel;
+  /** Name of the criterion, and its key for the limit. */
+  readonly criterion: string;
+  readonly objective: string;
+  readonly broken: boolean;
+}
+
 export interface ModelInfo {
   readonly model: string;
   readonly version: string;
@@ -102,7 +112,9 @@ export interface Metrics {
   readonly forModel: (model: { readonly model: string; readonly features: Iterable<string> }) => ModelRecorder;
   readonly forComparison: (labels: { readonly model: string }) => ComparisonRecorder;
   /** 1 while the last full minute of the arm was beyond the limit, else 0. */
-  readonly setBoundBroken: (bound: { readonly model: string; readonly arm: ArmLabel; readonly quantile: number; readonly broken: boolean }) => void;
+  readonly setBoundBroken: (bound: BrokenBound) => void;
+  /** The limits of the model are not held any more. */
+  readonly releaseBounds: (labels: { readonly model: string }) => void;
   /** Requests that end before their model is known: unreadable, shed, or for a model that is not there. All labels are `none`. */
   readonly unrouted: ArmRecorder;
   readonly setModelInfo: (info: ModelInfo) => void;
@@ -158,9 +170,10 @@ export const createMetrics = ({ sloBoundsSeconds = [] }: { readonly sloBoundsSec
     forVersion: recordVersion(families),
     forModel: recordModel(families),
     forComparison: recordComparison(families),
-    setBoundBroken: ({ model, arm, quantile, broken }) => {
-      families.boundBroken.of({ model, arm, objective: String(quantile) }).value = broken ? 1 : 0;
+    setBoundBroken: ({ broken, ...labels }) => {
+      families.boundBroken.of(labels).value = broken ? 1 : 0;
     },
+    releaseBounds: (labels) => families.boundBroken.release(labels),
     unrouted: forArm({ model: 'none', version: 'none', arm: 'none' }),
     setModelInfo: ({ model, version, digest, contractVersion }) => {
       families.modelInfo.release({ model, version });
@@ -237,8 +250,8 @@ const createFamilies = (registry: Registry, requestBounds: () => readonly number
     comparisonUp: gauge('gateway_comparison_up', '1 while a comparison process holds both versions of the rollout, 0 while it is missing.'),
     comparisonRestarts: counter('gateway_comparison_restarts_total', 'Comparison processes that were replaced.'),
     boundBroken: gauge(
-      'gateway_latency_bound_broken',
-      '1 while, in the last full minute, too few requests of the arm were within the absolute limit: the objective is the share that must be.',
+      'gateway_bound_broken',
+      '1 while more requests of the arm than an absolute limit of a criterion allows are slow, fail, are rejected, abstain or have the output.',
     ),
     ledgerSequence: gauge('gateway_ledger_sequence', 'Sequence of the newest entry of the decision ledger: it never falls.'),
     signalValue: gauge('gateway_signal_value', 'The value of a signal that was pushed last, in the unit that its bundle declares.'),

@@ -154,7 +154,7 @@ describe('reconciling', () => {
       match: [],
       watchedOutputs: [],
       compare: null,
-      latencyBounds: [],
+      bounds: [],
     };
     expect(published).toEqual([{ model: 'card-fraud', epoch: 1, baseline: '1.4.0', rollout }]);
     expect(rollouts.get('card-fraud')).toEqual({

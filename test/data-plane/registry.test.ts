@@ -22,7 +22,7 @@ const split = (epoch: number, weightHundredths = 1_000): TrafficAssignment => ({
     match: [],
     watchedOutputs: [],
     compare: null,
-    latencyBounds: [],
+    bounds: [],
   },
 });
 

@@ -31,7 +31,7 @@ const makeFilled = (): Metrics => {
   comparison.usedCpu(0.2);
   comparison.setUp(true);
   comparison.restarted('timeout');
-  metrics.setBoundBroken({ model: 'card-fraud', arm: 'candidate', quantile: 0.95, broken: true });
+  metrics.setBoundBroken({ model: 'card-fraud', arm: 'candidate', criterion: 'latency', objective: 'p95Ms', broken: true });
   metrics.setModelInfo({ ...candidate, digest: 'sha256:ab', contractVersion: '1.0.0' });
   metrics.outcome({ model: 'card-fraud', arm: 'candidate', result: 'accepted' });
   metrics.outcome({ model: 'card-fraud', arm: 'baseline', result: 'duplicate' });
@@ -60,7 +60,8 @@ describe('the scrape', () => {
     rule: /^(unknown|missing|value|row)$/,
     phase: /^[a-z-]+$/,
     kind: /^(versions|self|busy|down|drain)$/,
-    objective: /^0\.\d+$/,
+    criterion: /^latency$/,
+    objective: /^(p50Ms|p95Ms|p99Ms|min|max)$/,
     digest: /^sha256:/,
     contract_version: /^\d+\.\d+\.\d+$/,
     le: /^(\d+(\.\d+)?(e-\d+)?|\+Inf)$/,
@@ -90,6 +91,7 @@ describe('the scrape', () => {
   it('has every metric of the gateway once, with series', async () => {
     const own = (await scrape(makeFilled())).filter(({ name }) => name.startsWith('gateway_'));
     expect(own.map(({ name }) => name).sort()).toEqual([
+      'gateway_bound_broken',
       'gateway_breaker_open',
       'gateway_comparison_cpu_seconds_total',
       'gateway_comparison_requests_total',
@@ -105,7 +107,6 @@ describe('the scrape', () => {
       'gateway_inference_request_duration_seconds',
       'gateway_inference_requests_total',
       'gateway_inference_rescues_total',
-      'gateway_latency_bound_broken',
       'gateway_ledger_sequence',
       'gateway_model_info',
       'gateway_outcomes_duplicate_total',

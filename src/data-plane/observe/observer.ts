@@ -7,7 +7,7 @@ import type { ServingVersion } from '../inference/serving-version.ts';
 import type { ServingModel } from '../registry.ts';
 import type { Answer, AttemptFailure } from '../rescue.ts';
 import type { Assignment } from '../routing/assign.ts';
-import { type BoundReport, createBoundWatch } from './bound-watch.ts';
+import { type BoundReport, createBoundWatch, type EndedRequest } from './bound-watch.ts';
 import { createOnceASecond } from './once-a-second.ts';
 
 /** A failed attempt of the assigned version. `failure` is null when the caller's input was at fault. */
@@ -70,7 +70,11 @@ const rescueReasonOf: Readonly<Record<AttemptFailure, RescueReason>> = {
 export const createObserver = (deps: ObserverDeps): Observer => {
   const recorders = new WeakMap<ServingVersion, Map<ArmLabel, ArmRecorder>>();
   const onceASecond = createOnceASecond(deps.monotonicMs);
-  const bounds = createBoundWatch({ monotonicMs: deps.monotonicMs, onMinute: (report) => showBound(deps, report) });
+  const bounds = createBoundWatch({
+    monotonicMs: deps.monotonicMs,
+    onMinute: (report) => showBound(deps, report),
+    onEnd: (model) => deps.metrics.releaseBounds({ model }),
+  });
 
   /** The recorder of a version's arm, kept so that a request hashes no labels. */
   const recorderOf = (version: ServingVersion, arm: ArmLabel): ArmRecorder => {
@@ -82,13 +86,14 @@ export const createObserver = (deps: ObserverDeps): Observer => {
     return made;
   };
   const record = (
-    result: RequestResult,
+    { failure, answer }: Pick<EndedRequest, 'failure' | 'answer'>,
     { model, version, assignment, arrivedMs }: Pick<FailedAttempt, 'model' | 'version' | 'assignment'> & { readonly arrivedMs: number },
   ): void => {
     const durationMs = deps.monotonicMs() - arrivedMs;
-    recorderOf(version, assignment.arm ?? 'none').request(result, durationMs / 1_000);
+    recorderOf(version, assignment.arm ?? 'none').request(failure === null ? 'ok' : resultOf[failure], durationMs / 1_000);
     const { rollout } = model.traffic;
-    if (rollout !== null && assignment.arm !== null) bounds.record(model.name, rollout, { arm: assignment.arm, durationMs });
+    if (rollout === null) bounds.unwatch(model.name);
+    else if (assignment.arm !== null) bounds.record(model.name, rollout, { arm: assignment.arm, durationMs, failure, answer });
   };
   const unassigned = (model: ServingModel, result: RequestResult): void =>
     deps.metrics.forArm({ model: model.name, version: 'none', arm: 'none' }).request(result, 0);
@@ -113,13 +118,13 @@ export const createObserver = (deps: ObserverDeps): Observer => {
     },
     failed: ({ model, version, assignment, failure, context }, problem) => {
       if (failure === null) unassigned(model, 'client_error');
-      else record(resultOf[failure], { model, version, assignment, arrivedMs: context.arrivedMs });
+      else record({ failure, answer: null }, { model, version, assignment, arrivedMs: context.arrivedMs });
       if (context.span.sampled) context.span.set({ ...assignmentFacts(model, assignment), version: version.bundle.version });
       return problem;
     },
     answered: (request) => {
-      const { assigned, assignment, rescuedFrom, context, model } = request;
-      record(rescuedFrom === null ? 'ok' : resultOf[rescuedFrom], { model, version: assigned, assignment, arrivedMs: context.arrivedMs });
+      const { assigned, assignment, answer, rescuedFrom, context, model } = request;
+      record({ failure: rescuedFrom, answer }, { model, version: assigned, assignment, arrivedMs: context.arrivedMs });
       if (assignment.reason === 'disabled') perModel(model).ineligible();
       if (context.span.sampled) describe(request);
       deps.log.debug(
@@ -130,9 +135,10 @@ export const createObserver = (deps: ObserverDeps): Observer => {
   };
 };
 
-const showBound = ({ metrics, log }: ObserverDeps, { model, arm, bound: { quantile, limitMs }, requests, slower, beyond }: BoundReport): void => {
-  metrics.setBoundBroken({ model, arm, quantile, broken: beyond });
-  if (beyond) log.warn({ model, arm, quantile, limit_ms: limitMs, requests, slower }, 'callers of this arm wait longer than the absolute limit allows');
+const showBound = ({ metrics, log }: ObserverDeps, { model, arm, bound, requests, events, broken }: BoundReport): void => {
+  const { criterion, objective, limit, event } = bound;
+  metrics.setBoundBroken({ model, arm, criterion, objective, broken });
+  if (broken) log.warn({ model, arm, criterion, objective, limit, event, requests, events }, 'more requests of this arm than the absolute limit allows');
 };
 
 const assignmentFacts = ({ name, traffic }: ServingModel, { arm, reason }: Assignment) => ({

@@ -60,7 +60,7 @@ const start = async () => {
       match: [],
       watchedOutputs: [],
       compare: rule,
-      latencyBounds: [],
+      bounds: [],
     };
     registry.assign({ model, epoch, baseline: '1.4.0', rollout: rollout === null ? null : { ...whole, ...rollout } });
     comparison.follow(model);

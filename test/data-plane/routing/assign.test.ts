@@ -21,7 +21,7 @@ const trafficAt = (weightHundredths: number): TrafficAssignment => ({
     match: [],
     watchedOutputs: [],
     compare: null,
-    latencyBounds: [],
+    bounds: [],
   },
 });
 

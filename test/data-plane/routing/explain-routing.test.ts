@@ -17,7 +17,7 @@ const trafficAt = (weightHundredths: number): TrafficAssignment => ({
     match: [],
     watchedOutputs: [],
     compare: null,
-    latencyBounds: [],
+    bounds: [],
   },
 });
 
