@@ -212,17 +212,29 @@ interface Result {
   readonly answer: Answer;
   /** Why the assigned candidate did not answer; null when the assigned version did. */
   readonly rescuedFrom: AttemptFailure | null;
+  /** The assigned version answered after the time at which a candidate's attempt has failed. For the evidence that is a failure of either arm. */
+  readonly isLate: boolean;
 }
 
-const predictAndGuard = async (model: ServingModel, { checked, routed, context, deps }: PredictStep): Promise<Result> => {
+/** When the caller must have an answer, and when an attempt of either arm has failed, on the monotonic clock: a candidate's ends then, and is rescued. */
+const deadlinesOf = ({ baseline }: ServingModel, { routed: { assignment, version }, context, deps }: PredictStep) => {
+  const answering = baseline ?? version;
+  const budgetMs = (assignment.arm === null ? version : answering).bundle.manifest.budgets.deadlineMs;
+  const callerMs = context.arrivedMs + Math.min(context.timeoutMs ?? budgetMs, budgetMs);
+  return { callerMs, attemptMs: attemptDeadline(deps.monotonicMs(), callerMs, answering.p99Ms()) };
+};
+
+const predictAndGuard = async (model: ServingModel, step: PredictStep): Promise<Result> => {
+  const { checked, routed, context, deps } = step;
   const { assignment, version, unit } = routed;
-  const budgetMs = (assignment.arm === null ? version : (model.baseline ?? version)).bundle.manifest.budgets.deadlineMs;
-  const deadlineMs = context.arrivedMs + Math.min(context.timeoutMs ?? budgetMs, budgetMs);
-  const whole: Attempt = { rows: checked.rows, deadlineMs, span: context.span, monotonicMs: deps.monotonicMs };
+  const { callerMs, attemptMs } = deadlinesOf(model, step);
+  const whole: Attempt = { rows: checked.rows, deadlineMs: callerMs, span: context.span, monotonicMs: deps.monotonicMs };
   const rescuer = assignment.arm === 'candidate' ? model.baseline : null;
-  const first = rescuer === null ? whole : { ...whole, deadlineMs: attemptDeadline(deps.monotonicMs(), deadlineMs, rescuer.p99Ms()) };
   try {
-    return { answer: await attempt(version, first), rescuedFrom: null };
+    const answer = await attempt(version, rescuer === null ? whole : { ...whole, deadlineMs: attemptMs });
+    const isLate = deps.monotonicMs() > attemptMs;
+    if (isLate) tellFailed(context.requestId, 'late');
+    return { answer, rescuedFrom: null, isLate };
   } catch (error) {
     const failure = failureOf(error);
     tellFailed(context.requestId, failure);
@@ -232,7 +244,7 @@ const predictAndGuard = async (model: ServingModel, { checked, routed, context, 
     const answer = await attempt(rescuer, whole).catch((again: unknown) => {
       throw giveUp(observed, again, { unit, deps });
     });
-    return { answer, rescuedFrom: failure };
+    return { answer, rescuedFrom: failure, isLate: false };
   }
 };
 
@@ -262,9 +274,9 @@ const scoreOf = ([row]: readonly OutputRow[]): number | null => {
   return null;
 };
 
-const respond = ({ answer, rescuedFrom }: Result, { model, routed, context, deps, validatedMs, routedMs }: RespondStep): InferAnswer => {
+const respond = ({ answer, rescuedFrom, isLate }: Result, { model, routed, context, deps, validatedMs, routedMs }: RespondStep): InferAnswer => {
   const { assignment, routingKeyHash, version: assigned, unit, assignedAtMs } = routed;
-  endUnit(unit, model, { failure: rescuedFrom, answer });
+  endUnit(unit, model, { failure: isLate ? 'timeout' : rescuedFrom, answer });
   const { version, contract } = answer.version.bundle;
   const { epoch, rollout } = model.traffic;
   const predictionId = deps.predictionIds.mint({

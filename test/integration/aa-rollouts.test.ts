@@ -10,7 +10,7 @@ import { acceptanceSchema } from '../../src/bundle/acceptance.ts';
 import type { GuardrailState } from '../../src/control-plane/assessment.ts';
 import { planSchema } from '../../src/control-plane/plan.ts';
 import type { ServingVersion } from '../../src/data-plane/inference/serving-version.ts';
-import { type AlikeVersions, baselineName, candidateName, failingMore, model, openAlikeVersions } from '../support/alike-versions.ts';
+import { type AlikeVersions, answeringLate, baselineName, candidateName, failingMore, model, openAlikeVersions } from '../support/alike-versions.ts';
 import { type Ending, playRollout, type RolloutTraffic, singleVersionAnswers } from '../support/play-rollouts.ts';
 import { createRandom } from '../support/random.ts';
 import { createSimulatedClock, type SimulatedClock } from '../support/simulated-clock.ts';
@@ -54,20 +54,22 @@ const pairs = new Map<number, { readonly clock: SimulatedClock; readonly version
 interface Series extends RolloutTraffic {
   readonly rollouts: number;
   readonly seed: number;
+  readonly baselineOf?: (version: ServingVersion) => ServingVersion;
   readonly candidateOf?: (version: ServingVersion) => ServingVersion;
 }
 
 /** So many rollouts one after the other, attempts of one gateway with a store in a temporary folder. */
 const play = async (
   { onTestFinished }: Pick<TestContext, 'onTestFinished'>,
-  { rollouts, seed, candidateOf = (version) => version, ...traffic }: Series,
+  { rollouts, seed, baselineOf = (version) => version, candidateOf = (version) => version, ...traffic }: Series,
 ): Promise<readonly Ending[]> => {
   const opened = pairs.get(seed);
   if (opened === undefined) throw new Error(`no versions were opened for the series ${seed}`);
   const { clock, versions } = opened;
   const dataDir = await mkdtemp(join(tmpdir(), 'handoff-aa-'));
   onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
-  const { baseline, inputs } = versions;
+  const { inputs } = versions;
+  const baseline = baselineOf(versions.baseline);
   const candidate = candidateOf(versions.candidate);
   const parts = { dataDir, clock, baseline, candidate, plan: planFor(traffic.users), acceptance, name: `series-${seed}` };
   const gateway = await openSimulatedGateway({ ...parts, randomU32: createRandom(seed).u32 });
@@ -106,6 +108,10 @@ const alike = [
   { way: 'without keys', users: null, seed: 10_000 },
   { way: 'with keys that come again', users: 400, seed: 20_000 },
 ];
+const late = [
+  { way: 'without keys', users: null, seed: 50_000 },
+  { way: 'with keys', users: 20_000, seed: 60_000 },
+];
 const unlike = [
   { way: 'without keys', users: null, seed: 30_000 },
   { way: 'with keys', users: 20_000, seed: 40_000 },
@@ -118,7 +124,7 @@ const timeout = 1_200_000;
 
 // Versions are proven in processes that give way to this one: before it has much to do.
 beforeAll(async () => {
-  for (const { seed } of [...alike, ...unlike]) {
+  for (const { seed } of [...alike, ...late, ...unlike]) {
     const clock = createSimulatedClock(Date.UTC(2026, 4, 1));
     pairs.set(seed, { clock, versions: await openAlikeVersions(launcher, clock) });
   }
@@ -145,6 +151,23 @@ describe.concurrent('250 rollouts of an identical candidate', { timeout }, () =>
     // All weights added up, the drift looks like the candidate's fault.
     const misjudged = countOf(endings, ({ guardrails }) => guardrails.some(looksWorsePooled));
     expect(chanceOf(misjudged, rollouts, 3 * alpha), `${misjudged} look worse`).toBeLessThan(leastChance);
+  });
+});
+
+describe.concurrent('10 rollouts of an identical candidate whose answers need all of the deadline, of which a candidate has less', { timeout }, () => {
+  test.for(late)('$way are not rolled back for it', async ({ users, seed }, { expect, onTestFinished }) => {
+    const clock = pairs.get(seed)?.clock ?? createSimulatedClock(0);
+    const slowly = (version: ServingVersion): ServingVersion => answeringLate(version, { points: 15, random: createRandom(seed), clock });
+    const endings = await play({ onTestFinished }, { users, seed, rollouts: 10, seconds: 40, perSecond: 40, candidateOf: slowly, baselineOf: slowly });
+    expect(countOf(endings, ({ rolledBack }) => rolledBack)).toBe(0);
+    // Both arms were charged with what came too late.
+    for (const arm of ['baseline', 'candidate'] as const) {
+      const shares = endings.map(({ guardrails }) => {
+        const errors = guardrails.find(({ name }) => name === 'errors')?.[arm];
+        return eventsOf(errors ?? null) / (errors?.n ?? 0);
+      });
+      expect(Math.min(...shares)).toBeGreaterThan(0.1);
+    }
   });
 });
 

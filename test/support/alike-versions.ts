@@ -1,4 +1,5 @@
 import type { Bundle } from '../../src/bundle/read-bundle.ts';
+import { InferenceFailure } from '../../src/data-plane/inference/inference-failure.ts';
 import { openVersion } from '../../src/data-plane/inference/open-version.ts';
 import type { ServingVersion } from '../../src/data-plane/inference/serving-version.ts';
 import type { Launcher } from '../../src/data-plane/processes/launcher.ts';
@@ -24,6 +25,7 @@ export interface AlikeVersions {
 }
 
 const budgetMs = 5_000;
+const lateMs = 0.95 * budgetMs;
 /** The throwing graph breaks on amounts above 1000. */
 const breakingAmounts = [2_000, 3_000, 5_000];
 /** A failed run takes 0.8 to 2 s of the simulated clock, and of a candidate its rescue as much again: a tick or two later it is pending. */
@@ -48,6 +50,22 @@ export const failingMore = (version: ServingVersion, { points, random }: { reado
   predict: (request) => {
     const breaks = random.uniform() < points / 100;
     return version.predict(breaks ? { ...request, rows: request.rows.map((row) => ({ ...row, amount: breakingAmounts[0] })) } : request);
+  },
+});
+
+/** The version with so many answers in a hundred that take nearly the whole deadline of a baseline, more than a candidate's attempt has. */
+export const answeringLate = (
+  version: ServingVersion,
+  { points, random, clock }: { readonly points: number; readonly random: Random; readonly clock: SimulatedClock },
+): ServingVersion => ({
+  ...version,
+  predict: async (request) => {
+    const answer = await version.predict(request);
+    if (random.uniform() >= points / 100) return answer;
+    const leftMs = request.deadlineMs - clock.monotonicMs();
+    await clock.sleep(Math.min(lateMs, leftMs));
+    if (lateMs > leftMs) throw new InferenceFailure('timeout', 'too late');
+    return answer;
   },
 });
 

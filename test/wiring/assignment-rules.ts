@@ -124,7 +124,7 @@ export const assignedBy = (record: AssignedRecord, request: Received, facts: Fac
   return { arm, second: record.second, epoch: record.epoch, key: request.key, draw: standing.draw ?? 0, threshold: standing.threshold };
 };
 
-/** How the request of an answer stood before it; `failure` is undefined while the assigned version has not failed. */
+/** How the request of an answer stood before it; `failure` is undefined while the assigned version has not failed, `late` when it answered too late. */
 export interface Standed {
   readonly arm: Arm;
   readonly epoch: number;
@@ -132,7 +132,7 @@ export interface Standed {
 }
 
 const holdAnswer = (record: AnsweredRecord, { arm, epoch, failure }: Standed, { baseline, candidate }: Facts): void => {
-  const rescued = failure !== undefined;
+  const rescued = failure !== undefined && failure !== 'late';
   const { 'x-handoff-arm': toldArm, 'x-handoff-epoch': toldEpoch, 'x-handoff-version': toldVersion } = record.headers;
   const version = arm === 'candidate' && !rescued ? candidate : baseline;
   const holds = [toldArm === arm, toldEpoch === String(epoch), toldVersion === version];

@@ -105,6 +105,7 @@ const addSeen = (sum: Seen, seen: Seen): Seen => ({
   noEvidence: sum.noEvidence + seen.noEvidence,
   unassigned: sum.unassigned + seen.unassigned,
   rescued: sum.rescued + seen.rescued,
+  late: sum.late + seen.late,
   unanswered: sum.unanswered + seen.unanswered,
   gone: sum.gone + seen.gone,
 });

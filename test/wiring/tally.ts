@@ -13,13 +13,15 @@ export interface Seen {
   /** Answered without an assignment: shed, or refused. */
   unassigned: number;
   rescued: number;
+  /** Answered after the time at which an attempt has failed. */
+  late: number;
   /** Assigned, and no answer was given. */
   unanswered: number;
   /** Whose callers had gone away before the answer. */
   gone: number;
 }
 
-export const nothingSeen = (): Seen => ({ units: 0, later: 0, noEvidence: 0, unassigned: 0, rescued: 0, unanswered: 0, gone: 0 });
+export const nothingSeen = (): Seen => ({ units: 0, later: 0, noEvidence: 0, unassigned: 0, rescued: 0, late: 0, unanswered: 0, gone: 0 });
 
 export interface Tally {
   /** Takes the next record of a life. @throws Disagreement */
@@ -70,6 +72,7 @@ const takeAnswered = ({ facts, keys, open, seen }: Counting, record: AnsweredRec
   else {
     endRequest(request, eventsOf(record, request, facts), keys);
     if (record.status !== 200) seen.unanswered += 1;
+    else if (request.failure === 'late') seen.late += 1;
     else if (request.failure !== undefined) seen.rescued += 1;
   }
 };

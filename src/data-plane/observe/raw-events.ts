@@ -26,7 +26,7 @@ export const tellAssigned = (
   assigned.publish({ requestId, model: name, rollout: traffic.rollout?.id ?? null, epoch: traffic.epoch, arm: assignment.arm, second: unit?.second ?? null });
 };
 
-/** The version that a request was assigned to gave it no answer that holds. */
+/** The version that a request was assigned to gave it no answer that holds, or one that came too late to be no failure (`late`). */
 export const tellFailed = (requestId: string, failure: string | null): void => {
   if (failed.hasSubscribers) failed.publish({ requestId, failure });
 };
