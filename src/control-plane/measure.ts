@@ -72,7 +72,13 @@ const readKept = (text: string): Partial<KeptEvidence> => {
     buckets: block.buckets ?? [],
     outcomes: block.outcomes ?? {},
   });
-  return { ...kept, outcomes: kept.outcomes ?? noOutcomes, open: kept.open.map(whole), underWay: kept.underWay == null ? null : whole(kept.underWay) };
+  return {
+    ...kept,
+    times: kept.times ?? null,
+    outcomes: kept.outcomes ?? noOutcomes,
+    open: kept.open.map(whole),
+    underWay: kept.underWay == null ? null : whole(kept.underWay),
+  };
 };
 
 const firstBucketOf = (counts: Observation['counts']): number => counts.reduce((first, { bucket }) => Math.min(first, bucket), Number.POSITIVE_INFINITY);

@@ -1,0 +1,57 @@
+/** When the units of a rollout came, by probability: wall times as the blocks' entries have them. Of a size independent of the traffic. Pure. */
+import type { GuardCounts } from './analysis/guard-counts.ts';
+import type { AssignedStratum } from './analysis/sample-ratio.ts';
+
+/** The first and the last block that brought units with one probability: when the one began, and when the other ended. ISO 8601 with milliseconds. */
+export interface StratumTimes {
+  readonly w: number;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Times of the strata of all assignments, and of each guard's own: outcomes count in the block in which they matured, so theirs are later. */
+export interface BlockTimes {
+  readonly assigned: readonly StratumTimes[];
+  readonly guards: Readonly<Record<string, readonly StratumTimes[]>>;
+}
+
+/** What of a block's entry tells times. */
+export interface TimedBlock {
+  readonly from: string;
+  readonly to: string;
+  readonly counts: Readonly<Record<string, GuardCounts>>;
+  readonly assigned: readonly AssignedStratum[];
+}
+
+/** Before the first block. */
+export const noTimes: BlockTimes = { assigned: [], guards: {} };
+
+/** A time of the wall clock as entries have it. */
+export const isoOf = (ms: number): string => new Date(ms).toISOString();
+
+const addStrata = (known: readonly StratumTimes[], weights: readonly number[], { from, to }: TimedBlock): readonly StratumTimes[] => {
+  const strata = new Map(known.map((stratum) => [stratum.w, stratum]));
+  for (const w of weights) strata.set(w, { w, from: strata.get(w)?.from ?? from, to });
+  return [...strata.values()];
+};
+
+const assignedWeights = ({ assigned }: TimedBlock): readonly number[] =>
+  assigned.filter(({ baseline, candidate }) => baseline + candidate > 0).map(({ w }) => w);
+
+const unitWeights = ({ units }: GuardCounts): readonly number[] =>
+  (units ?? []).filter(({ baseline, candidate }) => baseline.n + candidate.n > 0).map(({ w }) => w);
+
+/** The times with one more block; blocks are added in their order. */
+export const addBlockTimes = (times: BlockTimes, block: TimedBlock): BlockTimes => ({
+  assigned: addStrata(times.assigned, assignedWeights(block), block),
+  guards: {
+    ...times.guards,
+    ...Object.fromEntries(Object.entries(block.counts).map(([name, counts]) => [name, addStrata(times.guards[name] ?? [], unitWeights(counts), block)])),
+  },
+});
+
+/** `from` and `to` of a stratum, to be spread into it; nothing where they are not known. */
+export const timesAt = (strata: readonly StratumTimes[] | undefined, w: number): Partial<Pick<StratumTimes, 'from' | 'to'>> => {
+  const found = strata?.find((stratum) => stratum.w === w);
+  return found === undefined ? {} : { from: found.from, to: found.to };
+};
