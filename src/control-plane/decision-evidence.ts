@@ -59,12 +59,11 @@ export const decisionEvidence = ({ record, kept, unkept, sealedBlocks, measureme
 
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
-const findingsOf = (record: RolloutRecord, from: DerivedFrom, peakLnE: number | null) => {
-  const { measurements } = from;
-  const derived = derivedFindings(from);
+const findingsOf = (record: RolloutRecord, { measurements, times }: Omit<DerivedFrom, 'judged'>, peakLnE: number | null) => {
   const plan = planOf(record);
   const judgement = judge(measurements, defaultIntervalOptions);
   const { judged, ratio } = judgement;
+  const derived = derivedFindings({ measurements, judged, times });
   const { falseRollback: alpha, falsePromotion: beta } = plan.risk;
   const peak = finiteExp(peakLnE ?? 0);
   return {

@@ -12,7 +12,7 @@ import { addSealedRuns, type LatencyHistory, startLatencyHistory } from './analy
 import { pinBlock } from './analysis/pin-block.ts';
 import type { AssignedStratum } from './analysis/sample-ratio.ts';
 import type { UnitStratum } from './analysis/strata.ts';
-import { addBlockTimes, type BlockTimes, isoOf, noTimes } from './block-times.ts';
+import { addBlockTimes, type BlockTimes, forgetBegins, isoOf, noTimes } from './block-times.ts';
 import { baselineRuns, countPairs, type PairSource, pairsIn, pendingPairs, type SparseRuns } from './count-pairs.ts';
 import {
   type BucketUnits,
@@ -229,19 +229,23 @@ const denseRuns = (runs: SparseRuns): readonly number[] => {
 /** What sealed blocks have left behind. */
 type SealedPart = Pick<KeptEvidence, 'evidence' | 'assigned' | 'times' | 'latency' | 'pairs' | 'outcomes' | 'emptyBlocks'>;
 
-const afterBlock = (guards: readonly CountedGuard[], before: SealedPart, block: OpenBlock): SealedPart => ({
-  evidence: foldBlock(
+const afterBlock = (guards: readonly CountedGuard[], before: SealedPart, block: OpenBlock): SealedPart => {
+  const evidence = foldBlock(
     guards.map(({ guard }) => guard),
     before.evidence,
     block.counts,
-  ),
-  assigned: mergeAssigned([...before.assigned, ...block.assigned]),
-  times: before.times && addBlockTimes(before.times, { ...block, from: isoOf(block.fromMs), to: isoOf(block.toMs) }),
-  latency: block.baselineRuns.length === 0 ? before.latency : addSealedRuns(before.latency, denseRuns(block.baselineRuns)),
-  pairs: before.pairs + block.pairs,
-  outcomes: { ...before.outcomes, units: mergeBuckets([...before.outcomes.units, ...block.buckets]) },
-  emptyBlocks: holdsCounts([block.counts, block.assigned]) ? 0 : before.emptyBlocks + 1,
-});
+  );
+  const timed = { ...block, number: evidence.sealedBlocks, from: isoOf(block.fromMs), to: isoOf(block.toMs) };
+  return {
+    evidence,
+    assigned: mergeAssigned([...before.assigned, ...block.assigned]),
+    times: before.times && forgetBegins(addBlockTimes(before.times, timed), evidence),
+    latency: block.baselineRuns.length === 0 ? before.latency : addSealedRuns(before.latency, denseRuns(block.baselineRuns)),
+    pairs: before.pairs + block.pairs,
+    outcomes: { ...before.outcomes, units: mergeBuckets([...before.outcomes.units, ...block.buckets]) },
+    emptyBlocks: holdsCounts([block.counts, block.assigned]) ? 0 : before.emptyBlocks + 1,
+  };
+};
 
 /** Folds blocks one after the other; those without counts are only numbered. */
 const createFolding = (before: SealedPart, { guards, incarnation }: { readonly guards: readonly CountedGuard[]; readonly incarnation: string }) => {

@@ -5,6 +5,7 @@ import { units } from './analysis/support.ts';
 const minute = (number: number): string => `2026-05-01T10:0${number}:00.000Z`;
 
 const block = (number: number, parts: Partial<TimedBlock>): TimedBlock => ({
+  number,
   from: minute(number),
   to: minute(number + 1),
   counts: {},

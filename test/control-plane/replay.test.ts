@@ -163,6 +163,14 @@ describe('a replay', () => {
     expect(blocks.some(({ emptyBefore }) => emptyBefore > 1)).toBe(true);
     expect(new Set(blocks.map(({ incarnation }) => incarnation))).toEqual(new Set(['life-1', 'life-2']));
     expect(await replayLedger(lines)).toMatchObject({ agrees: true, rollouts: 1, blocks: blocks.length });
+    // The harm began ten seconds into the block that was under way, after the first life's blocks had been folded.
+    const last = entriesOf(lines).at(-1)?.body as unknown as Body;
+    expect(last.evidence?.open?.at(-1)).toMatchObject({ number: 8, from: '2026-01-01T00:06:35.000Z' });
+    expect(last.evidence?.findings?.guards).toMatchObject([
+      { name: 'errors', likelyStart: { block: 8, from: '2026-01-01T00:06:35.000Z' } },
+      { name: 'breaches', likelyStart: null },
+      { name: 'flagged', likelyStart: null },
+    ]);
   });
 
   it('keeps rollouts and models apart', async () => {
@@ -252,6 +260,24 @@ describe('what was written anew by someone with the key', () => {
       kind: 'rollback',
       change: (body: Body) => raise(findingsOf(body).guards?.[0]?.strata?.[0], 'events1', -1),
       words: 'events1 of errors at 0.5',
+    },
+    {
+      what: 'the block in which the harm began',
+      kind: 'rollback',
+      change: (body: Body) => raise(findingsOf(body).guards?.[0]?.likelyStart, 'block', 1),
+      words: 'the likely start of errors: it states block 2, 2026-01-01T00:00:00.000Z, from the entries follows block 1,',
+    },
+    {
+      what: 'the time of that',
+      kind: 'rollback',
+      change: (body: Body) => void Object.assign(findingsOf(body).guards?.[0]?.likelyStart as Body, { from: '2025-01-01T00:00:00.000Z' }),
+      words: 'the likely start of errors: it states block 1, 2025-01-01T00:00:00.000Z',
+    },
+    {
+      what: 'that none is known',
+      kind: 'rollback',
+      change: (body: Body) => void Object.assign(findingsOf(body).guards?.[0] as Body, { likelyStart: null }),
+      words: 'the likely start of errors: it states null',
     },
     {
       what: 'the margin in the rules',

@@ -19,7 +19,7 @@ export interface Given extends Pick<Facts, 'rollout' | 'baseline' | 'candidate' 
   readonly ledger: readonly LedgerEntry[];
 }
 
-export interface Report extends Pick<Findings, 'disagreements' | 'decisions' | 'values' | 'pins'> {
+export interface Report extends Pick<Findings, 'disagreements' | 'decisions' | 'values' | 'starts' | 'pins'> {
   /** Blocks of the ledger that were recomputed. */
   readonly blocks: number;
   /** Blocks of the log with counts that have no entry yet. */

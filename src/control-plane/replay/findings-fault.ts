@@ -1,5 +1,6 @@
 import { finiteExp } from '../analysis/log-sum-exp.ts';
 import type { Judged } from '../assess-rollout.ts';
+import type { BlockBegin } from '../block-times.ts';
 import { type DerivedFrom, derivedFindings } from '../derived-findings.ts';
 import { type Disagreement, finite, firstOf, held, heldIfStated, isNear } from './disagreement.ts';
 import type { ReadEvidence, ReadFindings } from './replay-schemas.ts';
@@ -24,12 +25,22 @@ const strataFault = ({ what, stated, found }: Strata): Disagreement => {
   ]);
 };
 
+const startWords = (start: BlockBegin | null | undefined): string | null | undefined => start && `block ${start.block}, ${start.from}`;
+
+type Derived = ReturnType<typeof derivedFindings>['guards'][string];
+
+const guardFault = ({ name, strata, likelyStart }: ReadFindings['guards'][number], found: Derived | undefined): Disagreement =>
+  firstOf([
+    strataFault({ what: name, stated: strata, found: found?.strata ?? [] }),
+    heldIfStated(`the likely start of ${name}`, startWords(likelyStart), startWords(found?.likelyStart) ?? null),
+  ]);
+
 /** Findings that follow from counts alone; what an earlier gateway did not state is passed over. */
 const derivedFault = (findings: ReadFindings, from: DerivedFrom): Disagreement => {
   const derived = derivedFindings(from);
   return firstOf([
     strataFault({ what: 'the rollout', stated: findings.strata, found: derived.strata }),
-    ...findings.guards.map(({ name, strata }) => strataFault({ what: name, stated: strata, found: derived.guards[name]?.strata ?? [] })),
+    ...findings.guards.map((guard) => guardFault(guard, derived.guards[guard.name])),
   ]);
 };
 

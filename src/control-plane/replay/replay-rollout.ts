@@ -5,7 +5,7 @@ import { type Evidence, foldBlock, startEvidence } from '../analysis/evidence.ts
 import type { BlockCounts } from '../analysis/guard-counts.ts';
 import { assessmentOf, type Judged, judge, type Measurements } from '../assess-rollout.ts';
 import type { Assessment } from '../assessment.ts';
-import { addBlockTimes, type BlockTimes, noTimes } from '../block-times.ts';
+import { addBlockTimes, type BlockTimes, forgetBegins, noTimes } from '../block-times.ts';
 import { legalMoves, type Move } from '../command.ts';
 import { type Decided, decide } from '../decide.ts';
 import { mergeAssigned } from '../rollout-evidence.ts';
@@ -139,7 +139,7 @@ const evidenceFault = (
   const { notCompared, labelAlarm, outcomesDueAtMs, signal } = inputs;
   const assessment = { ...assessmentOf({ measurements, judgement, elsewhere: { notCompared, labelAlarm, outcomesDueAtMs } }), signal };
   const times = open.reduce(addBlockTimes, standing.times);
-  return findingsFault(evidence, judgement, { measurements, times }) ?? ruleFault(body, evidence, { plan: rules.plan, assessment });
+  return findingsFault(evidence, judgement, { measurements, judged: judgement.judged, times }) ?? ruleFault(body, evidence, { plan: rules.plan, assessment });
 };
 
 /** Begins a rollout with its first entry; or what is wrong with that. */
@@ -155,7 +155,7 @@ export const replayRollout = (first: ReadDecision, { digest, ...rules }: ReadRul
     if (outOfPlace !== null) return outOfPlace;
     const evidence = withEmpty([body]).reduce((folded, counts) => foldBlock(guards, folded, counts), standing.evidence);
     const assigned = mergeAssigned([...standing.assigned, ...body.assigned]);
-    standing = { ...standing, evidence, assigned, times: addBlockTimes(standing.times, body) };
+    standing = { ...standing, evidence, assigned, times: forgetBegins(addBlockTimes(standing.times, body), evidence) };
     return blockFault(body, judge(measurementsOf(known, standing)));
   };
 

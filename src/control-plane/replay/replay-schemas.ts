@@ -81,6 +81,10 @@ const findings = z.looseObject({
       verdict: z.string(),
       effect: z.number().nullable(),
       strata: strata.optional(),
+      likelyStart: z
+        .object({ block: z.int().min(1), from: z.string() })
+        .nullable()
+        .optional(),
     }),
   ),
   strata: strata.optional(),
