@@ -53,17 +53,18 @@ export const decisionEvidence = ({ record, kept, unkept, sealedBlocks, measureme
       unmeasured: measurements.unmeasured,
     },
     rules: rulesOf(record).digest,
-    findings: findingsOf(record, { measurements, times }, kept.peakLnE),
+    findings: findingsOf(record, { measurements, times, weightHundredths: before.weightHundredths }, kept.peakLnE),
   };
 };
 
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
-const findingsOf = (record: RolloutRecord, { measurements, times }: Omit<DerivedFrom, 'judged'>, peakLnE: number | null) => {
+const findingsOf = (record: RolloutRecord, from: Omit<DerivedFrom, 'judged'>, peakLnE: number | null) => {
   const plan = planOf(record);
+  const { measurements } = from;
   const judgement = judge(measurements, defaultIntervalOptions);
   const { judged, ratio } = judgement;
-  const derived = derivedFindings({ measurements, judged, times });
+  const derived = derivedFindings({ ...from, judged });
   const { falseRollback: alpha, falsePromotion: beta } = plan.risk;
   const peak = finiteExp(peakLnE ?? 0);
   return {

@@ -7,6 +7,8 @@ import { likelyStartBlock } from './analysis/likely-start.ts';
 import type { UnitStratum } from './analysis/strata.ts';
 import type { Judged, Measurements } from './assess-rollout.ts';
 import { type BlockBegin, type BlockTimes, timesAt } from './block-times.ts';
+import { etaRequests } from './eta-requests.ts';
+import { fullWeightHundredths } from './position.ts';
 
 /** What it is made from. */
 export interface DerivedFrom {
@@ -14,6 +16,8 @@ export interface DerivedFrom {
   readonly judged: Judged['judged'];
   /** Of all blocks, the open ones among them; null where they are not known. */
   readonly times: BlockTimes | null;
+  /** The weight before the decision, hundredths of a percent. */
+  readonly weightHundredths: number;
 }
 
 /** All that was counted of a guard. */
@@ -38,10 +42,20 @@ const guardStrata = (name: string, { measurements, times }: DerivedFrom) =>
   }));
 
 /** When the harm most likely began that a guard finds; null while it finds none, and while that would be the block after the last. */
-const likelyStart = (guard: Guard, { lnE }: GuardAssessment, { measurements, times }: DerivedFrom): { readonly likelyStart?: BlockBegin | null } => {
+const likelyStart = (block: number, { lnE }: GuardAssessment, times: BlockTimes): BlockBegin | null =>
+  lnE > 0 ? (times.begins.find((begin) => begin.block === block) ?? null) : null;
+
+interface Course {
+  readonly likelyStart?: BlockBegin | null;
+  readonly etaRequests?: number | null;
+}
+
+/** What is said of the course of a guard: of a rollout whose starts were not followed from its beginning, nothing. */
+const courseOf = (guard: Guard, assessed: GuardAssessment, { measurements, times, weightHundredths }: DerivedFrom): Course => {
   const block = likelyStartBlock(guard, measurements.evidence, measurements.open);
   if (times === null || block === undefined) return {};
-  return { likelyStart: lnE > 0 ? (times.begins.find((begin) => begin.block === block) ?? null) : null };
+  const eta = etaRequests(guard, assessed, { measurements, counts: countsOf(guard.name, measurements), w: weightHundredths / fullWeightHundredths });
+  return { likelyStart: likelyStart(block, assessed, times), etaRequests: eta };
 };
 
 /** The findings of the rollout and, by name, of its guards. */
@@ -50,7 +64,7 @@ export const derivedFindings = (from: DerivedFrom) => ({
   guards: Object.fromEntries(
     from.measurements.guards.map((guard, index) => {
       const assessed = from.judged.guards[index];
-      return [guard.name, { strata: guardStrata(guard.name, from), ...(assessed === undefined ? {} : likelyStart(guard, assessed, from)) }];
+      return [guard.name, { strata: guardStrata(guard.name, from), ...(assessed === undefined ? {} : courseOf(guard, assessed, from)) }];
     }),
   ),
 });

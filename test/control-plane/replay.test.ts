@@ -280,6 +280,12 @@ describe('what was written anew by someone with the key', () => {
       words: 'the likely start of errors: it states null',
     },
     {
+      what: 'how many requests a guard still needs',
+      kind: 'rollback',
+      change: (body: Body) => raise(findingsOf(body).guards?.[1], 'etaRequests', 2),
+      words: 'the requests that breaches still needs: it states',
+    },
+    {
       what: 'the margin in the rules',
       kind: 'accept',
       change: (body: Body) => void Object.assign(body.rules?.acceptance as Body, { criteria: [] }),

@@ -29,10 +29,17 @@ const startWords = (start: BlockBegin | null | undefined): string | null | undef
 
 type Derived = ReturnType<typeof derivedFindings>['guards'][string];
 
-const guardFault = ({ name, strata, likelyStart }: ReadFindings['guards'][number], found: Derived | undefined): Disagreement =>
+/** It is rounded up from what may differ in its last digits. */
+const etaFault = (name: string, stated: number | null | undefined, found: number | null): Disagreement => {
+  const isNext = typeof stated === 'number' && found !== null && Math.abs(stated - found) <= 1;
+  return isNext ? null : heldIfStated(`the requests that ${name} still needs`, stated, found);
+};
+
+const guardFault = ({ name, strata, likelyStart, etaRequests }: ReadFindings['guards'][number], found: Derived | undefined): Disagreement =>
   firstOf([
     strataFault({ what: name, stated: strata, found: found?.strata ?? [] }),
     heldIfStated(`the likely start of ${name}`, startWords(likelyStart), startWords(found?.likelyStart) ?? null),
+    etaFault(name, etaRequests, found?.etaRequests ?? null),
   ]);
 
 /** Findings that follow from counts alone; what an earlier gateway did not state is passed over. */

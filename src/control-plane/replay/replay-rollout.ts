@@ -139,7 +139,8 @@ const evidenceFault = (
   const { notCompared, labelAlarm, outcomesDueAtMs, signal } = inputs;
   const assessment = { ...assessmentOf({ measurements, judgement, elsewhere: { notCompared, labelAlarm, outcomesDueAtMs } }), signal };
   const times = open.reduce(addBlockTimes, standing.times);
-  return findingsFault(evidence, judgement, { measurements, judged: judgement.judged, times }) ?? ruleFault(body, evidence, { plan: rules.plan, assessment });
+  const from = { measurements, judged: judgement.judged, times, weightHundredths: body.fromWeightHundredths };
+  return findingsFault(evidence, judgement, from) ?? ruleFault(body, evidence, { plan: rules.plan, assessment });
 };
 
 /** Begins a rollout with its first entry; or what is wrong with that. */

@@ -85,6 +85,7 @@ const findings = z.looseObject({
         .object({ block: z.int().min(1), from: z.string() })
         .nullable()
         .optional(),
+      etaRequests: count.nullable().optional(),
     }),
   ),
   strata: strata.optional(),
