@@ -12,8 +12,9 @@ import { countedBlock, openBlocks } from './block-entry.ts';
 import { addBlockTimes } from './block-times.ts';
 import { countsOf, type DerivedFrom, derivedFindings } from './derived-findings.ts';
 import { hypothesisWords } from './guard-words.ts';
+import { type LabelJoinRates, labelJoinRatesOf, outcomeGuardsOf } from './outcome-evidence.ts';
 import { type Position, positionOf } from './position.ts';
-import type { KeptEvidence, SealedBlock } from './rollout-evidence.ts';
+import type { CountedGuard, KeptEvidence, SealedBlock } from './rollout-evidence.ts';
 import { rulesOf } from './rollout-rules.ts';
 import { planOf } from './standing.ts';
 
@@ -27,6 +28,7 @@ export interface SeenAtDecision {
 
 interface DecisionParts {
   readonly record: RolloutRecord;
+  readonly guards: readonly CountedGuard[];
   readonly kept: KeptEvidence;
   readonly unkept: readonly SealedBlock[];
   readonly sealedBlocks: number;
@@ -35,7 +37,7 @@ interface DecisionParts {
 }
 
 /** The evidence of a decision as the ledger keeps it: what it takes to make it again, and what was concluded. */
-export const decisionEvidence = ({ record, kept, unkept, sealedBlocks, measurements, seen }: DecisionParts): DecisionEvidence => {
+export const decisionEvidence = ({ record, guards, kept, unkept, sealedBlocks, measurements, seen }: DecisionParts): DecisionEvidence => {
   const { before, assessment } = seen;
   const underWay = openBlocks(kept);
   const open: readonly CountedBlock[] = [...unkept.map(countedBlock), ...underWay];
@@ -53,13 +55,26 @@ export const decisionEvidence = ({ record, kept, unkept, sealedBlocks, measureme
       unmeasured: measurements.unmeasured,
     },
     rules: rulesOf(record).digest,
-    findings: findingsOf(record, { measurements, times, weightHundredths: before.weightHundredths }, kept.peakLnE),
+    findings: findingsOf(
+      record,
+      { measurements, times, weightHundredths: before.weightHundredths },
+      {
+        peakLnE: kept.peakLnE,
+        joinRates: labelJoinRatesOf(kept.outcomes, outcomeGuardsOf(guards)),
+      },
+    ),
   };
 };
 
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
-const findingsOf = (record: RolloutRecord, from: Omit<DerivedFrom, 'judged'>, peakLnE: number | null) => {
+/** Findings that are kept as they came. */
+interface KeptFindings {
+  readonly peakLnE: number | null;
+  readonly joinRates: LabelJoinRates;
+}
+
+const findingsOf = (record: RolloutRecord, from: Omit<DerivedFrom, 'judged'>, { peakLnE, joinRates }: KeptFindings) => {
   const plan = planOf(record);
   const { measurements } = from;
   const judgement = judge(measurements, defaultIntervalOptions);
@@ -92,6 +107,7 @@ const findingsOf = (record: RolloutRecord, from: Omit<DerivedFrom, 'judged'>, pe
       replicas: 1,
       missingReplicas: [],
       unit: plan.routingKey === undefined ? 'request' : 'user',
+      ...joinRates,
     },
   };
 };
