@@ -11,6 +11,7 @@ import type { Assessment } from './assessment.ts';
 import { countedBlock, openBlocks } from './block-entry.ts';
 import { addBlockTimes } from './block-times.ts';
 import { countsOf, type DerivedFrom, derivedFindings } from './derived-findings.ts';
+import { guardExamples, type SeenExamples } from './guard-examples.ts';
 import { hypothesisWords } from './guard-words.ts';
 import { type LabelJoinRates, labelJoinRatesOf, outcomeGuardsOf } from './outcome-evidence.ts';
 import { type Position, positionOf } from './position.ts';
@@ -33,11 +34,12 @@ interface DecisionParts {
   readonly unkept: readonly SealedBlock[];
   readonly sealedBlocks: number;
   readonly measurements: Measurements;
+  readonly examples: SeenExamples;
   readonly seen: SeenAtDecision;
 }
 
 /** The evidence of a decision as the ledger keeps it: what it takes to make it again, and what was concluded. */
-export const decisionEvidence = ({ record, guards, kept, unkept, sealedBlocks, measurements, seen }: DecisionParts): DecisionEvidence => {
+export const decisionEvidence = ({ record, guards, kept, unkept, sealedBlocks, measurements, examples, seen }: DecisionParts): DecisionEvidence => {
   const { before, assessment } = seen;
   const underWay = openBlocks(kept);
   const open: readonly CountedBlock[] = [...unkept.map(countedBlock), ...underWay];
@@ -61,6 +63,7 @@ export const decisionEvidence = ({ record, guards, kept, unkept, sealedBlocks, m
       {
         peakLnE: kept.peakLnE,
         joinRates: labelJoinRatesOf(kept.outcomes, outcomeGuardsOf(guards)),
+        examplesOf: (assessed, index) => guardExamples({ event: guards[index]?.event ?? null }, assessed, examples),
       },
     ),
   };
@@ -72,9 +75,10 @@ const finite = (value: number): number | null => (Number.isFinite(value) ? value
 interface KeptFindings {
   readonly peakLnE: number | null;
   readonly joinRates: LabelJoinRates;
+  readonly examplesOf: (assessed: GuardAssessment, index: number) => readonly string[];
 }
 
-const findingsOf = (record: RolloutRecord, from: Omit<DerivedFrom, 'judged'>, { peakLnE, joinRates }: KeptFindings) => {
+const findingsOf = (record: RolloutRecord, from: Omit<DerivedFrom, 'judged'>, { peakLnE, joinRates, examplesOf }: KeptFindings) => {
   const plan = planOf(record);
   const { measurements } = from;
   const judgement = judge(measurements, defaultIntervalOptions);
@@ -95,8 +99,10 @@ const findingsOf = (record: RolloutRecord, from: Omit<DerivedFrom, 'judged'>, { 
     anytimeP: Math.min(1, 1 / peak),
     falseAlarmStatement: `a candidate no worse than the margins reaches this evidence in at most ${percentOf(1 / peak)} of rollouts`,
     guards: measurements.guards.flatMap((guard, index) => {
-      const finding = findingOf(guard, judged.guards[index], countsOf(guard.name, measurements));
-      return finding === null ? [] : [{ ...finding, ...derived.guards[guard.name] }];
+      const assessed = judged.guards[index];
+      if (assessed === undefined) return [];
+      const finding = findingOf(guard, assessed, countsOf(guard.name, measurements));
+      return [{ ...finding, ...derived.guards[guard.name], examples: examplesOf(assessed, index) }];
     }),
     strata: derived.strata,
     sampleRatio: { lnE: ratio.lnE, e: ratio.e, expected: ratio.expected, observed: ratio.observed, ok: ratio.ok },
@@ -122,8 +128,7 @@ const thresholdsOf = ({ slots }: Guard, { pins }: GuardCounts) =>
     candidateMs: bucketStartUs(edge.candidate) / 1_000,
   }));
 
-const findingOf = (guard: Guard, assessed: GuardAssessment | undefined, counts: GuardCounts) => {
-  if (assessed === undefined) return null;
+const findingOf = (guard: Guard, assessed: GuardAssessment, counts: GuardCounts) => {
   const { kind, name, weight, e, lnE, share, graduation, verdict, inability, source, baseline, candidate, effect, ratio, interval } = assessed;
   const threshold = thresholdsOf(guard, counts);
   return {

@@ -32,6 +32,8 @@ export type EventOf = (cell: Pick<SecondCounts, 'errors' | 'breaches' | 'abstain
 export interface CountedGuard {
   readonly guard: Guard;
   readonly eventOf: EventOf | null;
+  /** The name of that event, by which examples of it are known; null where it is not counted. */
+  readonly event: string | null;
   readonly pairsOf: PairSource | null;
   /** The outcome that its counts are made of; null for any other guard. */
   readonly outcome: WatchedOutcome | null;

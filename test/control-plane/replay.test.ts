@@ -126,9 +126,10 @@ describe('a replay', () => {
               verdict: 'worse',
               exactness: 'exact',
               interval: [expect.any(Number), expect.any(Number)],
+              examples: new Array(5).fill(expect.stringMatching(/^request-\d+-candidate$/)),
             },
-            { name: 'breaches', verdict: expect.not.stringMatching('worse') },
-            { name: 'flagged' },
+            { name: 'breaches', verdict: expect.not.stringMatching('worse'), examples: [] },
+            { name: 'flagged', examples: [] },
           ],
           sampleRatio: { ok: true },
           exposure: { candidateRequests: expect.any(Number), guard: 'errors', excessBadEstimate: expect.any(Number) },
@@ -310,6 +311,13 @@ describe('what was written anew by someone with the key', () => {
     });
     expect(stripped.some((line) => line.includes('"move":"rollback"') && !line.includes('"strata":[{"from"'))).toBe(true);
     expect(await replayLedger(stripped)).toMatchObject({ agrees: true });
+  });
+
+  it('is taken as written where no count tells it: the examples', async () => {
+    const lines = await written();
+    const changed = resealed(lines, lines.length, (body) => void Object.assign(findingsOf(body).guards?.[0] as Body, { examples: ['another'] }));
+    expect(changed.at(-1)).toContain('"examples":["another"]');
+    expect(await replayLedger(changed)).toMatchObject({ agrees: true });
   });
 
   it('shows when a block was left out', async () => {
