@@ -155,6 +155,7 @@ describe('the ledger agrees with the raw events, count by count and e-value by e
     expect(rollbackOf(after)).toHaveLength(1);
     expect(after.values).toBeGreaterThan(report.values);
     expect(after.starts).toBeGreaterThan(0);
+    expect(after.examples).toBeGreaterThan(0);
   });
 
   test('with keys that come again, a weight that falls and rises, and outputs that are rejected', async () => {

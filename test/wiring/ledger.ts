@@ -18,6 +18,8 @@ interface StatedFinding {
   readonly name: string;
   readonly lnE: number;
   readonly lnGraduation: number;
+  readonly source: string;
+  readonly examples: readonly string[];
   readonly likelyStart: { readonly block: number; readonly from: string } | null;
 }
 
