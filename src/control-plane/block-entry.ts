@@ -2,9 +2,8 @@ import type { BlockContent, CountedBlock } from '../ledger/ledger-entry.ts';
 import { assessGuards } from './analysis/assess-guards.ts';
 import { compactCounts, holdsCounts } from './analysis/guard-counts.ts';
 import type { Guard } from './analysis/guard-test.ts';
+import { isoOf } from './block-times.ts';
 import type { KeptEvidence, OpenBlock, SealedBlock } from './rollout-evidence.ts';
-
-const isoOf = (ms: number): string => new Date(ms).toISOString();
 
 /** Counts that are 0 and guards without any are left out: they change no evidence. */
 export const countedBlock = (block: OpenBlock & Pick<SealedBlock, 'incarnation' | 'number' | 'emptyBefore'>): CountedBlock => ({

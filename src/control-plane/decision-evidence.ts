@@ -3,16 +3,19 @@ import type { CountedBlock, DecisionEvidence } from '../ledger/ledger-entry.ts';
 import type { RolloutRecord } from '../store/rollout-store.ts';
 import type { GuardAssessment } from './analysis/assess-guards.ts';
 import { defaultIntervalOptions } from './analysis/confidence-sequence.ts';
-import { addCounts, type GuardCounts } from './analysis/guard-counts.ts';
+import type { GuardCounts } from './analysis/guard-counts.ts';
 import type { Guard } from './analysis/guard-test.ts';
 import { finiteExp } from './analysis/log-sum-exp.ts';
-import type { UnitStratum } from './analysis/strata.ts';
 import { type Judged, judge, type Measurements } from './assess-rollout.ts';
 import type { Assessment } from './assessment.ts';
 import { countedBlock, openBlocks } from './block-entry.ts';
+import { addBlockTimes } from './block-times.ts';
+import { countsOf, type DerivedFrom, derivedFindings } from './derived-findings.ts';
+import { guardExamples, type SeenExamples } from './guard-examples.ts';
 import { hypothesisWords } from './guard-words.ts';
+import { type LabelJoinRates, labelJoinRatesOf, outcomeGuardsOf } from './outcome-evidence.ts';
 import { type Position, positionOf } from './position.ts';
-import type { KeptEvidence, SealedBlock } from './rollout-evidence.ts';
+import type { CountedGuard, KeptEvidence, SealedBlock } from './rollout-evidence.ts';
 import { rulesOf } from './rollout-rules.ts';
 import { planOf } from './standing.ts';
 
@@ -26,17 +29,21 @@ export interface SeenAtDecision {
 
 interface DecisionParts {
   readonly record: RolloutRecord;
+  readonly guards: readonly CountedGuard[];
   readonly kept: KeptEvidence;
   readonly unkept: readonly SealedBlock[];
   readonly sealedBlocks: number;
   readonly measurements: Measurements;
+  readonly examples: SeenExamples;
   readonly seen: SeenAtDecision;
 }
 
 /** The evidence of a decision as the ledger keeps it: what it takes to make it again, and what was concluded. */
-export const decisionEvidence = ({ record, kept, unkept, sealedBlocks, measurements, seen }: DecisionParts): DecisionEvidence => {
+export const decisionEvidence = ({ record, guards, kept, unkept, sealedBlocks, measurements, examples, seen }: DecisionParts): DecisionEvidence => {
   const { before, assessment } = seen;
-  const open: readonly CountedBlock[] = [...unkept.map(countedBlock), ...openBlocks(kept)];
+  const underWay = openBlocks(kept);
+  const open: readonly CountedBlock[] = [...unkept.map(countedBlock), ...underWay];
+  const times = kept.times && underWay.reduce(addBlockTimes, kept.times);
   return {
     sealedBlocks,
     open,
@@ -50,16 +57,33 @@ export const decisionEvidence = ({ record, kept, unkept, sealedBlocks, measureme
       unmeasured: measurements.unmeasured,
     },
     rules: rulesOf(record).digest,
-    findings: findingsOf(record, measurements, kept.peakLnE),
+    findings: findingsOf(
+      record,
+      { measurements, times, weightHundredths: before.weightHundredths },
+      {
+        peakLnE: kept.peakLnE,
+        joinRates: labelJoinRatesOf(kept.outcomes, outcomeGuardsOf(guards)),
+        examplesOf: (assessed, index) => guardExamples({ event: guards[index]?.event ?? null }, assessed, examples),
+      },
+    ),
   };
 };
 
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
-const findingsOf = (record: RolloutRecord, measurements: Measurements, peakLnE: number | null) => {
+/** Findings that are kept as they came. */
+interface KeptFindings {
+  readonly peakLnE: number | null;
+  readonly joinRates: LabelJoinRates;
+  readonly examplesOf: (assessed: GuardAssessment, index: number) => readonly string[];
+}
+
+const findingsOf = (record: RolloutRecord, from: Omit<DerivedFrom, 'judged'>, { peakLnE, joinRates, examplesOf }: KeptFindings) => {
   const plan = planOf(record);
+  const { measurements } = from;
   const judgement = judge(measurements, defaultIntervalOptions);
   const { judged, ratio } = judgement;
+  const derived = derivedFindings({ ...from, judged });
   const { falseRollback: alpha, falsePromotion: beta } = plan.risk;
   const peak = finiteExp(peakLnE ?? 0);
   return {
@@ -74,8 +98,13 @@ const findingsOf = (record: RolloutRecord, measurements: Measurements, peakLnE: 
     peakLnE,
     anytimeP: Math.min(1, 1 / peak),
     falseAlarmStatement: `a candidate no worse than the margins reaches this evidence in at most ${percentOf(1 / peak)} of rollouts`,
-    guards: measurements.guards.flatMap((guard, index) => findingOf(guard, judged.guards[index], countsOf(guard, measurements))),
-    strata: measurements.assigned.map(({ w, baseline, candidate }) => ({ w, n0: baseline, n1: candidate })),
+    guards: measurements.guards.flatMap((guard, index) => {
+      const assessed = judged.guards[index];
+      if (assessed === undefined) return [];
+      const finding = findingOf(guard, assessed, countsOf(guard.name, measurements));
+      return [{ ...finding, ...derived.guards[guard.name], examples: examplesOf(assessed, index) }];
+    }),
+    strata: derived.strata,
     sampleRatio: { lnE: ratio.lnE, e: ratio.e, expected: ratio.expected, observed: ratio.observed, ok: ratio.ok },
     exposure: exposureOf(measurements, judgement),
     dataHealth: {
@@ -84,16 +113,12 @@ const findingsOf = (record: RolloutRecord, measurements: Measurements, peakLnE: 
       replicas: 1,
       missingReplicas: [],
       unit: plan.routingKey === undefined ? 'request' : 'user',
+      ...joinRates,
     },
   };
 };
 
 const percentOf = (share: number): string => `${Number((Math.min(1, share) * 100).toPrecision(2))} %`;
-
-const countsOf = ({ name }: Guard, { evidence, open }: Measurements): GuardCounts =>
-  open.reduce((sum, block) => addCounts(sum, block[name] ?? {}), evidence.totals[name] ?? {});
-
-const stratumOf = ({ w, baseline, candidate }: UnitStratum) => ({ w, n0: baseline.n, n1: candidate.n, events0: baseline.events, events1: candidate.events });
 
 /** The thresholds that are in force, one a quantile slot. */
 const thresholdsOf = ({ slots }: Guard, { pins }: GuardCounts) =>
@@ -103,35 +128,31 @@ const thresholdsOf = ({ slots }: Guard, { pins }: GuardCounts) =>
     candidateMs: bucketStartUs(edge.candidate) / 1_000,
   }));
 
-const findingOf = (guard: Guard, assessed: GuardAssessment | undefined, counts: GuardCounts) => {
-  if (assessed === undefined) return [];
+const findingOf = (guard: Guard, assessed: GuardAssessment, counts: GuardCounts) => {
   const { kind, name, weight, e, lnE, share, graduation, verdict, inability, source, baseline, candidate, effect, ratio, interval } = assessed;
   const threshold = thresholdsOf(guard, counts);
-  return [
-    {
-      name,
-      kind,
-      hypothesis: hypothesisWords(guard),
-      margin: guard.margin,
-      weight,
-      e,
-      lnE,
-      share,
-      graduation: graduation.e,
-      lnGraduation: graduation.lnE,
-      verdict,
-      inability,
-      exactness: 'exact',
-      source,
-      baseline,
-      candidate,
-      effect,
-      ratio,
-      interval: interval === null ? null : interval.map(finite),
-      strata: (counts.units ?? []).map(stratumOf),
-      ...(threshold === undefined ? {} : { threshold }),
-    },
-  ];
+  return {
+    name,
+    kind,
+    hypothesis: hypothesisWords(guard),
+    margin: guard.margin,
+    weight,
+    e,
+    lnE,
+    share,
+    graduation: graduation.e,
+    lnGraduation: graduation.lnE,
+    verdict,
+    inability,
+    exactness: 'exact',
+    source,
+    baseline,
+    candidate,
+    effect,
+    ratio,
+    interval: interval === null ? null : interval.map(finite),
+    ...(threshold === undefined ? {} : { threshold }),
+  };
 };
 
 /** What the candidate has cost by the guard that is blamed, or else by its errors. */
@@ -145,7 +166,7 @@ const exposureOf = ({ assigned }: Measurements, { judged }: Judged) => {
 
 const pendingOf = (measurements: Measurements) => {
   const counted = measurements.guards.find(({ rollback }) => rollback.some(({ source }) => source === 'units'));
-  const units = counted === undefined ? [] : (countsOf(counted, measurements).units ?? []);
+  const units = counted === undefined ? [] : (countsOf(counted.name, measurements).units ?? []);
   return {
     pending0: units.reduce((sum, { baseline }) => sum + baseline.pending, 0),
     pending1: units.reduce((sum, { candidate }) => sum + candidate.pending, 0),

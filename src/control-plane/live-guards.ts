@@ -12,6 +12,7 @@ import { acceptanceOf, planOf, watchedOutputsOf } from './standing.ts';
 interface LiveCriterion {
   readonly criterion: GuardCriterion;
   readonly eventOf: EventOf | null;
+  readonly event: string | null;
   readonly pairsOf: PairSource | null;
   readonly outcome: WatchedOutcome | null;
 }
@@ -27,7 +28,10 @@ type Rate = Extract<GuardCriterion, { readonly kind: 'errorRate' | 'breachRate' 
 const rateMargin = ({ margin }: Criterion): Rate => (margin !== undefined && 'absolute' in margin ? margin : { relative: margin?.relative ?? 0 });
 
 /** Where neither requests nor pairs hold the counts of a guard. */
-const notInRequests = { eventOf: null, pairsOf: null } as const;
+const notInRequests = { eventOf: null, event: null, pairsOf: null } as const;
+
+/** Where requests hold the counts of a guard, by the event's name. */
+const inRequests = (event: string, eventOf: EventOf, pairsOf: PairSource | null) => ({ event, eventOf, pairsOf, outcome: null });
 
 const liveCriterion = (
   criterion: Criterion,
@@ -36,19 +40,15 @@ const liveCriterion = (
   const { name, metric, margin } = criterion;
   switch (metric.kind) {
     case 'errorRate':
-      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.errors, pairsOf: 'errors', outcome: null };
+      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, ...inRequests('error', (cell) => cell.errors, 'errors') };
     case 'breachRate':
-      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.breaches, pairsOf: 'breaches', outcome: null };
+      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, ...inRequests('breach', (cell) => cell.breaches, 'breaches') };
     case 'abstainRate':
-      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, eventOf: (cell) => cell.abstained, pairsOf: null, outcome: null };
+      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, ...inRequests('abstained', (cell) => cell.abstained, null) };
     case 'outputRate': {
       const output = watchedOutputs.indexOf(metric.output);
-      return {
-        criterion: { name, kind: metric.kind, margin: rateMargin(criterion) },
-        eventOf: (cell) => cell.flagged[output] ?? 0,
-        pairsOf: null,
-        outcome: null,
-      };
+      const counted = inRequests(`flagged ${output}`, (cell) => cell.flagged[output] ?? 0, null);
+      return { criterion: { name, kind: metric.kind, margin: rateMargin(criterion) }, ...counted };
     }
     case 'latency':
       return {
@@ -59,6 +59,7 @@ const liveCriterion = (
           margin: latencyMargin(criterion),
         },
         eventOf: null,
+        event: null,
         pairsOf: 'latency',
         outcome: null,
       };
@@ -66,6 +67,7 @@ const liveCriterion = (
       return {
         criterion: { name, kind: metric.kind, margin: { absolute: margin !== undefined && 'absolute' in margin ? margin.absolute : 0 } },
         eventOf: null,
+        event: null,
         pairsOf: { difference },
         outcome: null,
       };
@@ -118,8 +120,8 @@ export const liveGuards = (acceptance: Acceptance, plan: Plan, watchedOutputs: r
   });
   return {
     guards: built.map((guard, index) => {
-      const { eventOf, pairsOf, outcome } = live[index] ?? { ...notInRequests, outcome: null };
-      return { guard, eventOf, pairsOf, outcome };
+      const { eventOf, event, pairsOf, outcome } = live[index] ?? { ...notInRequests, outcome: null };
+      return { guard, eventOf, event, pairsOf, outcome };
     }),
     unmeasured: Object.fromEntries(live.flatMap((entry) => unmeasuredWords(entry, compared))),
   };

@@ -5,6 +5,7 @@ import { assessmentOf, type Judged, judge, type Measurements } from './assess-ro
 import type { Assessment } from './assessment.ts';
 import { blockContent } from './block-entry.ts';
 import { decisionEvidence } from './decision-evidence.ts';
+import type { SeenExamples } from './guard-examples.ts';
 import { type LiveGuards, liveGuardsOf } from './live-guards.ts';
 import { type Matured, noOutcomes, outcomeGuardsOf, takeMatured } from './outcome-evidence.ts';
 import { outcomeFindings } from './outcome-findings.ts';
@@ -58,6 +59,8 @@ interface Measured extends LiveGuards {
   readonly sealedBlocks: number;
   /** What the key filters have got since they were kept last. */
   readonly filters: readonly FilterChange[];
+  /** Requests on which this life has seen something. */
+  readonly seen: SeenExamples;
   /** Why guards cannot be measured now, by name. */
   readonly inabilities: Readonly<Record<string, string>>;
 }
@@ -72,7 +75,13 @@ const readKept = (text: string): Partial<KeptEvidence> => {
     buckets: block.buckets ?? [],
     outcomes: block.outcomes ?? {},
   });
-  return { ...kept, outcomes: kept.outcomes ?? noOutcomes, open: kept.open.map(whole), underWay: kept.underWay == null ? null : whole(kept.underWay) };
+  return {
+    ...kept,
+    times: kept.times ?? null,
+    outcomes: kept.outcomes ?? noOutcomes,
+    open: kept.open.map(whole),
+    underWay: kept.underWay == null ? null : whole(kept.underWay),
+  };
 };
 
 const firstBucketOf = (counts: Observation['counts']): number => counts.reduce((first, { bucket }) => Math.min(first, bucket), Number.POSITIVE_INFINITY);
@@ -90,7 +99,18 @@ const startMeasured = (
   const begun = { ...startKeptEvidence(live.guards, counters.incarnation), ...kept };
   const sealedBlocks = begun.evidence.sealedBlocks - begun.emptyBlocks;
   const unmeasured = outcomes === undefined ? { ...live.unmeasured, ...withoutOutcomes(live) } : live.unmeasured;
-  return { ...live, unmeasured, rollout: record.rollout, kept: begun, restored: false, unkept: [], sealedBlocks, filters: [], inabilities: unmeasured };
+  return {
+    ...live,
+    unmeasured,
+    rollout: record.rollout,
+    kept: begun,
+    restored: false,
+    unkept: [],
+    sealedBlocks,
+    filters: [],
+    inabilities: unmeasured,
+    seen: { examples: [], unitExamples: [] },
+  };
 };
 
 /** The outcomes that have matured. A store that fails gives none now, and all of them at a later tick. */
@@ -139,7 +159,7 @@ export const createMeasure = ({ counters, deadlineSecondsOf, wallMs, outcomes }:
     const { kept, sealed, keepFromSecond } = gather({ ...begun.kept, outcomes: matured.kept }, observation, options);
     if (before.restored) counters.forgetBefore(record.rollout, keepFromSecond);
     const unkept = [...before.unkept, ...begun.sealed, ...sealed];
-    const measured = { ...before, kept, unkept, filters: observation.filters, inabilities: inabilitiesOf(before, observation) };
+    const measured = { ...before, kept, unkept, filters: observation.filters, inabilities: inabilitiesOf(before, observation), seen: seenIn(observation) };
     const measurements = measurementsOf(measured, record);
     const judgement = judge(measurements);
     rollouts.set(model, { ...measured, kept: { ...kept, peakLnE: peakOf(kept, judgement) } });
@@ -169,7 +189,7 @@ export const createMeasure = ({ counters, deadlineSecondsOf, wallMs, outcomes }:
       },
       forDecision: (model, record, seen) => {
         const last = lastOf(model, record);
-        return decisionEvidence({ ...last, record, measurements: measurementsOf(last, record), seen });
+        return decisionEvidence({ ...last, examples: last.seen, record, measurements: measurementsOf(last, record), seen });
       },
       release,
     },
@@ -192,6 +212,9 @@ const shown = ({
   const elsewhere = { notCompared: notComparedWords(measured, observation), labelAlarm: outcomes.labelAlarm, outcomesDueAtMs: outcomes.dueAtMs };
   return assessmentOf({ measurements, judgement, elsewhere }, liveWords({ ...measured, examples: observation.examples, outcomes }));
 };
+
+/** Not the whole observation: it would be kept until the next. */
+const seenIn = ({ examples, unitExamples }: Observation): SeenExamples => ({ examples, unitExamples });
 
 const peakOf = ({ peakLnE }: KeptEvidence, { judged }: Judged): number | null => {
   const { lnE } = judged.evidence;

@@ -38,6 +38,13 @@ export interface BucketUnits extends AssignedStratum {
 interface Labelled {
   readonly strata: readonly AssignedStratum[];
   readonly hasZero: boolean;
+  /** Units of each arm that have matured, with or without one; absent when an earlier gateway began without counting them. */
+  readonly due?: ArmPair;
+}
+
+interface ArmPair {
+  readonly baseline: number;
+  readonly candidate: number;
 }
 
 /** What is kept of a rollout's outcomes. By guard name: the first bucket that is not taken yet, and the labelled units. */
@@ -102,9 +109,15 @@ const firstEventStrata = (counts: OutcomeCounts): readonly UnitStratum[] =>
 const countGuard = ({ kind }: WatchedOutcome, units: readonly BucketUnits[], counts: OutcomeCounts): GuardCounts =>
   addCounts({}, kind === 'mean' ? { values: valueStrata(counts) } : { units: rateStrata(units, counts), firstEvents: firstEventStrata(counts) });
 
-const addLabelled = (known: Labelled | undefined, { units }: OutcomeCounts): Labelled => ({
-  strata: mergeBy([...(known?.strata ?? []), ...units.map(({ w, arm, count }) => ({ w, ...onArm(arm, count, 0) }))], ({ w }) => String(w)),
-  hasZero: known?.hasZero === true || units.some((cell) => !isEvent(cell)),
+const addArms = (pairs: readonly ArmPair[]): ArmPair =>
+  pairs.reduce((sum, { baseline, candidate }) => ({ baseline: sum.baseline + baseline, candidate: sum.candidate + candidate }), { baseline: 0, candidate: 0 });
+
+const noLabelled: Labelled = { strata: [], hasZero: false, due: addArms([]) };
+
+const addLabelled = (known: Labelled = noLabelled, { units }: OutcomeCounts, matured: readonly BucketUnits[]): Labelled => ({
+  strata: mergeBy([...known.strata, ...units.map(({ w, arm, count }) => ({ w, ...onArm(arm, count, 0) }))], ({ w }) => String(w)),
+  hasZero: known.hasZero || units.some((cell) => !isEvent(cell)),
+  ...(known.due === undefined ? {} : { due: addArms([known.due, ...matured]) }),
 });
 
 /** A guard that has never looked begins one bucket back: a unit may have been assigned just before the hour. */
@@ -141,7 +154,7 @@ export const takeMatured = async (
     const recorded = await store.counts({ rollout, outcome: outcome.name, from, to: until - 1 });
     const units = before.units.filter(({ bucket }) => bucket >= from && bucket < until);
     counts[guard] = countGuard(outcome, units, recorded);
-    labelled[guard] = addLabelled(labelled[guard], recorded);
+    labelled[guard] = addLabelled(labelled[guard], recorded, units);
   }
   return { counts, kept: { units: stillWaitedFor(before.units, next), next, labelled } };
 };
@@ -177,4 +190,23 @@ export const labelAlarmOf = ({ labelled }: KeptOutcomes, { guard, outcome }: Out
   return ratio.ok
     ? null
     : `${outcome.name} came for ${count(ratio.observed)} candidate requests where ${count(Math.round(ratio.expected))} were due: the labels are not trusted`;
+};
+
+/** Share of the matured units of each arm that have an outcome; null while none has matured. Absent where no outcome is watched, or where that was not counted. */
+export interface LabelJoinRates {
+  readonly labelJoinRate0?: number | null;
+  readonly labelJoinRate1?: number | null;
+}
+
+/** A crash may have lost assignments, not outcomes. */
+const shareOf = (labelled: number, due: number): number | null => (due === 0 ? null : Math.min(1, labelled / due));
+
+/** Over all outcomes that are watched together: a unit counts once for each. */
+export const labelJoinRatesOf = ({ labelled }: KeptOutcomes, guards: readonly OutcomeGuard[]): LabelJoinRates => {
+  const known = guards.map(({ guard }) => labelled[guard] ?? noLabelled);
+  const due = known.flatMap((one) => one.due ?? []);
+  if (guards.length === 0 || due.length < known.length) return {};
+  const joined = addArms(known.flatMap(({ strata }) => strata));
+  const all = addArms(due);
+  return { labelJoinRate0: shareOf(joined.baseline, all.baseline), labelJoinRate1: shareOf(joined.candidate, all.candidate) };
 };

@@ -12,6 +12,7 @@ import { addSealedRuns, type LatencyHistory, startLatencyHistory } from './analy
 import { pinBlock } from './analysis/pin-block.ts';
 import type { AssignedStratum } from './analysis/sample-ratio.ts';
 import type { UnitStratum } from './analysis/strata.ts';
+import { addBlockTimes, type BlockTimes, forgetBegins, isoOf, noTimes } from './block-times.ts';
 import { baselineRuns, countPairs, type PairSource, pairsIn, pendingPairs, type SparseRuns } from './count-pairs.ts';
 import {
   type BucketUnits,
@@ -31,6 +32,8 @@ export type EventOf = (cell: Pick<SecondCounts, 'errors' | 'breaches' | 'abstain
 export interface CountedGuard {
   readonly guard: Guard;
   readonly eventOf: EventOf | null;
+  /** The name of that event, by which examples of it are known; null where it is not counted. */
+  readonly event: string | null;
   readonly pairsOf: PairSource | null;
   /** The outcome that its counts are made of; null for any other guard. */
   readonly outcome: WatchedOutcome | null;
@@ -83,6 +86,8 @@ export interface KeptEvidence {
   readonly peakLnE: number | null;
   /** Assignments of sealed blocks, for the sample ratio. */
   readonly assigned: readonly AssignedStratum[];
+  /** When the units of sealed blocks came; null of a rollout that began under a gateway that did not keep it. */
+  readonly times: BlockTimes | null;
   /** The baseline's runs in the pairs of sealed blocks, from which thresholds are pinned. */
   readonly latency: LatencyHistory;
   /** Pairs begun in sealed blocks. */
@@ -103,6 +108,7 @@ export const startKeptEvidence = (guards: readonly CountedGuard[], incarnation: 
   emptyBlocks: 0,
   peakLnE: null,
   assigned: [],
+  times: noTimes,
   latency: startLatencyHistory(),
   pairs: 0,
   outcomes: noOutcomes,
@@ -223,26 +229,31 @@ const denseRuns = (runs: SparseRuns): readonly number[] => {
 };
 
 /** What sealed blocks have left behind. */
-type SealedPart = Pick<KeptEvidence, 'evidence' | 'assigned' | 'latency' | 'pairs' | 'outcomes' | 'emptyBlocks'>;
+type SealedPart = Pick<KeptEvidence, 'evidence' | 'assigned' | 'times' | 'latency' | 'pairs' | 'outcomes' | 'emptyBlocks'>;
 
-const afterBlock = (guards: readonly CountedGuard[], before: SealedPart, block: OpenBlock): SealedPart => ({
-  evidence: foldBlock(
+const afterBlock = (guards: readonly CountedGuard[], before: SealedPart, block: OpenBlock): SealedPart => {
+  const evidence = foldBlock(
     guards.map(({ guard }) => guard),
     before.evidence,
     block.counts,
-  ),
-  assigned: mergeAssigned([...before.assigned, ...block.assigned]),
-  latency: block.baselineRuns.length === 0 ? before.latency : addSealedRuns(before.latency, denseRuns(block.baselineRuns)),
-  pairs: before.pairs + block.pairs,
-  outcomes: { ...before.outcomes, units: mergeBuckets([...before.outcomes.units, ...block.buckets]) },
-  emptyBlocks: holdsCounts([block.counts, block.assigned]) ? 0 : before.emptyBlocks + 1,
-});
+  );
+  const timed = { ...block, number: evidence.sealedBlocks, from: isoOf(block.fromMs), to: isoOf(block.toMs) };
+  return {
+    evidence,
+    assigned: mergeAssigned([...before.assigned, ...block.assigned]),
+    times: before.times && forgetBegins(addBlockTimes(before.times, timed), evidence),
+    latency: block.baselineRuns.length === 0 ? before.latency : addSealedRuns(before.latency, denseRuns(block.baselineRuns)),
+    pairs: before.pairs + block.pairs,
+    outcomes: { ...before.outcomes, units: mergeBuckets([...before.outcomes.units, ...block.buckets]) },
+    emptyBlocks: holdsCounts([block.counts, block.assigned]) ? 0 : before.emptyBlocks + 1,
+  };
+};
 
 /** Folds blocks one after the other; those without counts are only numbered. */
 const createFolding = (before: SealedPart, { guards, incarnation }: { readonly guards: readonly CountedGuard[]; readonly incarnation: string }) => {
   const sealed: SealedBlock[] = [];
-  const { evidence, assigned, latency, pairs, outcomes, emptyBlocks } = before;
-  let part: SealedPart = { evidence, assigned, latency, pairs, outcomes, emptyBlocks };
+  const { evidence, assigned, times, latency, pairs, outcomes, emptyBlocks } = before;
+  let part: SealedPart = { evidence, assigned, times, latency, pairs, outcomes, emptyBlocks };
   return {
     sealed,
     kept: (): SealedPart => part,

@@ -3,6 +3,7 @@ import type { PairExample } from '../store/rollout-store.ts';
 import type { GuardAssessment } from './analysis/assess-guards.ts';
 import { leastRuns } from './analysis/latency-history.ts';
 import type { GuardWords } from './assess-rollout.ts';
+import { pairExamplesOf } from './guard-examples.ts';
 import { count, exampleWords, guardSentence } from './guard-sentence.ts';
 import type { OutcomeFindings } from './outcome-findings.ts';
 import { outcomeSentence } from './outcome-words.ts';
@@ -15,8 +16,6 @@ interface LiveEvidence {
   readonly outcomes: OutcomeFindings;
 }
 
-/** Which examples of pairs belong to a kind of guardrail. */
-const exampleKinds: Readonly<Record<string, PairExample['kind']>> = { errorRate: 'error', breachRate: 'breach', disagreement: 'difference' };
 const examplesNamed = 3;
 
 /** A sentence names requests only where pairs condemn: those that callers sent are in the log under their own ids anyway. */
@@ -24,9 +23,9 @@ const sentenceOf = (assessed: GuardAssessment, { guards, kept, examples }: LiveE
   const known = guards.find((entry) => entry.guard.name === assessed.name);
   if (known === undefined) return assessed.name;
   if (known.outcome !== null) return outcomeSentence(assessed, { guard: assessed.name, outcome: known.outcome }, known.guard);
-  const own = examples.filter(({ kind, arm }) => assessed.source !== 'units' && kind === exampleKinds[assessed.kind] && arm !== 'baseline');
+  const own = assessed.source === 'units' ? [] : pairExamplesOf(assessed, examples);
   const pins = kept.open.at(-1)?.pins[assessed.name] ?? {};
-  return guardSentence({ assessed, guard: known.guard, pins }) + exampleWords(own.slice(-examplesNamed).map(({ requestId }) => requestId));
+  return guardSentence({ assessed, guard: known.guard, pins }) + exampleWords(own.slice(-examplesNamed));
 };
 
 /** Why a guard that could be measured says nothing yet. */

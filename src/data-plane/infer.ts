@@ -255,7 +255,7 @@ const offerForComparison = (model: ServingModel, { checked, routed, context, dep
 /** The end of a request that nobody answers: an error of its arm, or no evidence when its own content was at fault. */
 const giveUp = (observed: FailedAttempt, error: unknown, { unit, deps }: { readonly unit: PendingUnit | null; readonly deps: InferDeps }): ProblemError => {
   if (observed.failure === null) unit?.withdraw();
-  else endUnit(unit, observed.model, { failure: observed.failure, answer: null });
+  else endUnit(unit, observed.model, { failure: observed.failure, answer: null, requestId: observed.context.requestId });
   return deps.observer.failed({ ...observed, error }, problemOf(error));
 };
 
@@ -276,7 +276,7 @@ const scoreOf = ([row]: readonly OutputRow[]): number | null => {
 
 const respond = ({ answer, rescuedFrom, isLate }: Result, { model, routed, context, deps, validatedMs, routedMs }: RespondStep): InferAnswer => {
   const { assignment, routingKeyHash, version: assigned, unit, assignedAtMs } = routed;
-  endUnit(unit, model, { failure: isLate ? 'timeout' : rescuedFrom, answer });
+  endUnit(unit, model, { failure: isLate ? 'timeout' : rescuedFrom, answer, requestId: context.requestId });
   const { version, contract } = answer.version.bundle;
   const { epoch, rollout } = model.traffic;
   const predictionId = deps.predictionIds.mint({

@@ -145,6 +145,13 @@ export interface PairExample {
   readonly requestId: string;
 }
 
+/** Up: a request of the candidate that had an event: `error`, `breach`, `abstained` or `flagged N`, N the index of the watched output. */
+export interface UnitExample {
+  readonly event: string;
+  /** As in the answer's header and in the log: the caller's, of at most 128 letters, digits and `._-`, or a new one. */
+  readonly requestId: string;
+}
+
 /** A part of a filter's bits, which stand in the order of its pages. */
 export interface FilterChunk {
   /** 0-based, in units of the chunk's length. */
@@ -181,6 +188,8 @@ export interface Observation {
   readonly notCompared: string | null;
   /** The last few, newest last. */
   readonly examples: readonly PairExample[];
+  /** The last few of each event in this life, newest last. */
+  readonly unitExamples: readonly UnitExample[];
   /** What the rollout's key filters have got that is not kept yet, at the very moment of the counts. */
   readonly filters: readonly FilterChange[];
   /** False when keys were seen in an earlier life that this one does not know: their requests are then no evidence. */

@@ -77,6 +77,12 @@ const assess = async (): Promise<Assessment> => {
 };
 const guardrail = (assessment: Assessment) => assessment.guardrails[0];
 
+/** What a decision that is made from an assessment says of its data. */
+const healthOf = (assessment: Assessment) => {
+  const { findings } = measure.evidence.forDecision(record.model, record, { before: record, assessment });
+  return (findings as { readonly dataHealth: { readonly labelJoinRate0?: number | null; readonly labelJoinRate1?: number | null } }).dataHealth;
+};
+
 let serial = 0;
 const outcomeOf = (arm: 'baseline' | 'candidate', value: number, changes: Partial<PostedOutcome> = {}): PostedOutcome => {
   serial += 1;
@@ -293,6 +299,22 @@ describe('a mean of outcomes', () => {
     expect(assessment.labelAlarm).toMatch(/^ndcg came for \d+ candidate requests where \d+ were due: the labels are not trusted$/);
     expect(guardrail(assessment)?.note).toBe(assessment.labelAlarm);
     expect(guardrail(assessment)?.baseline?.n).toBeLessThan(4_000);
+    const { labelJoinRate0, labelJoinRate1 } = healthOf(assessment);
+    expect(labelJoinRate0).toBeCloseTo(0.4, 1);
+    expect(labelJoinRate1).toBeCloseTo(0.7, 1);
+  });
+
+  test('has no share of labelled requests while none is mature, nor when an earlier gateway did not count them', async () => {
+    await traffic(createRandom(9), 100, values(createRandom(9), { baseline: 40, candidate: 40 }));
+    expect(healthOf(await assess())).toMatchObject({ labelJoinRate0: null, labelJoinRate1: null });
+    const { evidence: text } = measure.evidence.toKeep(record.model, record);
+    const kept = JSON.parse(text ?? '{}');
+    kept.outcomes.labelled = { ranking: { strata: [], hasZero: false } };
+    life('next');
+    await measure.evidence.restore(record.model, record, JSON.stringify(kept));
+    const health = healthOf(await measure.assess(record.model, record));
+    expect(health).not.toHaveProperty('labelJoinRate0');
+    expect(health).not.toHaveProperty('labelJoinRate1');
   });
 
   test('does not alarm on equal labels, nor for a rate of which only events are posted', async () => {

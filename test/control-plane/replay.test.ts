@@ -72,15 +72,24 @@ const linesOf = (): string[] => {
 const entriesOf = (lines: readonly string[]): LedgerEntry[] => lines.map((line) => JSON.parse(line) as LedgerEntry);
 const decisionsOf = (lines: readonly string[]): string[] => entriesOf(lines).flatMap((entry) => (entry.kind === 'decision' ? [entry.body.move] : []));
 
-/** Someone with the key changes the body of one entry and seals it and all that follow anew. */
-const resealed = (lines: readonly string[], sequence: number, change: (body: never) => object): string[] => {
+/** Bodies as they are parsed: the changes below say which parts they touch. */
+type Body = { [name: string]: Body } & Body[];
+
+/** Someone with the key changes the bodies of entries and seals them and all that follow anew. */
+const resealedAll = (lines: readonly string[], change: (body: Body, sequence: number) => void): string[] => {
   const sealed: LedgerEntry[] = [];
-  for (const { body, ...entry } of entriesOf(lines)) {
-    const next = { ...entry, body: entry.sequence === sequence ? change(structuredClone(body) as never) : body } as LedgerEntry;
+  for (const entry of entriesOf(lines)) {
+    const next = structuredClone(entry);
+    change(next.body as unknown as Body, entry.sequence);
     sealed.push(linkEntry(next, { head: sealed.at(-1) ?? null, key: ledgerKey }));
   }
   return sealed.map(canonicalJson);
 };
+
+const resealed = (lines: readonly string[], changed: number, change: (body: Body) => void): string[] =>
+  resealedAll(lines, (body, sequence) => {
+    if (sequence === changed) change(body);
+  });
 
 const isAuthentic = async (lines: readonly string[]) => (await verifyChain(lines, { keys: new Map([[ledgerKey.id, ledgerKey]]), head: null })).verifies;
 
@@ -117,9 +126,10 @@ describe('a replay', () => {
               verdict: 'worse',
               exactness: 'exact',
               interval: [expect.any(Number), expect.any(Number)],
+              examples: new Array(5).fill(expect.stringMatching(/^request-\d+-candidate$/)),
             },
-            { name: 'breaches', verdict: expect.not.stringMatching('worse') },
-            { name: 'flagged' },
+            { name: 'breaches', verdict: expect.not.stringMatching('worse'), examples: [] },
+            { name: 'flagged', examples: [] },
           ],
           sampleRatio: { ok: true },
           exposure: { candidateRequests: expect.any(Number), guard: 'errors', excessBadEstimate: expect.any(Number) },
@@ -154,6 +164,14 @@ describe('a replay', () => {
     expect(blocks.some(({ emptyBefore }) => emptyBefore > 1)).toBe(true);
     expect(new Set(blocks.map(({ incarnation }) => incarnation))).toEqual(new Set(['life-1', 'life-2']));
     expect(await replayLedger(lines)).toMatchObject({ agrees: true, rollouts: 1, blocks: blocks.length });
+    // The harm began ten seconds into the block that was under way, after the first life's blocks had been folded.
+    const last = entriesOf(lines).at(-1)?.body as unknown as Body;
+    expect(last.evidence?.open?.at(-1)).toMatchObject({ number: 8, from: '2026-01-01T00:06:35.000Z' });
+    expect(last.evidence?.findings?.guards).toMatchObject([
+      { name: 'errors', likelyStart: { block: 8, from: '2026-01-01T00:06:35.000Z' } },
+      { name: 'breaches', likelyStart: null },
+      { name: 'flagged', likelyStart: null },
+    ]);
   });
 
   it('keeps rollouts and models apart', async () => {
@@ -191,8 +209,7 @@ describe('what was written anew by someone with the key', () => {
     return linesOf();
   };
 
-  /** Bodies as they are parsed: the changes below say which parts they touch. */
-  type Body = { [name: string]: Body } & Body[];
+  const findingsOf = (body: Body): Body => body.evidence?.findings as Body;
 
   const raise = (part: Body | undefined, name: string, by: number): void => {
     const parts = part as unknown as Record<string, number>;
@@ -228,6 +245,48 @@ describe('what was written anew by someone with the key', () => {
     },
     { what: 'the weight', kind: 'advance', change: (body: Body) => void Object.assign(body, { toWeightHundredths: 9_000 }), words: 'the weight' },
     {
+      what: 'when the units of a stratum came',
+      kind: 'rollback',
+      change: (body: Body) => void Object.assign(findingsOf(body).strata?.[0] as Body, { from: '2025-01-01T00:00:00.000Z' }),
+      words: 'from of the rollout at 0.5: it states 2025-01-01T00:00:00.000Z',
+    },
+    {
+      what: "when those of a guard's stratum did",
+      kind: 'rollback',
+      change: (body: Body) => void Object.assign(findingsOf(body).guards?.[2]?.strata?.[0] as Body, { to: '2025-01-01T00:00:00.000Z' }),
+      words: 'to of flagged at 0.5: it states 2025-01-01T00:00:00.000Z',
+    },
+    {
+      what: "the events of a guard's stratum",
+      kind: 'rollback',
+      change: (body: Body) => raise(findingsOf(body).guards?.[0]?.strata?.[0], 'events1', -1),
+      words: 'events1 of errors at 0.5',
+    },
+    {
+      what: 'the block in which the harm began',
+      kind: 'rollback',
+      change: (body: Body) => raise(findingsOf(body).guards?.[0]?.likelyStart, 'block', 1),
+      words: 'the likely start of errors: it states block 2, 2026-01-01T00:00:00.000Z, from the entries follows block 1,',
+    },
+    {
+      what: 'the time of that',
+      kind: 'rollback',
+      change: (body: Body) => void Object.assign(findingsOf(body).guards?.[0]?.likelyStart as Body, { from: '2025-01-01T00:00:00.000Z' }),
+      words: 'the likely start of errors: it states block 1, 2025-01-01T00:00:00.000Z',
+    },
+    {
+      what: 'that none is known',
+      kind: 'rollback',
+      change: (body: Body) => void Object.assign(findingsOf(body).guards?.[0] as Body, { likelyStart: null }),
+      words: 'the likely start of errors: it states null',
+    },
+    {
+      what: 'how many requests a guard still needs',
+      kind: 'rollback',
+      change: (body: Body) => raise(findingsOf(body).guards?.[1], 'etaRequests', 2),
+      words: 'the requests that breaches still needs: it states',
+    },
+    {
       what: 'the margin in the rules',
       kind: 'accept',
       change: (body: Body) => void Object.assign(body.rules?.acceptance as Body, { criteria: [] }),
@@ -236,19 +295,34 @@ describe('what was written anew by someone with the key', () => {
   ])('shows: $what', async ({ kind, change, words }) => {
     const lines = await written();
     const entry = entriesOf(lines).find((candidate) => candidate.kind === kind || (candidate.kind === 'decision' && candidate.body.move === kind));
-    const changed = resealed(lines, entry?.sequence ?? 0, (body: Body) => {
-      change(body);
-      return body;
-    });
+    const changed = resealed(lines, entry?.sequence ?? 0, change);
     expect(await isAuthentic(changed)).toBe(true);
     const verdict = await replayLedger(changed);
     expect(verdict).toMatchObject({ agrees: false, sequence: entry?.sequence, fault: 'disagrees' });
     expect('reason' in verdict && verdict.reason).toContain(words);
   });
 
+  it('is not held against the rest where an earlier gateway did not state it', async () => {
+    const newer = ['from', 'to', 'likelyStart', 'etaRequests', 'labelJoinRate0', 'labelJoinRate1', 'examples'];
+    const stripped = resealedAll(await written(), ({ evidence }) => {
+      if (evidence === undefined) return;
+      const text = JSON.stringify(evidence.findings);
+      Object.assign(evidence, { findings: JSON.parse(text, (name, value) => (newer.includes(name) ? undefined : value)) });
+    });
+    expect(stripped.some((line) => line.includes('"move":"rollback"') && !line.includes('"strata":[{"from"'))).toBe(true);
+    expect(await replayLedger(stripped)).toMatchObject({ agrees: true });
+  });
+
+  it('is taken as written where no count tells it: the examples', async () => {
+    const lines = await written();
+    const changed = resealed(lines, lines.length, (body) => void Object.assign(findingsOf(body).guards?.[0] as Body, { examples: ['another'] }));
+    expect(changed.at(-1)).toContain('"examples":["another"]');
+    expect(await replayLedger(changed)).toMatchObject({ agrees: true });
+  });
+
   it('shows when a block was left out', async () => {
     const lines = entriesOf(await written()).filter(({ kind }) => kind !== 'block');
-    const changed = resealed(lines.map(canonicalJson), 0, () => ({}));
+    const changed = resealed(lines.map(canonicalJson), 0, () => undefined);
     expect(await isAuthentic(changed)).toBe(true);
     expect(await replayLedger(changed)).toMatchObject({ agrees: false, reason: expect.stringContaining('the number of sealed blocks: it states') });
   });

@@ -110,10 +110,13 @@ export const beginLife = async (world: World, found: Found): Promise<Life> => {
   await control.reconcile(found);
 
   const begin = (model: string, user: number | null) => beginRequest({ evidence, assignment: assignments.get(model), random: world.random }, user);
+  let requestCount = 0;
   const requests = (model: string, { rates = usualRates, perSecond = 50, users, pending = 0 }: Traffic): void => {
     for (let request = 0; request < perSecond; request += 1) {
       const begun = begin(model, users === undefined ? null : Math.floor(world.random.uniform() * users));
-      if (begun !== null && request >= pending) begun.unit.end({ ...noEvent, error: world.random.uniform() < rates[begun.arm] });
+      requestCount += 1;
+      const requestId = `request-${requestCount}-${begun?.arm}`;
+      if (begun !== null && request >= pending) begun.unit.end({ ...noEvent, requestId, error: world.random.uniform() < rates[begun.arm] });
     }
   };
   return {

@@ -19,7 +19,7 @@ export interface Given extends Pick<Facts, 'rollout' | 'baseline' | 'candidate' 
   readonly ledger: readonly LedgerEntry[];
 }
 
-export interface Report extends Pick<Findings, 'disagreements' | 'decisions' | 'values' | 'pins'> {
+export interface Report extends Pick<Findings, 'disagreements' | 'decisions' | 'values' | 'starts' | 'pins'> {
   /** Blocks of the ledger that were recomputed. */
   readonly blocks: number;
   /** Blocks of the log with counts that have no entry yet. */
@@ -27,6 +27,8 @@ export interface Report extends Pick<Findings, 'disagreements' | 'decisions' | '
   readonly seen: Seen;
   /** Of each killed life how long before its last record the first one came that is not in the counts. */
   readonly lostMs: readonly number[];
+  /** Requests that decisions name as failed, and that failed. */
+  readonly examples: number;
   /** The evidence after all sealed blocks. */
   readonly final: Evidence;
 }
@@ -47,6 +49,7 @@ export const recompute = (given: Given): Report => {
   });
   const lostMs = lives.flatMap((life) => holdLife(findings, life));
   const last = lives.at(-1);
+  const examples = holdExamples(findings, given, ledger);
   return {
     ...findings,
     blocks: findings.sealed.length,
@@ -60,6 +63,7 @@ export const recompute = (given: Given): Report => {
     disagreements: [...findings.disagreements, ...strayBlocks(findings, ledger)],
     seen: lives.reduce((sum, { tally }) => addSeen(sum, tally.seen), nothingSeen()),
     lostMs,
+    examples,
     final: evidenceOf(guards, findings.sealed),
   };
 };
@@ -94,6 +98,19 @@ const holdLife = (findings: Findings, of: LifeOf): readonly number[] => {
   ];
   for (const { take } of parts.toSorted((a, b) => a.sequence - b.sequence)) take();
   return of.isKilled && lostMs !== null ? [lostMs] : [];
+};
+
+/** Requests that a decision names for errors or rejected output are requests of the candidate that failed. */
+const holdExamples = ({ disagreements }: Findings, { lives }: Given, { decisions, rules }: RolloutLedger): number => {
+  const records = lives.flatMap((life) => life.records);
+  const ofCandidate = new Set(records.flatMap((record) => (record.kind === 'assigned' && record.arm === 'candidate' ? [record.requestId] : [])));
+  const failed = new Set(records.flatMap((record) => (record.kind === 'failed' && record.failure !== null ? [record.requestId] : [])));
+  const failing = guardsOf(rules).flatMap(({ kind, name }) => (kind === 'errorRate' || kind === 'breachRate' ? [name] : []));
+  const named = decisions.flatMap(({ body }) =>
+    body.evidence.findings.guards.flatMap(({ name, source, examples }) => (failing.includes(name) && source === 'units' ? examples : [])),
+  );
+  for (const id of named) if (!ofCandidate.has(id) || !failed.has(id)) disagreements.push(`example ${id} is no failed request of the candidate`);
+  return named.length;
 };
 
 const strayBlocks = ({ sealed }: Findings, { blocks }: RolloutLedger): readonly string[] =>

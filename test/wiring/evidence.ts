@@ -1,7 +1,7 @@
 /** E-values of a rollout from the counts of its blocks, and the pins that its sealed past allows. */
 import type { CountedBlock, GuardCounts, Pins } from './counts.ts';
 import type { GuardOf, Test } from './guards.ts';
-import { type BlockLogs, coinLogs, differenceLogs, lnMixture, lnSum, type PairTally, pairLogs } from './kernel.ts';
+import { type Begin, type BlockLogs, coinLogs, differenceLogs, likeliestBegin, lnMixture, lnSum, type PairTally, pairLogs } from './kernel.ts';
 
 const noPairs: PairTally = { both: 0, candidateOnly: 0, baselineOnly: 0, neither: 0, pending: 0 };
 const silent = ({ bets }: Test): number[] => new Array<number>(bets).fill(0);
@@ -31,18 +31,29 @@ export interface Evidence {
   readonly guards: Readonly<Record<string, { readonly lnE: number; readonly lnGraduation: number }>>;
 }
 
+const logsIn = (blocks: readonly CountedBlock[], guard: GuardOf, test: Test): BlockLogs =>
+  new Map(
+    blocks.flatMap(({ number, guards: counted }) => {
+      const one = counted[guard.name];
+      return one === undefined ? [] : [[number, logsOf(test, one)] as const];
+    }),
+  );
+
+/** The number of the block in which a guard's harm most likely began; null when that is the block after the last. */
+export const likelyStartOf = (guard: GuardOf, blocks: readonly CountedBlock[]): number | null => {
+  const last = 1 + Math.max(0, ...blocks.map(({ number }) => number));
+  const begins = guard.rollback.map((test): Begin => {
+    const { block, ln } = likeliestBegin(logsIn(blocks, guard, test), { last, hazard: test.hazard, bets: test.bets });
+    return { block, ln: Math.log(test.weight) + ln };
+  });
+  const { block } = begins.reduce((best, next) => (next.ln > best.ln ? next : best));
+  return block === last ? null : block;
+};
+
 /** The evidence at the end of the last of these blocks. */
 export const evidenceOf = (guards: readonly GuardOf[], blocks: readonly CountedBlock[]): Evidence => {
   const last = Math.max(1, ...blocks.map(({ number }) => number));
-  const lnOf = (guard: GuardOf, test: Test): number => {
-    const logs: BlockLogs = new Map(
-      blocks.flatMap(({ number, guards: counted }) => {
-        const one = counted[guard.name];
-        return one === undefined ? [] : [[number, logsOf(test, one)] as const];
-      }),
-    );
-    return lnMixture(logs, { last, hazard: test.hazard, bets: test.bets });
-  };
+  const lnOf = (guard: GuardOf, test: Test): number => lnMixture(logsIn(blocks, guard, test), { last, hazard: test.hazard, bets: test.bets });
   const weighted = guards.flatMap((guard) => guard.rollback.map((test) => ({ guard, test, ln: Math.log(test.weight) + lnOf(guard, test) })));
   const lnsOf = (family: Test['family']): number[] => weighted.filter(({ test }) => test.family === family).map(({ ln }) => ln);
   return {

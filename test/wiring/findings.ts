@@ -1,6 +1,6 @@
 /** Holds what was recomputed against what the ledger states, block by block in its order, and keeps what does not agree. */
 import { type BlockEntry, blockText, type CountedBlock, type StatedCounts, statedText } from './counts.ts';
-import { type Evidence, evidenceOf, pinsAfter, pinsText } from './evidence.ts';
+import { type Evidence, evidenceOf, likelyStartOf, pinsAfter, pinsText } from './evidence.ts';
 import type { GuardOf } from './guards.ts';
 import type { BlockOf, DecisionOf } from './ledger.ts';
 
@@ -10,15 +10,17 @@ const tolerance = 1e-9;
 export interface Findings {
   /** What does not agree, in words. */
   readonly disagreements: string[];
-  readonly sealed: (CountedBlock & Pick<BlockEntry, 'incarnation' | 'block'>)[];
+  readonly sealed: (CountedBlock & Pick<BlockEntry, 'incarnation' | 'block' | 'from'>)[];
   readonly decisions: string[];
   /** E-values that were compared. */
   values: number;
+  /** Likely starts of a harm that are the calculator's. */
+  starts: number;
   /** Pins that are what the sealed past makes of them. */
   pins: number;
 }
 
-export const noFindings = (): Findings => ({ disagreements: [], sealed: [], decisions: [], values: 0, pins: 0 });
+export const noFindings = (): Findings => ({ disagreements: [], sealed: [], decisions: [], values: 0, starts: 0, pins: 0 });
 
 export const hold = ({ disagreements }: Findings, what: string, [recomputed, stated]: readonly [string, string]): void => {
   if (recomputed !== stated) disagreements.push(`${what}: recomputed\n${recomputed}\nstated\n${stated}`);
@@ -66,7 +68,7 @@ export const holdBlock = (findings: Findings, guards: readonly GuardOf[], [count
   hold(findings, `counts of block ${body.number}`, [blockText(guards, counted), statedText(guards, body)]);
   holdPins(findings, guards, body.counts);
   holdNumber(findings, body);
-  findings.sealed.push({ ...counted, incarnation: body.incarnation, block: body.block });
+  findings.sealed.push({ ...counted, incarnation: body.incarnation, block: body.block, from: body.from });
   holdEvidence(findings, `block ${body.number}`, { guards, blocks: findings.sealed, stated: body });
 };
 
@@ -86,5 +88,13 @@ export const holdDecision = (
   }
   for (const block of open) holdPins(findings, guards, block.counts);
   const byName = Object.fromEntries(stated.guards.map((guard) => [guard.name, guard]));
-  holdEvidence(findings, body.move, { guards, blocks: [...findings.sealed, ...counted], stated: { lnE: stated.lnE, guards: byName } });
+  const blocks = [...findings.sealed, ...counted];
+  holdEvidence(findings, body.move, { guards, blocks, stated: { lnE: stated.lnE, guards: byName } });
+  for (const guard of guards) {
+    const { lnE, likelyStart } = byName[guard.name] ?? { lnE: 0, likelyStart: null };
+    const block = lnE > 0 ? likelyStartOf(guard, blocks) : null;
+    const from = [...findings.sealed, ...open].find(({ number }) => number === block)?.from;
+    hold(findings, `${body.move}: likely start of ${guard.name}`, [`${block} ${from}`, `${likelyStart?.block ?? null} ${likelyStart?.from}`]);
+    if (likelyStart !== null) findings.starts += 1;
+  }
 };

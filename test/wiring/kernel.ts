@@ -98,18 +98,51 @@ export const differenceLogs = (
 /** What the bets of a test won in each block that has counts, by the block's number in the rollout. */
 export type BlockLogs = ReadonlyMap<number, readonly number[]>;
 
+/** Where bets may begin, and up to which block they are looked at. */
+interface Mixture {
+  readonly last: number;
+  readonly hazard: number;
+  readonly bets: number;
+}
+
+/** Half of the mass is on block 1; each later one takes the share `hazard` of what is left. */
+const massOf = (block: number, hazard: number): number => (block === 1 ? 0.5 : 0.5 * (1 - hazard) ** (block - 2) * hazard);
+
 /**
  * ln E at the end of block `last`: the unspent mass, and for every block in which bets may have begun their mass times the mean over the bets
- * of what they have won from that block on. Half of the mass is on block 1; each later one takes the share `hazard` of what is left.
+ * of what they have won from that block on.
  */
-export const lnMixture = (logs: BlockLogs, { last, hazard, bets }: { readonly last: number; readonly hazard: number; readonly bets: number }): number => {
-  const massOf = (block: number): number => (block === 1 ? 0.5 : 0.5 * (1 - hazard) ** (block - 2) * hazard);
+export const lnMixture = (logs: BlockLogs, { last, hazard, bets }: Mixture): number => {
   const won = new Array<number>(bets).fill(0);
   const lnMean = (): number => lnSum(won) - Math.log(bets);
   const terms: number[] = [Math.log(0.5 * (1 - hazard) ** Math.max(0, last - 1))];
   for (let block = last; block >= 1; block -= 1) {
     for (const [k, ln] of (logs.get(block) ?? []).entries()) won[k] = (won[k] ?? 0) + ln;
-    terms.push(Math.log(massOf(block)) + lnMean());
+    terms.push(Math.log(massOf(block, hazard)) + lnMean());
   }
   return hazard === 0 ? lnMean() : lnSum(terms);
+};
+
+/** A block in which a bet may have begun, and ln of the bet's part of the mass times what it has won since. */
+export interface Begin {
+  readonly block: number;
+  readonly ln: number;
+}
+
+/** The block in which one of the bets most likely began: the largest of mass times win over all blocks and bets. One with no say is the next one. */
+export const likeliestBegin = (logs: BlockLogs, { last, hazard, bets }: Mixture): Begin => {
+  const wonIn = (block: number, k: number): number => logs.get(block)?.[k] ?? 0;
+  const ofBet = (k: number): Begin => {
+    let won = 0;
+    let best: Begin = { block: last, ln: Number.NEGATIVE_INFINITY };
+    for (let block = last; block >= 1; block -= 1) {
+      won += wonIn(block, k);
+      const ln = Math.log(massOf(block, hazard) / bets) + won;
+      if (ln >= best.ln) best = { block, ln };
+    }
+    let { block } = best;
+    while (block < last && wonIn(block, k) === 0) block += 1;
+    return { ...best, block };
+  };
+  return Array.from({ length: bets }, (_, k) => ofBet(k)).reduce((best, next) => (next.ln > best.ln ? next : best));
 };

@@ -14,9 +14,18 @@ export interface LedgerEntry {
 
 export type BlockOf = LedgerEntry & { readonly body: BlockEntry & Evidence };
 
+interface StatedFinding {
+  readonly name: string;
+  readonly lnE: number;
+  readonly lnGraduation: number;
+  readonly source: string;
+  readonly examples: readonly string[];
+  readonly likelyStart: { readonly block: number; readonly from: string } | null;
+}
+
 interface DecisionEvidence {
   readonly open: readonly BlockEntry[];
-  readonly findings: { readonly lnE: number; readonly guards: readonly { readonly name: string; readonly lnE: number; readonly lnGraduation: number }[] };
+  readonly findings: { readonly lnE: number; readonly guards: readonly StatedFinding[] };
 }
 
 type Decision = LedgerEntry & {

@@ -5,6 +5,14 @@ import { logSumExp } from './log-sum-exp.ts';
  * every new block, so that a late regression does not first have to pay back the healthy time; without, all mass is on the first block.
  */
 
+/** Of the starts that one bet is a mixture of, the one with the largest capital: when the harm began, if this bet is about right. */
+export interface LikelyStart {
+  /** ln(pi_s / K) of its block s and what it has won since; finite. */
+  readonly lnCapital: number;
+  /** Number of its block s. A start in a block in which the bet won and lost nothing is one in the next block. */
+  readonly block: number;
+}
+
 /** The evidence of one test in sealed blocks: plain data that survives JSON. */
 export interface EProcessState {
   /** ln S_k per bet, the mass of the open block included; finite. */
@@ -15,6 +23,8 @@ export interface EProcessState {
   readonly hazard: number;
   /** 1-based number of the open block. */
   readonly block: number;
+  /** The likeliest start per bet; absent without restart, and of a test that began under a gateway that did not follow it. */
+  readonly starts?: readonly LikelyStart[];
 }
 
 /** Mass of the first block when later ones get some: costs ln 2 nats. */
@@ -23,12 +33,21 @@ const firstBlockMass = 0.5;
 /** A test without data: E = 1. A hazard of 0 means no restart (promotion, sample ratio). */
 export const startEProcess = ({ betCount, hazard }: { readonly betCount: number; readonly hazard: number }): EProcessState => {
   const mass = hazard > 0 ? firstBlockMass : 1;
-  return { lnCapital: new Array<number>(betCount).fill(Math.log(mass / betCount)), rest: 1 - mass, hazard, block: 1 };
+  const lnCapital = new Array<number>(betCount).fill(Math.log(mass / betCount));
+  const state = { lnCapital, rest: 1 - mass, hazard, block: 1 };
+  return hazard > 0 ? { ...state, starts: lnCapital.map((ln) => ({ lnCapital: ln, block: 1 })) } : state;
 };
 
 const addLogs = (a: number, b: number): number => {
   const largest = Math.max(a, b);
   return largest + Math.log1p(Math.exp(Math.min(a, b) - largest));
+};
+
+/** The likelier of the one before and the block that is opened; of two alike the earlier. */
+const followStart = ({ lnCapital, block }: LikelyStart, lnClosed: number, opened: LikelyStart): LikelyStart => {
+  const now = lnCapital + lnClosed;
+  if (opened.lnCapital > now) return opened;
+  return { lnCapital: now, block: lnClosed === 0 && block === opened.block - 1 ? opened.block : block };
 };
 
 /**
@@ -44,7 +63,9 @@ export const fold = (state: EProcessState, closedBlockLogs: readonly number[]): 
     const closed = ln + (closedBlockLogs[k] ?? 0);
     return mass > 0 ? addLogs(closed, lnMass) : closed;
   });
-  return { lnCapital, rest: state.rest - mass, hazard: state.hazard, block: state.block + 1 };
+  const block = state.block + 1;
+  const starts = state.starts?.map((start, k) => followStart(start, closedBlockLogs[k] ?? 0, { lnCapital: lnMass, block }));
+  return { lnCapital, rest: state.rest - mass, hazard: state.hazard, block, ...(starts === undefined ? {} : { starts }) };
 };
 
 /**

@@ -51,7 +51,13 @@ const addSelf = (a: DisagreementCounts, b: DisagreementCounts): DisagreementCoun
 
 const concat = <T>(a: readonly T[] | undefined, b: readonly T[] | undefined): readonly T[] => [...(a ?? []), ...(b ?? [])];
 
-/** Adds the counts of blocks, seconds or replicas; the pins are those of `b`, the later one. */
+/** A block that counts nothing for a guard is not written, so its pins must not show in what is said of the guard either. */
+const latestPins = (a: GuardCounts, b: GuardCounts): Pick<GuardCounts, 'pins'> => {
+  const pins = a.pins === undefined || (b.pins !== undefined && holdsCounts(b)) ? b.pins : a.pins;
+  return pins === undefined ? {} : { pins };
+};
+
+/** Adds the counts of blocks, seconds or replicas; the pins are those of `b`, the later one, unless it counts nothing. */
 export const addCounts = (a: GuardCounts, b: GuardCounts): GuardCounts => ({
   units: mergeUnits(concat(a.units, b.units)),
   values: mergeValues(concat(a.values, b.values)),
@@ -61,7 +67,7 @@ export const addCounts = (a: GuardCounts, b: GuardCounts): GuardCounts => ({
   ...(a.baselineWithItself || b.baselineWithItself
     ? { baselineWithItself: addSelf(a.baselineWithItself ?? noDisagreement, b.baselineWithItself ?? noDisagreement) }
     : {}),
-  ...(b.pins ? { pins: b.pins } : {}),
+  ...latestPins(a, b),
 });
 
 /** Whether there is a count above 0 anywhere in it, whatever the counts are: probabilities and pins are none. A block without is empty. */

@@ -1,7 +1,7 @@
 import { isComparable, type UnitStratum, type ValueStratum, valueOfIndex } from './strata.ts';
 
 /** Number, mean and variance of the outcomes of one arm in one stratum. */
-interface ArmMoments {
+export interface ArmMoments {
   readonly n: number;
   readonly mean: number;
   readonly variance: number;
@@ -22,7 +22,8 @@ const rateMoments = ({ n, events, pending }: UnitStratum['candidate']): ArmMomen
   return { n: known, mean: known > 0 ? events / known : 0, variance: smoothed * (1 - smoothed) };
 };
 
-const valueMoments = (counts: readonly number[]): ArmMoments => {
+/** Of outcomes that are kept as counts per value. */
+export const valueMoments = (counts: readonly number[]): ArmMoments => {
   const n = counts.reduce((sum, count) => sum + count, 0);
   if (n === 0) return { n, mean: 0, variance: 0 };
   const mean = counts.reduce((sum, count, index) => sum + count * valueOfIndex(index), 0) / n;

@@ -1,6 +1,7 @@
 import type { LedgerHead } from '../../ledger/ledger-entry.ts';
 import { type AnyLedgerEntry, type ChainFault, checkLine } from '../../ledger/verify-chain.ts';
-import { type Disagreement, type ReplayedRollout, replayRollout } from './replay-rollout.ts';
+import type { Disagreement } from './disagreement.ts';
+import { type ReplayedRollout, replayRollout } from './replay-rollout.ts';
 import { blockBody, decisionBody, type ReadDecision } from './replay-schemas.ts';
 
 /** Whether the entries of a ledger follow from each other, or the first that does not. */

@@ -3,17 +3,16 @@ import { digestOf } from '../../ledger/digest-of.ts';
 import type { RolloutRecord } from '../../store/rollout-store.ts';
 import { type Evidence, foldBlock, startEvidence } from '../analysis/evidence.ts';
 import type { BlockCounts } from '../analysis/guard-counts.ts';
-import { finiteExp } from '../analysis/log-sum-exp.ts';
 import { assessmentOf, type Judged, judge, type Measurements } from '../assess-rollout.ts';
 import type { Assessment } from '../assessment.ts';
+import { addBlockTimes, type BlockTimes, forgetBegins, noTimes } from '../block-times.ts';
 import { legalMoves, type Move } from '../command.ts';
 import { type Decided, decide } from '../decide.ts';
 import { mergeAssigned } from '../rollout-evidence.ts';
 import { repeatedDeathMs } from '../unclean-exit.ts';
+import { type Disagreement, finite, firstOf, held } from './disagreement.ts';
+import { findingsFault } from './findings-fault.ts';
 import type { ReadBlock, ReadBlockBody, ReadDecision, ReadEvidence, ReadRules } from './replay-schemas.ts';
-
-/** What does not agree, in words; null when all does. */
-export type Disagreement = string | null;
 
 /** A rollout as its entries have it so far. */
 export interface ReplayedRollout {
@@ -21,26 +20,10 @@ export interface ReplayedRollout {
   readonly decision: (body: ReadDecision, at: string) => Disagreement;
 }
 
-/** Sums in another order differ in the last digits. */
-const tolerance = 1e-9;
-
-const isNear = (a: number, b: number): boolean => a === b || Math.abs(a - b) <= tolerance * Math.max(1, Math.abs(a), Math.abs(b));
-
-const held = (what: string, stated: number | string | boolean | null, found: number | string | boolean | null): Disagreement => {
-  const same = typeof stated === 'number' && typeof found === 'number' ? isNear(stated, found) : stated === found;
-  return same ? null : `${what}: it states ${stated}, from the entries follows ${found}`;
-};
-
-const firstOf = (disagreements: Iterable<Disagreement>): Disagreement => {
-  for (const disagreement of disagreements) if (disagreement !== null) return disagreement;
-  return null;
-};
-
-const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
-
 interface Standing {
   readonly evidence: Evidence;
   readonly assigned: Measurements['assigned'];
+  readonly times: BlockTimes;
   /** The decision before. */
   readonly last: ReadDecision;
   readonly uncleanExitsMs: readonly number[];
@@ -78,31 +61,6 @@ const blockFault = (body: ReadBlockBody, { judged }: Judged): Disagreement =>
       held(`ln E of ${name}`, body.guards[name]?.lnE ?? null, lnE),
       held(`ln E of ${name} for promotion`, body.guards[name]?.lnGraduation ?? null, graduation.lnE),
     ]),
-  ]);
-
-const findingsFault = ({ findings }: ReadEvidence, { judged, ratio }: Judged): Disagreement =>
-  firstOf([
-    held('ln E', findings.lnE, finite(judged.evidence.lnE)),
-    held('E', findings.evidence, finiteExp(judged.evidence.lnE)),
-    held('the threshold', findings.threshold, judged.threshold),
-    held('the family', findings.family, judged.evidence.family),
-    held('the guard to blame', findings.blamed, judged.blamed),
-    ...judged.guards.flatMap((guard) => {
-      const stated = findings.guards.find(({ name }) => name === guard.name);
-      return [
-        held(`ln E of ${guard.name}`, stated?.lnE ?? null, guard.lnE),
-        held(`ln E of ${guard.name} for promotion`, stated?.lnGraduation ?? null, guard.graduation.lnE),
-        held(`the share of ${guard.name}`, stated?.share ?? null, guard.share),
-        held(`the verdict on ${guard.name}`, stated?.verdict ?? null, guard.verdict),
-        held(`the effect of ${guard.name}`, stated?.effect ?? null, guard.effect),
-      ];
-    }),
-    held('ln E of the sample ratio', findings.sampleRatio.lnE, ratio.lnE),
-    held('the requests of the candidate', findings.sampleRatio.observed, ratio.observed),
-    held('the requests that were due to the candidate', findings.sampleRatio.expected, ratio.expected),
-    findings.peakLnE !== null && judged.evidence.lnE > findings.peakLnE && !isNear(judged.evidence.lnE, findings.peakLnE)
-      ? `the peak of ln E: it states ${findings.peakLnE}, less than now`
-      : null,
   ]);
 
 const moveOf = (decided: Decided): string => (decided.action === 'roll-back' ? 'rollback' : decided.action);
@@ -180,7 +138,9 @@ const evidenceFault = (
   const judgement = judge(measurements);
   const { notCompared, labelAlarm, outcomesDueAtMs, signal } = inputs;
   const assessment = { ...assessmentOf({ measurements, judgement, elsewhere: { notCompared, labelAlarm, outcomesDueAtMs } }), signal };
-  return findingsFault(evidence, judgement) ?? ruleFault(body, evidence, { plan: rules.plan, assessment });
+  const times = open.reduce(addBlockTimes, standing.times);
+  const from = { measurements, judged: judgement.judged, times, weightHundredths: body.fromWeightHundredths };
+  return findingsFault(evidence, judgement, from) ?? ruleFault(body, evidence, { plan: rules.plan, assessment });
 };
 
 /** Begins a rollout with its first entry; or what is wrong with that. */
@@ -189,13 +149,14 @@ export const replayRollout = (first: ReadDecision, { digest, ...rules }: ReadRul
   if (found !== digest) return `the rules: they have the digest ${found.slice(0, 12)}…, it states ${digest.slice(0, 12)}…`;
   const known: ReadRules = { ...rules, digest };
   const { guards } = known;
-  let standing: Standing = { evidence: startEvidence(guards), assigned: [], last: first, uncleanExitsMs: [] };
+  let standing: Standing = { evidence: startEvidence(guards), assigned: [], times: noTimes, last: first, uncleanExitsMs: [] };
 
   const block = (body: ReadBlockBody): Disagreement => {
     const outOfPlace = numberFault([body], standing.evidence.sealedBlocks);
     if (outOfPlace !== null) return outOfPlace;
     const evidence = withEmpty([body]).reduce((folded, counts) => foldBlock(guards, folded, counts), standing.evidence);
-    standing = { ...standing, evidence, assigned: mergeAssigned([...standing.assigned, ...body.assigned]) };
+    const assigned = mergeAssigned([...standing.assigned, ...body.assigned]);
+    standing = { ...standing, evidence, assigned, times: forgetBegins(addBlockTimes(standing.times, body), evidence) };
     return blockFault(body, judge(measurementsOf(known, standing)));
   };
 

@@ -19,6 +19,8 @@ const mostEmptyBlocks = 10_000_000;
 const countedBlock = z.looseObject({
   number: z.int().min(1),
   emptyBefore: count.max(mostEmptyBlocks),
+  from: z.string(),
+  to: z.string(),
   counts,
   assigned: z.array(z.object({ w: z.number().min(0).max(1), baseline: count, candidate: count })),
 });
@@ -50,6 +52,19 @@ const position = z.object({
   bakeElapsedMs: z.number(),
 });
 
+/** Times are not in entries of earlier gateways. */
+const strata = z.array(
+  z.object({
+    w: z.number(),
+    n0: count,
+    n1: count,
+    events0: count.optional(),
+    events1: count.optional(),
+    from: z.string().optional(),
+    to: z.string().optional(),
+  }),
+);
+
 const findings = z.looseObject({
   lnE: z.number().nullable(),
   evidence: z.number(),
@@ -58,8 +73,22 @@ const findings = z.looseObject({
   blamed: z.string().nullable(),
   peakLnE: z.number().nullable(),
   guards: z.array(
-    z.looseObject({ name: z.string(), lnE: z.number(), lnGraduation: z.number(), share: z.number(), verdict: z.string(), effect: z.number().nullable() }),
+    z.looseObject({
+      name: z.string(),
+      lnE: z.number(),
+      lnGraduation: z.number(),
+      share: z.number(),
+      verdict: z.string(),
+      effect: z.number().nullable(),
+      strata: strata.optional(),
+      likelyStart: z
+        .object({ block: z.int().min(1), from: z.string() })
+        .nullable()
+        .optional(),
+      etaRequests: count.nullable().optional(),
+    }),
   ),
+  strata: strata.optional(),
   sampleRatio: z.looseObject({ lnE: z.number(), expected: z.number(), observed: z.number(), ok: z.boolean() }),
 });
 
@@ -103,3 +132,4 @@ export type ReadBlockBody = z.output<typeof blockBody>;
 export type ReadDecision = Extract<z.output<typeof decisionBody>, { migrated: false }>;
 export type ReadEvidence = z.output<typeof evidence>;
 export type ReadRules = z.output<typeof rules>;
+export type ReadFindings = z.output<typeof findings>;

@@ -41,9 +41,10 @@ export interface UnitAnswer {
 export const endUnit = (
   unit: PendingUnit | null,
   { traffic: { rollout } }: ServingModel,
-  { failure, answer }: { readonly failure: AttemptFailure | null; readonly answer: UnitAnswer | null },
+  { failure, answer, requestId }: { readonly failure: AttemptFailure | null; readonly answer: UnitAnswer | null; readonly requestId?: string },
 ): void =>
   unit?.end({
+    requestId,
     error: failure !== null && failure !== 'breach',
     breach: failure === 'breach',
     abstained: (answer?.abstained ?? 0) > 0,

@@ -19,6 +19,8 @@ export interface UnitEnd {
   readonly abstained: boolean;
   /** By index of the watched output: true in at least one row. */
   readonly flagged: (output: number) => boolean;
+  /** Where the request is found in logs and traces; absent in a rehearsal. */
+  readonly requestId?: string | undefined;
 }
 
 /** An evidence request: eligible, neither matched nor pinned, at a weight that gives both arms a chance. */
@@ -84,17 +86,19 @@ const u32Range = 2 ** 32;
 
 const noEvents = (outputs: number) => ({ errors: 0, breaches: 0, abstained: 0, flagged: new Array<number>(outputs).fill(0) });
 
+type Counts = (kind: string, end: UnitEnd) => boolean;
+
 /** Adds the events of one request; `counts` says for each kind whether it does. */
-const addEvents = (cell: Writable<Events>, end: UnitEnd, counts: (kind: string) => boolean): void => {
-  if (end.error && counts('error')) cell.errors += 1;
-  if (end.breach && counts('breach')) cell.breaches += 1;
-  if (end.abstained && counts('abstained')) cell.abstained += 1;
+const addEvents = (cell: Writable<Events>, end: UnitEnd, counts: Counts): void => {
+  if (end.error && counts('error', end)) cell.errors += 1;
+  if (end.breach && counts('breach', end)) cell.breaches += 1;
+  if (end.abstained && counts('abstained', end)) cell.abstained += 1;
   addFlagged(cell, end, counts);
 };
 
-const addFlagged = (cell: Writable<Events>, end: UnitEnd, counts: (kind: string) => boolean): void => {
+const addFlagged = (cell: Writable<Events>, end: UnitEnd, counts: Counts): void => {
   for (let output = 0; output < cell.flagged.length; output += 1) {
-    if (end.flagged(output) && counts(`flagged ${output}`)) cell.flagged[output] = (cell.flagged[output] ?? 0) + 1;
+    if (end.flagged(output) && counts(`flagged ${output}`, end)) cell.flagged[output] = (cell.flagged[output] ?? 0) + 1;
   }
 };
 
@@ -159,7 +163,7 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
         end: (end) => {
           if (unit !== null) {
             unit.done += 1;
-            addEvents(unit, end, always);
+            addEvents(unit, end, request.arm === 'candidate' ? rollout.unitExamples.keep : always);
           }
           first?.end(end);
         },
@@ -176,9 +180,9 @@ export const createEvidence = ({ monotonicMs, incarnation }: { readonly monotoni
       else cells.ineligible += 1;
     },
     observe: (rollout) => {
-      const { units, firstEvents, pairs, lacks, filters, knowsKeys, eligible, ineligible } = rolloutOf(rollout);
+      const { units, firstEvents, pairs, unitExamples, lacks, filters, knowsKeys, eligible, ineligible } = rolloutOf(rollout);
       const copies = { counts: units.map(copyOf), firstEvents: firstEvents.map(copyOf), ...pairs.observe(), notCompared: lacks(), filters: filters.changes() };
-      return { rollout, incarnation, nowSecond: nowSecond(), ...copies, knowsKeys, eligible, ineligible };
+      return { rollout, incarnation, nowSecond: nowSecond(), ...copies, unitExamples: unitExamples.observe(), knowsKeys, eligible, ineligible };
     },
     forgetBefore: (rollout, second) => {
       const kept = rolloutOf(rollout);
@@ -223,8 +227,8 @@ const keysOf = (
     const before = rollouts.get(rollout);
     if (before?.hasLookedUp) return;
     const made = createRolloutCells(kept, hashedBy);
-    const { units, firstEvents, lacks, eligible, ineligible } = before ?? made;
-    rollouts.set(rollout, { ...made, units, firstEvents, lacks, eligible, ineligible });
+    const { units, firstEvents, unitExamples, lacks, eligible, ineligible } = before ?? made;
+    rollouts.set(rollout, { ...made, units, firstEvents, unitExamples, lacks, eligible, ineligible });
   },
   hasEarlierKeys: (rollout) => rolloutOf(rollout).hasEarlierKeys,
   keysKept: (rollout, filters) => rolloutOf(rollout).filters.kept(filters),

@@ -5,6 +5,7 @@ import { createFirstEventKeys, type FirstEventKeys } from './first-event-keys.ts
 import { createKeptFilters, type KeptFilters } from './kept-filters.ts';
 import { firstEventsSize, seenKeysSize } from './key-filter.ts';
 import { createSeenKeys, type SeenKeys } from './seen-keys.ts';
+import { createUnitExamples, type UnitExamples } from './unit-examples.ts';
 
 /** How requests ended. */
 export type Events = Pick<SecondCounts, 'errors' | 'breaches' | 'abstained' | 'flagged'>;
@@ -26,6 +27,7 @@ export interface RolloutCells {
   readonly seen: SeenKeys;
   readonly eventKeys: EventKeys;
   readonly pairs: PairCounters;
+  readonly unitExamples: UnitExamples;
   /** Why no request can be compared now, in words; null while they can. */
   lacks: () => string | null;
   /** Whether filters of an earlier life were there. */
@@ -63,6 +65,7 @@ export const createRolloutCells = (kept: readonly KeptFilter[], hashedBy: string
     seen: createSeenKeys(filters.of('seen-keys', seenKeysSize)),
     eventKeys: createEventKeys(filters),
     pairs,
+    unitExamples: createUnitExamples(),
     lacks: () => 'no comparison process runs',
     hasEarlierKeys: isWhole && kept.length > 0,
     knowsKeys: isWhole,

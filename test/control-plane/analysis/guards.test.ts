@@ -3,7 +3,7 @@ import { type AssessmentInput, assessGuards } from '../../../src/control-plane/a
 import { buildGuards } from '../../../src/control-plane/analysis/build-guards.ts';
 import { combineFamilies, largestPrefix } from '../../../src/control-plane/analysis/combine-families.ts';
 import { foldBlock, startEvidence } from '../../../src/control-plane/analysis/evidence.ts';
-import type { BlockCounts, GuardCounts } from '../../../src/control-plane/analysis/guard-counts.ts';
+import { addCounts, type BlockCounts, type GuardCounts } from '../../../src/control-plane/analysis/guard-counts.ts';
 import type { GuardCriterion } from '../../../src/control-plane/analysis/guard-criterion.ts';
 import { guardWeights } from '../../../src/control-plane/analysis/guard-weights.ts';
 import { addSealedRuns, startLatencyHistory } from '../../../src/control-plane/analysis/latency-history.ts';
@@ -276,5 +276,23 @@ describe('a new block is pinned', () => {
     expect(pins.latency?.latencyEdges).toHaveLength(4);
     expect(pins['same-answers']).toEqual({ noiseFloor: 0.005 });
     expect(pins.ndcg).toEqual({});
+  });
+});
+
+describe('pins in sums of counts', () => {
+  const counted: GuardCounts = { disagreement: { differ: 1, agree: 9, pending: 0 }, pins: { noiseFloor: 0.1 } };
+
+  it('are those of the later block with counts', () => {
+    expect(addCounts(counted, { ...counted, pins: { noiseFloor: 0.2 } }).pins).toEqual({ noiseFloor: 0.2 });
+  });
+
+  it('are not those of a block that counts nothing for the guard: it is not written, and a replay does not know them', () => {
+    expect(addCounts(counted, { pins: { noiseFloor: 0.2 } }).pins).toEqual({ noiseFloor: 0.1 });
+    expect(addCounts(counted, {}).pins).toEqual({ noiseFloor: 0.1 });
+  });
+
+  it('are those that there are while nothing is counted', () => {
+    expect(addCounts({}, { pins: { noiseFloor: 0.2 } }).pins).toEqual({ noiseFloor: 0.2 });
+    expect(addCounts({}, {})).not.toHaveProperty('pins');
   });
 });
