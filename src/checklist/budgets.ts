@@ -22,10 +22,7 @@ export interface Machine {
   readonly cores: number;
   readonly memoryMiB: number;
   readonly cpuFlags: ReadonlySet<string>;
-  /** How long the reference work takes here as a rule. */
   readonly referenceMs: number;
-  /** How long it takes at this moment, milliseconds: it is done to see. */
-  readonly timeReference: () => number;
 }
 
 /** Looks at this machine. CPU features are known on Linux alone. */
@@ -37,7 +34,6 @@ export const readMachine = async (monotonicMs: () => number): Promise<Machine> =
     memoryMiB: Math.floor(totalmem() / 2 ** 20),
     cpuFlags: new Set(flags.split(' ').filter(Boolean)),
     referenceMs: measureReference(monotonicMs),
-    timeReference: () => timeReference(monotonicMs),
   };
 };
 

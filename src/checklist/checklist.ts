@@ -89,7 +89,7 @@ const checkRuns = async (subject: Subject, { machine, monotonicMs }: ChecklistDe
     report('evaluation-there', { file: casesFile, field: '(whole file)', got: 'no case', expected: 'held-out cases' });
     return null;
   }
-  const evaluation = await evaluate(subject, cases, { monotonicMs, timeReference: machine.timeReference });
+  const evaluation = await evaluate(subject, cases, { monotonicMs });
   checkCriteria(evaluation, report);
   await checkStated(subject, evaluation, report);
   checkBudgets(subject, { machine, latency: evaluation.latency }, report);

@@ -1,4 +1,5 @@
 import type { ServingVersion } from '../../data-plane/inference/serving-version.ts';
+import { timeReference } from '../reference-work.ts';
 import { type EvaluationCase, ownRows, predictPatiently } from './cases.ts';
 
 /** Compute times of the same requests on both versions, milliseconds: pair i is request i. */
@@ -19,8 +20,6 @@ interface Comparing {
   readonly candidate: ServingVersion;
   readonly baseline: ServingVersion | null;
   readonly monotonicMs: () => number;
-  /** How long the reference work takes at this moment. */
-  readonly timeReference: () => number;
 }
 
 const runMs = async (version: ServingVersion, { inputs }: EvaluationCase, monotonicMs: () => number): Promise<number> => {
@@ -52,7 +51,7 @@ export const compareLatency = async (cases: readonly EvaluationCase[], comparing
   for (const [index, one] of asked.entries()) {
     if (one === undefined || comparing.monotonicMs() > endMs) break;
     const pair = await runPair(one, comparing, index % 2 === 1);
-    if (pair !== null && index >= warmUps) pairs.push([...pair, comparing.timeReference()]);
+    if (pair !== null && index >= warmUps) pairs.push([...pair, timeReference(comparing.monotonicMs)]);
   }
   return { candidate: pairs.map(([own]) => own), baseline: pairs.map(([, other]) => other), reference: pairs.map(([, , reference]) => reference) };
 };

@@ -10,8 +10,6 @@ import { type Answered, metricOf } from './metrics.ts';
 
 export interface EvaluateDeps {
   readonly monotonicMs: () => number;
-  /** How long the reference work takes at this moment, milliseconds. */
-  readonly timeReference: () => number;
 }
 
 /** Everything that was measured on the held-out cases. */
@@ -70,11 +68,11 @@ const judgeLatency = (criterion: LatencyCriterion, { candidate, baseline }: Late
 };
 
 /** Runs the cases on both versions and judges every offline criterion. */
-export const evaluate = async (subject: Subject, cases: readonly EvaluationCase[], { monotonicMs, timeReference }: EvaluateDeps): Promise<Evaluation> => {
+export const evaluate = async (subject: Subject, cases: readonly EvaluationCase[], { monotonicMs }: EvaluateDeps): Promise<Evaluation> => {
   const groups = await groupsOf(subject);
   const answers = await answerCases({ version: subject.version, monotonicMs }, cases);
   const others = subject.baseline === null ? null : await answerCases({ version: subject.baseline, monotonicMs }, cases);
-  const latency = await compareLatency(cases, { candidate: subject.version, baseline: subject.baseline, monotonicMs, timeReference });
+  const latency = await compareLatency(cases, { candidate: subject.version, baseline: subject.baseline, monotonicMs });
   const judgements = subject.bundle.acceptance.criteria
     .filter(({ appliesTo }) => appliesTo.includes('offline'))
     .map((criterion) => {
