@@ -216,7 +216,7 @@ describe('a handoff', { shuffle: false }, () => {
     expect(answer).toMatchObject({ status: 200, body: { version: '1.4.0' } });
   });
 
-  test('handoff check refuses that candidate before it gets anywhere', async () => {
+  test('handoff check refuses that candidate before it gets anywhere', { timeout: 240_000 }, async () => {
     const own = await makeTeamFolders();
     await deliver(own, { from: baseline });
     await deliver(own, { from: candidate, edit: breakingOutput });

@@ -10,6 +10,8 @@ type Row = Record<string, unknown>;
 
 const ordinary = '01-ordinary-purchase.json';
 const edited = (change: (text: string) => string) => ({ file: 'handoff.yaml', change });
+/** The bundles' own deadline is 250 ms; a busy test machine needs more, and nothing here is about speed. */
+const patient = edited((text) => text.replace(/deadlineMs: \d+/, 'deadlineMs: 20000'));
 
 /** A transaction with the fields of both versions, and one with the baseline's only. */
 let transaction: Row;
@@ -84,8 +86,8 @@ describe('a gateway that is asked to end', () => {
 describe('a data directory', () => {
   test('belongs to one gateway, and to the next one after kill -9, with the same weight', async () => {
     const folders = await makeFolders();
-    await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' } });
-    await deliver(folders, { from: { model: 'card-fraud', version: '2.0.0' } });
+    await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' }, edit: patient });
+    await deliver(folders, { from: { model: 'card-fraud', version: '2.0.0' }, edit: patient });
     await plan(folders, { model: 'card-fraud', baseline: '1.4.0', candidate: '2.0.0' });
     const first = await startGateway(folders);
     onTestFinished(async () => void (await first.end('SIGKILL')));
@@ -143,8 +145,8 @@ describe('a running gateway', () => {
 
   beforeAll(async () => {
     folders = await makeTeamFolders();
-    await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' } });
-    await deliver(folders, { from: { model: 'card-fraud', version: '2.0.0' } });
+    await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' }, edit: patient });
+    await deliver(folders, { from: { model: 'card-fraud', version: '2.0.0' }, edit: patient });
     await plan(folders, { model: 'card-fraud', baseline: '1.4.0', candidate: '2.0.0' });
     gateway = await startGateway(folders);
   });
@@ -156,7 +158,7 @@ describe('a running gateway', () => {
   test('takes a version in and lets it go again, and no request notices', async () => {
     const version = '1.5.0';
     const arrived = await underTraffic(async () => {
-      await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' }, as: { model: 'card-fraud', version } });
+      await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' }, as: { model: 'card-fraud', version }, edit: patient });
       return rescan();
     });
     expect(arrived).toMatchObject({ statuses: [200], result: { accepted: ['card-fraud 1.5.0'], refused: [] } });
@@ -187,7 +189,7 @@ describe('a running gateway', () => {
   });
 
   test('keeps a version that is in use when its folder goes', async () => {
-    await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' }, as: { model: 'kept', version: '1.4.0' } });
+    await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' }, as: { model: 'kept', version: '1.4.0' }, edit: patient });
     await rescan();
     await rm(inBundle('kept', '1.4.0', ''), { recursive: true });
     await rescan();
@@ -253,8 +255,8 @@ describe('a running gateway', () => {
   test('leaves a model to its baseline when the candidate is refused', async () => {
     const model = 'half-good';
     goneAfterwards(model);
-    await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' }, as: { model, version: '1.4.0' } });
-    await deliver(folders, { from: { model: 'card-fraud', version: '2.0.0' }, as: { model, version: '2.0.0' } });
+    await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' }, as: { model, version: '1.4.0' }, edit: patient });
+    await deliver(folders, { from: { model: 'card-fraud', version: '2.0.0' }, as: { model, version: '2.0.0' }, edit: patient });
     await appendFile(inBundle(model, '2.0.0', 'README.md'), 'changed');
     await plan(folders, { model, baseline: '1.4.0', candidate: '2.0.0' });
     const faults = await refusedFrom(model);
@@ -269,11 +271,11 @@ describe('a running gateway', () => {
   test('begins a rollout once its candidate is whole', async () => {
     const model = 'late-candidate';
     goneAfterwards(model);
-    await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' }, as: { model, version: '1.4.0' } });
+    await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' }, as: { model, version: '1.4.0' }, edit: patient });
     await plan(folders, { model, baseline: '1.4.0', candidate: '2.0.0' });
     expect(await refusedFrom(model)).toMatchObject([{ file: `rollout/${model}.yaml`, field: 'candidate', got: expect.stringContaining('2.0.0') as string }]);
     expect((await ask(model)).body).toMatchObject({ version: '1.4.0', arm: 'baseline' });
-    await deliver(folders, { from: { model: 'card-fraud', version: '2.0.0' }, as: { model, version: '2.0.0' } });
+    await deliver(folders, { from: { model: 'card-fraud', version: '2.0.0' }, as: { model, version: '2.0.0' }, edit: patient });
     expect((await rescan()).accepted).toEqual([`${model} 2.0.0`, `rollout/${model}.yaml`]);
     expect((await gateway.admin('GET', `/rollouts/${model}`)).body).toMatchObject({ phase: 'pending', weight: 0 });
   });
@@ -321,9 +323,9 @@ describe('a running gateway', () => {
 describe('a model whose baseline is refused', () => {
   test('makes the gateway unready, and leaves the other models alone', async () => {
     const folders = await makeFolders();
-    await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' } });
-    await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' }, as: { model: 'broken', version: '1.4.0' } });
-    await deliver(folders, { from: { model: 'card-fraud', version: '2.0.0' }, as: { model: 'broken', version: '2.0.0' } });
+    await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' }, edit: patient });
+    await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' }, as: { model: 'broken', version: '1.4.0' }, edit: patient });
+    await deliver(folders, { from: { model: 'card-fraud', version: '2.0.0' }, as: { model: 'broken', version: '2.0.0' }, edit: patient });
     await plan(folders, { model: 'broken', baseline: '1.4.0', candidate: '2.0.0' });
     const readme = join(folders.modelsDir, 'broken', '1.4.0', 'README.md');
     const whole = await readFile(readme);
@@ -351,7 +353,7 @@ describe('a model whose baseline is refused', () => {
 
   test('is told apart from a model that is not there also when it has no other version', async () => {
     const folders = await makeFolders();
-    await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' } });
+    await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' }, edit: patient });
     await appendFile(join(folders.modelsDir, 'card-fraud', '1.4.0', 'README.md'), 'changed');
     const gateway = await startGateway(folders);
     onTestFinished(async () => void (await gateway.end('SIGKILL')));

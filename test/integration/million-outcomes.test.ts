@@ -213,17 +213,24 @@ const makeControl = async () => {
   return { control, moves: movesOf(control, engineOf(context).tick) };
 };
 
+/** Bodies that are under way at once, so that the next ones are read while the store writes. */
+const senders = 4;
+
 /** Sends bodies and adds up what became of their outcomes. */
 const sender = () => {
   const post = poster();
   const answers = { accepted: 0, duplicate: 0, refused: 0 };
   const send = async (bodies: readonly string[]): Promise<void> => {
-    for (const body of bodies) {
-      const { accepted, duplicate, refused } = await post(parseOutcomesRequest(JSON.parse(body)));
-      answers.accepted += accepted;
-      answers.duplicate += duplicate;
-      answers.refused += refused.length;
-    }
+    const waiting = bodies.values();
+    const sendNext = async (): Promise<void> => {
+      for (const body of waiting) {
+        const { accepted, duplicate, refused } = await post(parseOutcomesRequest(JSON.parse(body)));
+        answers.accepted += accepted;
+        answers.duplicate += duplicate;
+        answers.refused += refused.length;
+      }
+    };
+    await Promise.all(Array.from({ length: senders }, sendNext));
   };
   return { send, answers };
 };

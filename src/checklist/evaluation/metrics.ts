@@ -31,42 +31,48 @@ const rowsOf = ({ cases, answers }: Answered): readonly ScoredRow[] =>
     (answers[at]?.outputs ?? []).map((row, index) => ({ at, score: scoreOf(row), label: Number(labels[index]), input: inputs[index] ?? {} })),
   );
 
-interface Point {
-  readonly precision: number;
-  readonly recall: number;
-}
+type OnPoint = (precision: number, recall: number) => void;
 
-/** Precision and recall at each distinct score, highest first. */
-const curveOf = (rows: readonly ScoredRow[]): ((times: Float64Array) => readonly Point[]) => {
+const shareOf = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
+
+/** Precision and recall at each distinct score, highest first. A bootstrap walks thousands of curves, so no point is kept. */
+const curveOf = (rows: readonly ScoredRow[]): ((times: Float64Array, onPoint: OnPoint) => void) => {
   const ranked = [...rows].sort((left, right) => right.score - left.score);
-  return (times) => {
-    const points: { caught: number; flagged: number }[] = [];
-    let caught = 0;
-    let flagged = 0;
-    ranked.forEach(({ at, label, score }, index) => {
-      caught += (times[at] ?? 0) * label;
-      flagged += times[at] ?? 0;
-      if (ranked[index + 1]?.score !== score) points.push({ caught, flagged });
-    });
-    return points.map((point) => ({ precision: point.flagged === 0 ? 0 : point.caught / point.flagged, recall: caught === 0 ? 0 : point.caught / caught }));
+  const entries = ranked.map(({ at, label, score }, index) => ({ at, label, isLastOfScore: ranked[index + 1]?.score !== score }));
+  const positivesOf = (times: Float64Array): number => entries.reduce((sum, { at, label }) => sum + (times[at] ?? 0) * label, 0);
+  return (times, onPoint) => {
+    const positives = positivesOf(times);
+    let [caught, flagged] = [0, 0];
+    for (const { at, label, isLastOfScore } of entries) {
+      const count = times[at] ?? 0;
+      caught += count * label;
+      flagged += count;
+      if (isLastOfScore) onPoint(shareOf(caught, flagged), shareOf(caught, positives));
+    }
   };
 };
 
-const recallAtPrecision = (rows: readonly ScoredRow[], precision: number): Metric => {
+const recallAtPrecision = (rows: readonly ScoredRow[], atLeast: number): Metric => {
   const curve = curveOf(rows);
-  return (times) => curve(times).reduce((best, point) => (point.precision >= precision ? Math.max(best, point.recall) : best), 0);
+  return (times) => {
+    let best = 0;
+    curve(times, (precision, recall) => {
+      if (precision >= atLeast) best = Math.max(best, recall);
+    });
+    return best;
+  };
 };
 
 /** Average precision: the area under the steps of the curve. */
 const areaUnderPrecisionRecall = (rows: readonly ScoredRow[]): Metric => {
   const curve = curveOf(rows);
   return (times) => {
-    let before = 0;
-    return curve(times).reduce((area, { precision, recall }) => {
-      const step = (recall - before) * precision;
+    let [area, before] = [0, 0];
+    curve(times, (precision, recall) => {
+      area += (recall - before) * precision;
       before = recall;
-      return area + step;
-    }, 0);
+    });
+    return area;
   };
 };
 

@@ -74,9 +74,11 @@ export const fold = (state: EProcessState, closedBlockLogs: readonly number[]): 
  * @param openBlockLogs ln L_k per bet of each open block; none means no data since the last fold
  */
 export const lnValue = (state: EProcessState, openBlockLogs: readonly (readonly number[])[] = []): number => {
-  const folded = openBlockLogs.slice(0, -1).reduce(fold, state);
+  // One open block or none is what there is at nearly every look.
+  const folded = openBlockLogs.length > 1 ? openBlockLogs.slice(0, -1).reduce(fold, state) : state;
   const current = openBlockLogs.at(-1);
-  const logs = folded.lnCapital.map((ln, k) => ln + (current?.[k] ?? 0));
+  const logs: number[] = [];
+  for (const ln of folded.lnCapital) logs.push(ln + (current?.[logs.length] ?? 0));
   if (folded.rest > 0) logs.push(Math.log(folded.rest));
   return logSumExp(logs);
 };
