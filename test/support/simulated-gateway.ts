@@ -27,6 +27,8 @@ export interface SimulatedGateway {
   readonly ask: (request: InferRequest, headers: Readonly<Record<string, string>>) => Promise<InferAnswer>;
   /** The engine looks at the rollout. Rejects with what went wrong. */
   readonly tick: () => Promise<void>;
+  /** The text of GET /metrics. */
+  readonly scrape: () => Promise<string>;
   readonly close: () => Promise<void>;
 }
 
@@ -120,6 +122,7 @@ export const openSimulatedGateway = async (deps: SimulatedGatewayDeps): Promise<
       await engine.tick();
       if (faults.length > 0) throw faults[0];
     },
+    scrape: async () => (await metrics.text()).body,
     close: store.close,
   };
 };
