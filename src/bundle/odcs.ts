@@ -3,8 +3,8 @@ import { authoritativeDefinitions, customProperties, sections, stableId, tags, t
 
 const count = z.int().min(0);
 
-/** Fields are looked up by name in rows as JSON gave them: a name that every object inherits would find something there. */
-const fieldName = text.min(1).refine((name) => !(name in {}), 'expected a name that no object has of itself');
+/** Fields are looked up by name in rows as JSON gave them, and tensors among those of a run: a name that every object inherits would find something there. */
+const ownName = text.min(1).refine((name) => !(name in {}), 'expected a name that no object has of itself');
 
 type LogicalType = 'string' | 'number' | 'integer' | 'boolean' | 'array' | 'object';
 
@@ -172,7 +172,7 @@ const items = z
 const property = z
   .strictObject({
     ...value,
-    name: fieldName,
+    name: ownName,
     classification: z.enum(['public', 'internal', 'confidential', 'restricted']).optional(),
     items: items.optional(),
   })
@@ -183,7 +183,8 @@ const property = z
 
 const schemaObject = z.strictObject({
   ...described,
-  name: text.min(1),
+  name: ownName,
+  physicalName: ownName.optional(),
   logicalType: z.literal('object'),
   physicalType: z.enum(['tensor', 'passThrough', 'derived']),
   dataGranularityDescription: text.optional(),

@@ -196,6 +196,7 @@ describe('the contract schema', () => {
     ['an empty schema', 'schema', []],
     ['an object without properties', 'schema.0.properties', []],
     ['a field that every object has of itself', 'schema.0.properties.0.name', 'constructor'],
+    ['a tensor that every object has of itself', 'schema.0.physicalName', '__proto__'],
     ['a field of an odd class of data', 'schema.0.properties.0.classification', 'secret'],
   ])('refuses %s, which the gateway could not enforce', (_, path, value) => {
     expect(contractSchema.safeParse(changed(path, value)).success).toBe(false);

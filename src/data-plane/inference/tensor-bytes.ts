@@ -102,14 +102,15 @@ const readData = (from: ByteReader, datatype: Datatype): TensorData => {
 /** Reads what `tensorsToBytes` wrote after the head; the caller owns the result. @throws RangeError for bytes that are cut off */
 export const tensorsFromBytes = (bytes: Buffer, headBytes = 0): Tensors => {
   const from: ByteReader = { bytes, offset: headBytes };
-  const tensors: Record<string, Tensor> = {};
+  const tensors: [string, Tensor][] = [];
   for (let left = readWord(from); left > 0; left -= 1) {
     const name = readText(from);
     const datatype = datatypes[readWord(from)];
     if (datatype === undefined) throw new RangeError('a tensor of no known datatype');
     const shape: number[] = [];
     for (let rank = readWord(from); rank > 0; rank -= 1) shape.push(readWord(from));
-    tensors[name] = { datatype, shape, data: readData(from, datatype) };
+    tensors.push([name, { datatype, shape, data: readData(from, datatype) }]);
   }
-  return tensors;
+  // A name may be one that every object has, such as `__proto__`, which could not be assigned.
+  return Object.fromEntries(tensors);
 };

@@ -24,6 +24,12 @@ describe('tensors as bytes', () => {
     );
   });
 
+  test('keep a tensor whose name every object has', () => {
+    const data = Float32Array.of(7);
+    const given = Object.fromEntries(['__proto__', 'constructor'].map((name): [string, Tensor] => [name, { datatype: 'FP32', shape: [1], data }]));
+    expect(Object.entries(tensorsFromBytes(tensorsToBytes(given)))).toEqual(Object.entries(given));
+  });
+
   test('share no memory with the bytes', () => {
     const bytes = tensorsToBytes({ x: { datatype: 'FP32', shape: [1], data: Float32Array.of(7) } });
     const read = tensorsFromBytes(bytes);
