@@ -15,7 +15,7 @@ const connections = 32;
 const openLoopConnections = 64;
 const warmUpSeconds = 4;
 const absoluteTolerance = 1e-5;
-const rowCounts = [1, 16] as const;
+const rowCounts = [1, 16, 64] as const;
 const forms = ['/infer', '/v2 JSON', '/v2 bytes'] as const;
 type Form = (typeof forms)[number];
 

@@ -7,16 +7,8 @@ export interface KeyHash {
 /** Splits a 64-bit hash. */
 export const keyHashOf = (hash: bigint): KeyHash => ({ high: Number((hash >> 32n) & 0xffffffffn), low: Number(hash & 0xffffffffn) });
 
-const digitOf = (code: number): number => (code <= 0x39 ? code - 0x30 : code - 0x57);
-
-const halfOfHex = (hex: string, start: number): number => {
-  let half = 0;
-  for (let index = start; index < start + 8; index += 1) half = (half << 4) | digitOf(hex.charCodeAt(index));
-  return half >>> 0;
-};
-
-/** The same of 16 hexadecimal characters in lower case. */
-export const keyHashOfHex = (hex: string): KeyHash => ({ high: halfOfHex(hex, 0), low: halfOfHex(hex, 8) });
+/** The same of 16 hexadecimal characters. */
+export const keyHashOfHex = (hex: string): KeyHash => ({ high: Number.parseInt(hex.slice(0, 8), 16), low: Number.parseInt(hex.slice(8), 16) });
 
 /**
  * The finaliser of MurmurHash3: every bit of the input changes every bit of the output with probability one half.
