@@ -23,6 +23,17 @@ interface Asked {
   readonly version: string | null;
 }
 
+/** Who is asked, in the names of the bundles. */
+interface AskedModel extends Asked {
+  /** The model's name in the path, as JSON text. */
+  readonly quotedName: string;
+}
+
+const askedOf = ({ model, version }: Asked): AskedModel => {
+  const name = decode(model);
+  return { model: bundleModelName(name), version: version === null ? null : bundleVersion(decode(version)), quotedName: JSON.stringify(name) };
+};
+
 /** A copy of this size takes a few microseconds. */
 const maxJoinedBytes = 16_384;
 
@@ -36,25 +47,39 @@ const decode = (part: string): string => {
   }
 };
 
-/** The edge of a url, or null when it is no inference call. */
-export const createOpenInferenceEdge =
-  (deps: EdgeDeps) =>
-  (url: string): InferEdge | null => {
-    const [, model, version] = inferPath.exec(url) ?? [];
-    if (model === undefined) return null;
-    return {
-      route: version === undefined ? '/v2/models/{model}/infer' : '/v2/models/{model}/versions/{version}/infer',
-      serve: (exchange) => serve(exchange, { model: decode(model), version: version === undefined ? null : decode(version) }, deps),
-    };
-  };
+/** A client calls the same few urls again and again: reading one costs as much as reading a small tensor. */
+const mostKnownUrls = 256;
 
-const serve = async (exchange: Exchange, asked: Asked, { registry, maxBodyBytes }: EdgeDeps): Promise<void> => {
+/** The edge of a url, or null when it is no inference call. */
+export const createOpenInferenceEdge = (deps: EdgeDeps): ((url: string) => InferEdge | null) => {
+  const known = new Map<string, InferEdge>();
+  return (url) => {
+    const edge = known.get(url) ?? edgeOf(url, deps);
+    if (edge === null || known.has(url)) return edge;
+    if (known.size === mostKnownUrls) known.clear();
+    known.set(url, edge);
+    return edge;
+  };
+};
+
+const edgeOf = (url: string, deps: EdgeDeps): InferEdge | null => {
+  const [, model, version] = inferPath.exec(url) ?? [];
+  if (model === undefined) return null;
+  const route = version === undefined ? '/v2/models/{model}/infer' : '/v2/models/{model}/versions/{version}/infer';
+  try {
+    const asked = askedOf({ model, version: version ?? null });
+    return { route, serve: (exchange) => serve(exchange, asked, deps) };
+  } catch (error) {
+    return { route, serve: () => Promise.reject(error) };
+  }
+};
+
+const serve = async (exchange: Exchange, asked: AskedModel, { registry, maxBodyBytes }: EdgeDeps): Promise<void> => {
   const { request, header } = exchange;
   const encoding = request.headers['content-encoding'];
   const body = encoding === undefined || encoding === 'identity' ? exchange.body : await inflateBody(exchange.body, encoding, maxBodyBytes);
   const inference = readInferenceRequest(splitBody(body, header(lengthHeader)));
-  const model = bundleModelName(asked.model);
-  const version = asked.version === null ? null : bundleVersion(asked.version);
+  const { model, version } = asked;
   const serving = registry.get(model);
   const answering = version === null ? serving?.baseline : serving?.versions.get(version);
   // Who is not there is told so by the request path itself.
@@ -72,10 +97,10 @@ const serve = async (exchange: Exchange, asked: Asked, { registry, maxBodyBytes 
 const parametersOf = ({ predictionId, arm, rescued }: InferAnswer): string =>
   `{"prediction_id":"${predictionId}",${arm === null ? '' : `"arm":"${arm}",`}"rescued":${rescued}}`;
 
-const messageOf = (answer: InferAnswer, { asked, inference }: { readonly asked: Asked; readonly inference: InferenceRequest }): WrittenMessage => {
+const messageOf = (answer: InferAnswer, { asked, inference }: { readonly asked: AskedModel; readonly inference: InferenceRequest }): WrittenMessage => {
   const { json, binary } = writeTensors(answerTensors(answer, inference));
   const id = inference.id === null ? '' : `"id":${JSON.stringify(inference.id)},`;
-  const head = `{"model_name":${JSON.stringify(asked.model)},"model_version":${JSON.stringify(answer.version)},${id}`;
+  const head = `{"model_name":${asked.quotedName},"model_version":${JSON.stringify(answer.version)},${id}`;
   return joinMessage(`${head}"parameters":${parametersOf(answer)},"outputs":${json}}`, binary);
 };
 

@@ -103,7 +103,7 @@ export const jsonData = ({ datatype, data }: Tensor, name: string): string => {
   if (Array.isArray(data)) return JSON.stringify(data);
   if (datatype === 'FP16') throw new ProblemError('malformed-request', `Output ${name} is FP16, which has no JSON form: ask for it with binary_data.`);
   if (datatype === 'BOOL') return `[${Array.from(data as Uint8Array, (value) => value === 1).join(',')}]`;
-  const text = data.join(',');
+  const text = data.length === 1 ? String(data[0]) : data.join(',');
   if ((data instanceof Float32Array || data instanceof Float64Array) && /[NI]/.test(text))
     throw new ProblemError('output-rejected', `Output ${name} has values that are not finite, which JSON cannot say: ask for it with binary_data.`);
   return `[${text}]`;

@@ -27,6 +27,8 @@ export const readNumbers = (datatype: Exclude<Datatype, 'BYTES'>, bytes: Uint8Ar
   const NumericArray = numericArrays[datatype];
   const size = NumericArray.BYTES_PER_ELEMENT;
   const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
+  // As in `allocate`: a constructor that is known when the code is compiled.
+  if (datatype === 'FP32') return new Float32Array(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.length / size);
   const data = new NumericArray(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.length / size);
   if (datatype === 'BOOL') {
     const odd = (data as Uint8Array).findIndex((value) => value > 1);

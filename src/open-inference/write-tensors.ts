@@ -15,11 +15,24 @@ export interface WrittenTensors {
   readonly binary: readonly Uint8Array[];
 }
 
+/** Names of tensors as JSON text: a gateway has few, and writes them with every answer. */
+const quotedNames = new Map<string, string>();
+const mostQuotedNames = 1_024;
+
+const quoted = (name: string): string => {
+  const known = quotedNames.get(name);
+  if (known !== undefined) return known;
+  if (quotedNames.size === mostQuotedNames) quotedNames.clear();
+  const text = JSON.stringify(name);
+  quotedNames.set(name, text);
+  return text;
+};
+
 /** Writes the list of a message. @throws ProblemError for values that JSON cannot say */
 export const writeTensors = (tensors: readonly OutgoingTensor[]): WrittenTensors => {
   const binary: Uint8Array[] = [];
   const texts = tensors.map(({ name, tensor, binary: asBinary }) => {
-    const head = `{"name":${JSON.stringify(name)},"datatype":"${tensor.datatype}","shape":[${tensor.shape.join(',')}]`;
+    const head = `{"name":${quoted(name)},"datatype":"${tensor.datatype}","shape":[${tensor.shape.join(',')}]`;
     if (!asBinary) return `${head},"data":${jsonData(tensor, name)}}`;
     const bytes = tensorBytes(tensor);
     binary.push(bytes);
