@@ -1,5 +1,6 @@
 import type { Log } from '../telemetry/log.ts';
-import type { Metrics, WorkerRestartReason } from '../telemetry/metrics.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { WorkerRestartReason } from '../telemetry/recorders.ts';
 import type { ComparisonEnd } from './comparison/comparison-process.ts';
 import type { LaneHooks } from './comparison/lane.ts';
 

@@ -1,6 +1,7 @@
 import type { Bundle } from '../bundle/read-bundle.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Metrics, WorkerRestartReason } from '../telemetry/metrics.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { WorkerRestartReason } from '../telemetry/recorders.ts';
 import type { Tracing } from '../telemetry/request-span.ts';
 import type { BatchRun } from './inference/batcher.ts';
 import type { Placement } from './inference/placement.ts';

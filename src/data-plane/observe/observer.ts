@@ -1,6 +1,7 @@
 import type { ProblemError } from '../../problem.ts';
 import type { Log } from '../../telemetry/log.ts';
-import type { ArmLabel, ArmRecorder, Metrics, RequestResult, RescueReason } from '../../telemetry/metrics.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import type { ArmLabel, ArmRecorder, RequestResult, RescueReason } from '../../telemetry/recorders.ts';
 import type { BrokenRule } from '../contract/check-inputs.ts';
 import type { InferContext } from '../infer-context.ts';
 import type { ServingVersion } from '../inference/serving-version.ts';

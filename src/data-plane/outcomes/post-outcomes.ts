@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DeclaredOutcome } from '../../bundle/declared-outcomes.ts';
 import type { KeptEpoch, OutcomeStore, PostedOutcome } from '../../store/outcome-store.ts';
-import type { Metrics, OutcomeResult } from '../../telemetry/metrics.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import type { OutcomeResult } from '../../telemetry/recorders.ts';
 import type { PredictionIds } from '../observe/prediction-id.ts';
 import { type JudgeContext, type JudgedOutcome, judgeOutcome, type OutcomePost, type OutcomeRefusal, type OutcomeSubject } from './judge-outcome.ts';
 import { outcomeDigest } from './outcome-digest.ts';
