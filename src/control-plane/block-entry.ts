@@ -3,7 +3,8 @@ import { assessGuards } from './analysis/assess-guards.ts';
 import { compactCounts, holdsCounts } from './analysis/guard-counts.ts';
 import type { Guard } from './analysis/guard-test.ts';
 import { isoOf } from './block-times.ts';
-import type { KeptEvidence, OpenBlock, SealedBlock } from './rollout-evidence.ts';
+import type { OpenBlock } from './open-block.ts';
+import type { KeptEvidence, SealedBlock } from './rollout-evidence.ts';
 
 /** Counts that are 0 and guards without any are left out: they change no evidence. */
 export const countedBlock = (block: OpenBlock & Pick<SealedBlock, 'incarnation' | 'number' | 'emptyBefore'>): CountedBlock => ({

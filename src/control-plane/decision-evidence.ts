@@ -13,9 +13,10 @@ import { addBlockTimes } from './block-times.ts';
 import { countsOf, type DerivedFrom, derivedFindings } from './derived-findings.ts';
 import { guardExamples, type SeenExamples } from './guard-examples.ts';
 import { hypothesisWords } from './guard-words.ts';
+import type { CountedGuard } from './open-block.ts';
 import { type LabelJoinRates, labelJoinRatesOf, outcomeGuardsOf } from './outcome-evidence.ts';
 import { type Position, positionOf } from './position.ts';
-import type { CountedGuard, KeptEvidence, SealedBlock } from './rollout-evidence.ts';
+import type { KeptEvidence, SealedBlock } from './rollout-evidence.ts';
 import { rulesOf } from './rollout-rules.ts';
 import { planOf } from './standing.ts';
 

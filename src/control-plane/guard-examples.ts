@@ -1,6 +1,6 @@
 import type { Observation, PairExample } from '../store/rollout-store.ts';
 import type { GuardAssessment } from './analysis/assess-guards.ts';
-import type { CountedGuard } from './rollout-evidence.ts';
+import type { CountedGuard } from './open-block.ts';
 
 /** Requests on which something was seen. */
 export type SeenExamples = Pick<Observation, 'examples' | 'unitExamples'>;

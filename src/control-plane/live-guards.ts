@@ -3,9 +3,9 @@ import type { RolloutRecord } from '../store/rollout-store.ts';
 import { buildGuards } from './analysis/build-guards.ts';
 import type { GuardCriterion } from './analysis/guard-criterion.ts';
 import type { PairSource } from './count-pairs.ts';
+import type { CountedGuard, EventOf } from './open-block.ts';
 import type { WatchedOutcome } from './outcome-evidence.ts';
 import { blockSecondsOf, type Plan } from './plan.ts';
-import type { CountedGuard, EventOf } from './rollout-evidence.ts';
 import { acceptanceOf, planOf, watchedOutputsOf } from './standing.ts';
 
 /** A live criterion, and how its events are counted in requests and in pairs. */

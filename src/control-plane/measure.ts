@@ -5,22 +5,14 @@ import { assessmentOf, type Judged, judge, type Measurements } from './assess-ro
 import type { Assessment } from './assessment.ts';
 import { blockContent } from './block-entry.ts';
 import { decisionEvidence } from './decision-evidence.ts';
+import { ineligibleShareOf } from './eligible-minutes.ts';
 import type { SeenExamples } from './guard-examples.ts';
 import { type LiveGuards, liveGuardsOf } from './live-guards.ts';
+import type { CountedGuard } from './open-block.ts';
 import { type Matured, noOutcomes, outcomeGuardsOf, takeMatured } from './outcome-evidence.ts';
 import { outcomeFindings } from './outcome-findings.ts';
 import { blockSecondsOf } from './plan.ts';
-import {
-  assignedOf,
-  type CountedGuard,
-  comparedPairsOf,
-  continueIn,
-  gather,
-  ineligibleShareOf,
-  type KeptEvidence,
-  type SealedBlock,
-  startKeptEvidence,
-} from './rollout-evidence.ts';
+import { assignedOf, comparedPairsOf, continueIn, gather, type KeptEvidence, type SealedBlock, startKeptEvidence } from './rollout-evidence.ts';
 import { liveWords } from './rollout-words.ts';
 import { planOf } from './standing.ts';
 import type { EngineDeps } from './tick.ts';

@@ -1,7 +1,8 @@
 import type { GuardAssessment } from './analysis/assess-guards.ts';
+import type { CountedGuard } from './open-block.ts';
 import { firstMatureAtMs, labelAlarmOf, lastMatureAtMs, outcomeGuardsOf } from './outcome-evidence.ts';
 import { waitingWords } from './outcome-words.ts';
-import { type CountedGuard, type KeptEvidence, waitingUnitsOf } from './rollout-evidence.ts';
+import { type KeptEvidence, waitingUnitsOf } from './rollout-evidence.ts';
 
 /** What outcomes add to an assessment. */
 export interface OutcomeFindings {

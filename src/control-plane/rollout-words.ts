@@ -5,9 +5,10 @@ import { leastRuns } from './analysis/latency-history.ts';
 import type { GuardWords } from './assess-rollout.ts';
 import { pairExamplesOf } from './guard-examples.ts';
 import { count, exampleWords, guardSentence } from './guard-sentence.ts';
+import type { CountedGuard } from './open-block.ts';
 import type { OutcomeFindings } from './outcome-findings.ts';
 import { outcomeSentence } from './outcome-words.ts';
-import { type CountedGuard, comparedPairsOf, type KeptEvidence } from './rollout-evidence.ts';
+import { comparedPairsOf, type KeptEvidence } from './rollout-evidence.ts';
 
 interface LiveEvidence {
   readonly guards: readonly CountedGuard[];

@@ -8,7 +8,7 @@ import type { Assessment } from '../assessment.ts';
 import { addBlockTimes, type BlockTimes, forgetBegins, noTimes } from '../block-times.ts';
 import { legalMoves, type Move } from '../command.ts';
 import { type Decided, decide } from '../decide.ts';
-import { mergeAssigned } from '../rollout-evidence.ts';
+import { mergeAssigned } from '../open-block.ts';
 import { repeatedDeathMs } from '../unclean-exit.ts';
 import { type Disagreement, finite, firstOf, held } from './disagreement.ts';
 import { findingsFault } from './findings-fault.ts';
