@@ -1,5 +1,5 @@
 import type { Acceptance, Criterion } from '../bundle/acceptance.ts';
-import type { Bound, BoundEvent } from '../store/rollout-store.ts';
+import type { Bound, BoundEvent } from '../store/traffic-assignment.ts';
 
 const quantileOf = { p50Ms: 0.5, p95Ms: 0.95, p99Ms: 0.99 } as const;
 const quantileKeys = ['p50Ms', 'p95Ms', 'p99Ms'] as const;

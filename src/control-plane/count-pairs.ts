@@ -1,5 +1,5 @@
 /** From the pairs that the data plane counted to what the tests read. The data plane knows no thresholds: they are pinned here, block by block. */
-import type { PairedEvents, SecondPairs } from '../store/rollout-store.ts';
+import type { PairedEvents, SecondPairs } from '../store/observation.ts';
 import { latencyPairCell } from './analysis/count-latency-pair.ts';
 import type { GuardCounts, GuardPins } from './analysis/guard-counts.ts';
 import type { LatencyEdge } from './analysis/latency-edge.ts';

@@ -1,4 +1,4 @@
-import type { Observation } from '../store/rollout-store.ts';
+import type { Observation } from '../store/observation.ts';
 
 /** Which of the requests of the last hour could go to the candidate at all. Pure. */
 export interface EligibleMinutes {

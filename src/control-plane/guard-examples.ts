@@ -1,4 +1,4 @@
-import type { Observation, PairExample } from '../store/rollout-store.ts';
+import type { Observation, PairExample } from '../store/observation.ts';
 import type { GuardAssessment } from './analysis/assess-guards.ts';
 import type { CountedGuard } from './open-block.ts';
 

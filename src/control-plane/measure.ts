@@ -1,6 +1,8 @@
 /** The measuring half of the engine: takes what the data plane has counted, keeps it as evidence, and says what it shows. */
+
+import type { FilterChange, Observation } from '../store/observation.ts';
 import type { OutcomeStore } from '../store/outcome-store.ts';
-import type { FilterChange, Observation, RolloutRecord } from '../store/rollout-store.ts';
+import type { RolloutRecord } from '../store/rollout-store.ts';
 import { assessmentOf, type Judged, judge, type Measurements } from './assess-rollout.ts';
 import type { Assessment } from './assessment.ts';
 import { blockContent } from './block-entry.ts';

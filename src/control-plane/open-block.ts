@@ -1,5 +1,5 @@
 /** One block of a rollout that is not folded yet: what of an observation falls into it, whether it can get more, and its counts. Pure. */
-import type { FirstEventCounts, Observation, SecondCounts, SecondPairs } from '../store/rollout-store.ts';
+import type { FirstEventCounts, Observation, SecondCounts, SecondPairs } from '../store/observation.ts';
 import { blockOf, isSealed } from './analysis/blocks.ts';
 import { addCounts, type BlockCounts, type GuardCounts, type GuardPins } from './analysis/guard-counts.ts';
 import type { Guard } from './analysis/guard-test.ts';

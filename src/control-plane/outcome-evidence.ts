@@ -3,8 +3,8 @@
  * the outcomes that were recorded for it until then. What is taken goes into the block that is open at that moment.
  */
 import { firstImmatureBucket, maturesAtMs, outcomeBucketOf } from '../bundle/outcome-window.ts';
+import type { SecondCounts } from '../store/observation.ts';
 import type { OutcomeCell, OutcomeCounts, OutcomeStore } from '../store/outcome-store.ts';
-import type { SecondCounts } from '../store/rollout-store.ts';
 import { addCounts, type GuardCounts } from './analysis/guard-counts.ts';
 import { maturedRate } from './analysis/matured-rate.ts';
 import { type AssignedStratum, assessSampleRatio } from './analysis/sample-ratio.ts';

@@ -3,7 +3,7 @@
  * folded into the evidence and its seconds are forgotten; the open ones are counted anew at every tick. What an earlier
  * life left open is folded as it is: its pending requests stay pessimistically completed for ever.
  */
-import type { Observation } from '../store/rollout-store.ts';
+import type { Observation } from '../store/observation.ts';
 import { blockOf } from './analysis/blocks.ts';
 import { type Evidence, foldBlock, startEvidence } from './analysis/evidence.ts';
 import { addCounts, holdsCounts } from './analysis/guard-counts.ts';

@@ -1,5 +1,5 @@
 /** Words about the guards of a live rollout, with what only the live evidence knows: pins, examples, what is waited for. */
-import type { PairExample } from '../store/rollout-store.ts';
+import type { PairExample } from '../store/observation.ts';
 import type { GuardAssessment } from './analysis/assess-guards.ts';
 import { leastRuns } from './analysis/latency-history.ts';
 import type { GuardWords } from './assess-rollout.ts';

@@ -1,6 +1,7 @@
 import { type Acceptance, isGuardrail } from '../bundle/acceptance.ts';
 import type { Fault } from '../bundle/fault.ts';
-import type { ComparisonRule, DifferenceRule, Phase, RolloutAssignment, RolloutRecord, TrafficAssignment } from '../store/rollout-store.ts';
+import type { Phase, RolloutRecord } from '../store/rollout-store.ts';
+import type { ComparisonRule, DifferenceRule, RolloutAssignment, TrafficAssignment } from '../store/traffic-assignment.ts';
 import type { Assessment } from './assessment.ts';
 import { boundsOf } from './bounds.ts';
 import { type Plan, planSchema } from './plan.ts';

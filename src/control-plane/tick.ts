@@ -3,7 +3,8 @@
  * is injected, time too; what a tick needs of the last one is in the store, so a new process goes on where the old one stood.
  */
 import type { BlockContent, DecisionEvidence } from '../ledger/ledger-entry.ts';
-import type { FilterChange, RolloutRecord } from '../store/rollout-store.ts';
+import type { FilterChange } from '../store/observation.ts';
+import type { RolloutRecord } from '../store/rollout-store.ts';
 import type { Assessment } from './assessment.ts';
 import { type ControlContext, changeRollout, gateway, takeStanding } from './change-rollout.ts';
 import { type Decided, decide } from './decide.ts';

@@ -1,6 +1,6 @@
 import type { ModelContract } from '../bundle/contract.ts';
 import { ProblemError } from '../problem.ts';
-import type { RoutingKeyRule } from '../store/rollout-store.ts';
+import type { RoutingKeyRule } from '../store/traffic-assignment.ts';
 import type { Comparison } from './comparison/comparison.ts';
 import type { ContractPair } from './contract/check-inputs.ts';
 import { checkInputs } from './contract/check-inputs.ts';

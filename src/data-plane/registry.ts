@@ -1,4 +1,4 @@
-import type { TrafficAssignment } from '../store/rollout-store.ts';
+import type { TrafficAssignment } from '../store/traffic-assignment.ts';
 import type { ContractPair } from './contract/check-inputs.ts';
 import type { ServingVersion } from './inference/serving-version.ts';
 

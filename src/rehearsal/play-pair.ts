@@ -2,7 +2,7 @@ import { firstDifferingRow } from '../data-plane/comparison/differ.ts';
 import { pairOutcome } from '../data-plane/comparison/pair-outcome.ts';
 import type { Evidence } from '../data-plane/observe/evidence.ts';
 import type { KeyHash } from '../data-plane/observe/key-hash.ts';
-import type { RolloutAssignment } from '../store/rollout-store.ts';
+import type { RolloutAssignment } from '../store/traffic-assignment.ts';
 import type { CaseRun } from './run-cases.ts';
 
 /** Both versions' runs of one request. */

@@ -4,7 +4,7 @@ import { keyHashOfHex, mix32 } from '../data-plane/observe/key-hash.ts';
 import type { ServingModel } from '../data-plane/registry.ts';
 import { attemptDeadline } from '../data-plane/rescue.ts';
 import { type Assignment, assign } from '../data-plane/routing/assign.ts';
-import type { ComparisonRule } from '../store/rollout-store.ts';
+import type { ComparisonRule } from '../store/traffic-assignment.ts';
 import type { Strike } from './inject-fault.ts';
 import { playPair, playSelfPair } from './play-pair.ts';
 import type { PlayedOutcomes } from './played-outcomes.ts';

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { FilterChange, KeptFilter } from './rollout-store.ts';
+import type { FilterChange, KeptFilter } from './observation.ts';
 
 const upsertFilter = `insert into key_filters (rollout, name, size) values (:rollout, :name, :size)
 on conflict (rollout, name) do update set size = excluded.size`;

@@ -1,16 +1,7 @@
 import type { LedgerEntry, LedgerHead } from '../ledger/ledger-entry.ts';
+import type { KeptFilter } from './observation.ts';
 import type { KeptEpoch, OutcomeCounts, OutcomeStore } from './outcome-store.ts';
-import type {
-  Decision,
-  DecisionLedger,
-  EndedRollout,
-  KeptFilter,
-  KeptProgress,
-  RolloutRecord,
-  RolloutStore,
-  ServedBundle,
-  ServedBundles,
-} from './rollout-store.ts';
+import type { Decision, DecisionLedger, EndedRollout, KeptProgress, RolloutRecord, RolloutStore, ServedBundle, ServedBundles } from './rollout-store.ts';
 import type { OutboxAnswer, OutboxRequest } from './sqlite-outbox.ts';
 
 /** What the driver asks its worker thread to do. Requests are served one after the other, in the order of sending. */

@@ -9,8 +9,9 @@ import { createRolloutControl, type RolloutControl } from '../../src/control-pla
 import type { PlanFile } from '../../src/control-plane/settle-plan.ts';
 import { createEngine } from '../../src/control-plane/tick.ts';
 import { ProblemError } from '../../src/problem.ts';
-import type { RolloutStore, TrafficAssignment } from '../../src/store/rollout-store.ts';
+import type { RolloutStore } from '../../src/store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
+import type { TrafficAssignment } from '../../src/store/traffic-assignment.ts';
 import { assessmentWith } from '../support/assessment.ts';
 import { noEvidence } from '../support/no-evidence.ts';
 import { found, planFile } from '../support/rollout-files.ts';

@@ -8,8 +8,9 @@ import { createControlContext } from '../../src/control-plane/change-rollout.ts'
 import type { Found } from '../../src/control-plane/reconcile-bundles.ts';
 import { createRolloutControl, type RolloutControl } from '../../src/control-plane/rollout-control.ts';
 import { ProblemError } from '../../src/problem.ts';
-import type { RolloutStore, TrafficAssignment } from '../../src/store/rollout-store.ts';
+import type { RolloutStore } from '../../src/store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
+import type { TrafficAssignment } from '../../src/store/traffic-assignment.ts';
 import { realBundle } from '../support/real-bundles.ts';
 import { found, planFile } from '../support/rollout-files.ts';
 import { decisionFor, recordWith } from '../support/rollout-record.ts';

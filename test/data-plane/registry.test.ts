@@ -3,7 +3,7 @@ import type { Bundle } from '../../src/bundle/read-bundle.ts';
 import { compileContract } from '../../src/data-plane/contract/compile-contract.ts';
 import type { ServingVersion } from '../../src/data-plane/inference/serving-version.ts';
 import { createModelRegistry } from '../../src/data-plane/registry.ts';
-import type { TrafficAssignment } from '../../src/store/rollout-store.ts';
+import type { TrafficAssignment } from '../../src/store/traffic-assignment.ts';
 import { realBundle } from '../support/real-bundles.ts';
 
 /** What the registry reads of a version: no process is needed for that. */

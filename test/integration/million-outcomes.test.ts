@@ -15,8 +15,9 @@ import { createPredictionIds } from '../../src/data-plane/observe/prediction-id.
 import { createPostOutcomes } from '../../src/data-plane/outcomes/post-outcomes.ts';
 import { assign, drawOf, thresholdOf } from '../../src/data-plane/routing/assign.ts';
 import { parseOutcomesRequest } from '../../src/http/outcomes-request.ts';
-import type { RolloutStore, TrafficAssignment } from '../../src/store/rollout-store.ts';
+import type { RolloutStore } from '../../src/store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
+import type { TrafficAssignment } from '../../src/store/traffic-assignment.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { assessmentWith } from '../support/assessment.ts';
 import { declaredForTests } from '../support/card-fraud-outcomes.ts';

@@ -4,8 +4,8 @@
 import { createControlContext } from '../../src/control-plane/change-rollout.ts';
 import { createRolloutControl } from '../../src/control-plane/rollout-control.ts';
 import { headText } from '../../src/ledger/ledger-entry.ts';
-import type { TrafficAssignment } from '../../src/store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
+import type { TrafficAssignment } from '../../src/store/traffic-assignment.ts';
 import { found, planFile } from '../support/rollout-files.ts';
 
 const say = (line: unknown): void => void process.stdout.write(`${typeof line === 'string' ? line : JSON.stringify(line)}\n`);

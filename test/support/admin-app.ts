@@ -6,8 +6,8 @@ import { createControlContext } from '../../src/control-plane/change-rollout.ts'
 import { createRolloutControl, type RolloutControl } from '../../src/control-plane/rollout-control.ts';
 import { type AdminDeps, createAdminApp } from '../../src/http/admin-server.ts';
 import { ProblemError } from '../../src/problem.ts';
-import type { TrafficAssignment } from '../../src/store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
+import type { TrafficAssignment } from '../../src/store/traffic-assignment.ts';
 import { found, planFile } from './rollout-files.ts';
 
 /** An admin app over a real store, with `card-fraud` pending 1.4.0 to 2.0.0 and `search-ranker` without a rollout. */

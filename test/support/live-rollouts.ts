@@ -8,8 +8,9 @@ import type { KeyHash } from '../../src/data-plane/observe/key-hash.ts';
 import { mix32 } from '../../src/data-plane/observe/key-hash.ts';
 import { thresholdOf } from '../../src/data-plane/routing/assign.ts';
 import { createRestoreKeys, keepingWithKeys, publishWithKeys } from '../../src/restore-keys.ts';
-import type { RolloutStore, TrafficAssignment } from '../../src/store/rollout-store.ts';
+import type { RolloutStore } from '../../src/store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
+import type { TrafficAssignment } from '../../src/store/traffic-assignment.ts';
 import type { Random } from './random.ts';
 
 /** How likely a request of each arm fails. */

@@ -6,7 +6,7 @@
 import { deserialize, serialize } from 'node:v8';
 import type { ModelContract } from '../../bundle/contract.ts';
 import type { Manifest } from '../../bundle/manifest.ts';
-import type { DifferenceRule } from '../../store/rollout-store.ts';
+import type { DifferenceRule } from '../../store/traffic-assignment.ts';
 import type { Row } from '../contract/compile-contract.ts';
 import type { ImageInput } from '../inference/executor.ts';
 

@@ -1,4 +1,4 @@
-import type { DifferenceRule } from '../../store/rollout-store.ts';
+import type { DifferenceRule } from '../../store/traffic-assignment.ts';
 import type { OutputRow } from '../guards/compile-outputs.ts';
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -3,7 +3,7 @@
  * begins and again when both of its runs are known; what has begun always counts. Memory: a second has at most as many
  * latency cells as pairs, and the seconds go when the engine has taken them.
  */
-import type { PairExample, SecondPairs } from '../../store/rollout-store.ts';
+import type { PairExample, SecondPairs } from '../../store/observation.ts';
 import { createFirstEventKeys, type FirstEventKeys } from '../observe/first-event-keys.ts';
 import { createKeyFilter, firstEventsSize, type KeyFilter, seenKeysSize } from '../observe/key-filter.ts';
 import type { KeyHash } from '../observe/key-hash.ts';

@@ -2,7 +2,7 @@
  * Runs pairs and counts them. States: idle, or holding one interrupted pair, whose process died before its second run: it
  * goes on in the next process before anything else begins. From its beginning a pair counts, whatever happens.
  */
-import type { ComparisonRule } from '../../store/rollout-store.ts';
+import type { ComparisonRule } from '../../store/traffic-assignment.ts';
 import type { Row } from '../contract/compile-contract.ts';
 import type { Evidence } from '../observe/evidence.ts';
 import type { KeyHash } from '../observe/key-hash.ts';

@@ -2,7 +2,7 @@
  * Holds what callers get against the absolute limits of a rollout's acceptance, for each arm alone. A broken limit alerts and blames nobody:
  * what hits both arms breaks it too. An arm counts a minute; the first request after it has the minute judged.
  */
-import type { Bound, BoundEvent, RolloutAssignment } from '../../store/rollout-store.ts';
+import type { Bound, BoundEvent, RolloutAssignment } from '../../store/traffic-assignment.ts';
 import type { OutputRow } from '../guards/compile-outputs.ts';
 import type { AttemptFailure } from '../rescue.ts';
 import { type BoundAlarm, nextAlarm, noAlarm, type Tally } from './bound-alarm.ts';

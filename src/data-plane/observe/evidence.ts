@@ -4,7 +4,7 @@
  * second and weight until the engine has taken them, and filters of fixed size for the keys.
  */
 import { outcomeBucketOf } from '../../bundle/outcome-window.ts';
-import type { FilterChange, KeptFilter, Observation, PairExample } from '../../store/rollout-store.ts';
+import type { FilterChange, KeptFilter, Observation, PairExample } from '../../store/observation.ts';
 import type { PairRequest, PendingPair, PendingSelfPair } from '../comparison/pair-counters.ts';
 import type { KeyHash } from './key-hash.ts';
 import { createRolloutCells, type Events, type RolloutCells, type UnitCell, type Writable } from './rollout-cells.ts';

@@ -3,7 +3,7 @@
  * filter, so the chunks that changed are written anew only when the entries since would outgrow them. What is restored from
  * both is the filter bit by bit, since entering is deterministic.
  */
-import type { FilterChange, FilterChunk, KeptFilter } from '../../store/rollout-store.ts';
+import type { FilterChange, FilterChunk, KeptFilter } from '../../store/observation.ts';
 import { createEntryLog, eachEntry, entryBytes } from './entry-log.ts';
 import { blockBits, createKeyFilter, type KeyFilter, type KeyFilterSize, type KeyFilterState } from './key-filter.ts';
 

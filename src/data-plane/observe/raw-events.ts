@@ -3,7 +3,7 @@
  * recomputes the evidence loads a subscriber into the process (CONTRIBUTING.md). Without one, a fact costs one look at a boolean.
  */
 import { channel } from 'node:diagnostics_channel';
-import type { TrafficAssignment } from '../../store/rollout-store.ts';
+import type { TrafficAssignment } from '../../store/traffic-assignment.ts';
 
 const assigned = channel('handoff:assigned');
 const failed = channel('handoff:failed');

@@ -1,5 +1,5 @@
 /** What is counted of one rollout, and the keys that it has seen. */
-import type { FirstEventCounts, KeptFilter, SecondCounts } from '../../store/rollout-store.ts';
+import type { FirstEventCounts, KeptFilter, SecondCounts } from '../../store/observation.ts';
 import { createPairCounters, type PairCounters } from '../comparison/pair-counters.ts';
 import { createFirstEventKeys, type FirstEventKeys } from './first-event-keys.ts';
 import { createKeptFilters, type KeptFilters } from './kept-filters.ts';

@@ -1,4 +1,4 @@
-import type { UnitExample } from '../../store/rollout-store.ts';
+import type { UnitExample } from '../../store/observation.ts';
 
 /** The last requests of the candidate that had an event, by kind of event. */
 export interface UnitExamples {

@@ -1,4 +1,4 @@
-import type { RolloutAssignment, TrafficAssignment } from '../../store/rollout-store.ts';
+import type { RolloutAssignment, TrafficAssignment } from '../../store/traffic-assignment.ts';
 import { murmur3 } from './murmur3.ts';
 
 const u32Range = 2 ** 32;

@@ -1,5 +1,5 @@
 import { ProblemError } from '../../problem.ts';
-import type { TrafficAssignment } from '../../store/rollout-store.ts';
+import type { TrafficAssignment } from '../../store/traffic-assignment.ts';
 import { bucketOf, drawOf, thresholdOf } from './assign.ts';
 
 /** Which arm a routing key has, and by which numbers. */

@@ -1,5 +1,5 @@
 import { ProblemError, pointerToken } from '../../problem.ts';
-import type { CohortRule, RoutingKeyRule } from '../../store/rollout-store.ts';
+import type { CohortRule, RoutingKeyRule } from '../../store/traffic-assignment.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 type Header = (name: string) => string | undefined;

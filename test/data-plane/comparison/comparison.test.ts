@@ -6,7 +6,7 @@ import type { ServingVersion } from '../../../src/data-plane/inference/serving-v
 import { createEvidence } from '../../../src/data-plane/observe/evidence.ts';
 import { createModelRegistry } from '../../../src/data-plane/registry.ts';
 import type { Assignment } from '../../../src/data-plane/routing/assign.ts';
-import type { ComparisonRule, RolloutAssignment } from '../../../src/store/rollout-store.ts';
+import type { ComparisonRule, RolloutAssignment } from '../../../src/store/traffic-assignment.ts';
 import { createRandom } from '../../support/random.ts';
 import { realBundle } from '../../support/real-bundles.ts';
 

@@ -6,7 +6,7 @@ import { createLane, type Lane, type LaneHooks } from '../../../src/data-plane/c
 import type { DrawnRequest } from '../../../src/data-plane/comparison/pair-runner.ts';
 import { createEvidence, type Evidence } from '../../../src/data-plane/observe/evidence.ts';
 import { topBucket } from '../../../src/latency-bucket.ts';
-import type { SecondPairs } from '../../../src/store/rollout-store.ts';
+import type { SecondPairs } from '../../../src/store/observation.ts';
 import { goldenRows } from '../../support/bundles.ts';
 import { processIsAlive } from '../../support/process-is-alive.ts';
 import { createRandom } from '../../support/random.ts';

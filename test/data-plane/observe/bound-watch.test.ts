@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type BoundReport, createBoundWatch, type EndedRequest } from '../../../src/data-plane/observe/bound-watch.ts';
-import type { Bound, BoundEvent, RolloutAssignment } from '../../../src/store/rollout-store.ts';
+import type { Bound, BoundEvent, RolloutAssignment } from '../../../src/store/traffic-assignment.ts';
 
 const boundOf = (objective: string, limit: number, event: BoundEvent): Bound => ({ criterion: 'a-criterion', objective, limit, event });
 const slow = [boundOf('p50Ms', 0.5, { kind: 'slow', limitMs: 10 }), boundOf('p95Ms', 0.05, { kind: 'slow', limitMs: 30 })];

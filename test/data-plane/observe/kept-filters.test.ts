@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createKeptFilters } from '../../../src/data-plane/observe/kept-filters.ts';
 import { keyHashOf, mix32 } from '../../../src/data-plane/observe/key-hash.ts';
-import type { FilterChange, KeptFilter } from '../../../src/store/rollout-store.ts';
+import type { FilterChange, KeptFilter } from '../../../src/store/observation.ts';
 
 const key = (number: number) => ({ high: mix32(number + 77), low: mix32(number ^ 0x2545f491) });
 const secret = 'of the hashes';

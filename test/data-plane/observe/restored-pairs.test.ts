@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createEvidence } from '../../../src/data-plane/observe/evidence.ts';
-import type { KeptFilter } from '../../../src/store/rollout-store.ts';
+import type { KeptFilter } from '../../../src/store/observation.ts';
 
 const secret = 'of the hashes';
 const run = { bucket: 1, error: false, breach: false };

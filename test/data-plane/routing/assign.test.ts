@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { assign, bucketOf, drawOf, type RoutingInput, thresholdOf } from '../../../src/data-plane/routing/assign.ts';
-import type { TrafficAssignment } from '../../../src/store/rollout-store.ts';
+import type { TrafficAssignment } from '../../../src/store/traffic-assignment.ts';
 
 const rolloutId = '01JABCDEFGHJKMNPQRSTVWXYZ0';
 const u32Range = 2 ** 32;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { assign } from '../../../src/data-plane/routing/assign.ts';
 import { explainRouting } from '../../../src/data-plane/routing/explain-routing.ts';
-import type { TrafficAssignment } from '../../../src/store/rollout-store.ts';
+import type { TrafficAssignment } from '../../../src/store/traffic-assignment.ts';
 
 const trafficAt = (weightHundredths: number): TrafficAssignment => ({
   model: 'm',
