@@ -20,6 +20,11 @@ const load = async (): Promise<Command> => {
 
 const program = (await load()).configureOutput({ writeOut: io.stdout, writeErr: io.stderr });
 
+/** Who reads no further (`| head`) has seen enough: the command ends as it would have, with its own exit code. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 process.once('SIGINT', () => process.exit(130));
 
 try {
