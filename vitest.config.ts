@@ -34,6 +34,8 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'integration',
+          // Each file starts gateways with processes of their own, of half a GiB together.
+          maxWorkers: 2,
           include: ['test/integration/**/*.test.ts', 'test/story.test.ts'],
           exclude: alone,
           testTimeout: 60_000,
