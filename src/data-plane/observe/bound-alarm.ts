@@ -38,7 +38,7 @@ const mostRequests = 10_000;
 /** At four times the limit, one in 10,000 such windows has so few events that it looks like one within it. */
 const enoughToClear = (limit: number): number => Math.min(mostRequests, Math.max(leastRequests, 5 / limit));
 
-/** ln of what a bet of `fraction` makes of its capital: (1 + lambda (1 - m)) for each event, (1 - lambda m) for each other request. */
+/** ln of what a bet makes of its capital, with lambda the part of it that is staked and m the limit: (1 + lambda (1 - m)) for each event, (1 - lambda m) for each other request. */
 const lnGain = ({ requests, events }: Tally, limit: number, bet: number): number => {
   const lambda = Math.min(largestLoss / limit, bet / (1 - limit));
   return events * Math.log1p(lambda * (1 - limit)) + (requests - events) * Math.log1p(-lambda * limit);

@@ -77,7 +77,10 @@ const watch = ({ id, bounds }: RolloutAssignment, startedMs: number): Watched =>
 
 const count = (arm: WatchedArm, bounds: readonly Bound[], request: EndedRequest): void => {
   arm.requests += 1;
-  for (const [index, { event }] of bounds.entries()) if (hasEvent(event, request)) arm.events[index] = (arm.events[index] ?? 0) + 1;
+  for (let index = 0; index < bounds.length; index += 1) {
+    const bound = bounds[index];
+    if (bound !== undefined && hasEvent(bound.event, request)) arm.events[index] = (arm.events[index] ?? 0) + 1;
+  }
 };
 
 export const createBoundWatch = ({ monotonicMs, onMinute, onEnd }: BoundWatchDeps): BoundWatch => {
