@@ -54,11 +54,13 @@ const mostKnownUrls = 256;
 export const createOpenInferenceEdge = (deps: EdgeDeps): ((url: string) => InferEdge | null) => {
   const known = new Map<string, InferEdge>();
   return (url) => {
-    const edge = known.get(url) ?? edgeOf(url, deps);
-    if (edge === null || known.has(url)) return edge;
+    const kept = known.get(url);
+    if (kept !== undefined) return kept;
+    const made = edgeOf(url, deps);
+    if (made === null) return null;
     if (known.size === mostKnownUrls) known.clear();
-    known.set(url, edge);
-    return edge;
+    known.set(url, made);
+    return made;
   };
 };
 
