@@ -5,7 +5,7 @@
 import { stringify } from 'yaml';
 import { widthOf } from './contract.ts';
 import type { Distribution } from './distribution.ts';
-import { type ContractDraft, type DraftTensor, draftContract, fieldsOf, placeholder } from './draft-contract.ts';
+import { type ContractDraft, type DraftTensor, draftContract, fieldsOf, toBeFilledIn } from './draft-contract.ts';
 import type { GoldenCase } from './golden-case.ts';
 import type { RemotePlacement } from './manifest.ts';
 
@@ -37,7 +37,7 @@ export interface DraftFiles {
   readonly golden: Readonly<Record<string, string>>;
 }
 
-const team = { team: placeholder, contact: placeholder };
+const team = { team: toBeFilledIn, contact: toBeFilledIn };
 
 const goldenName = (index: number): string => `${String(index + 1).padStart(2, '0')}-recorded.json`;
 
@@ -54,8 +54,8 @@ const manifestOf = ({ model, version, inputs, outputs, remote, maxRows, golden }
   kind: 'Bundle',
   model,
   version,
-  purpose: placeholder,
-  license: placeholder,
+  purpose: toBeFilledIn,
+  license: toBeFilledIn,
   owners: { product: team, dataScience: team, engineering: team },
   ...(remote === null ? {} : { placement: 'remote', remote }),
   artifacts: files.map((path) => ({ path, sha256: '0'.repeat(64) })),
@@ -64,7 +64,7 @@ const manifestOf = ({ model, version, inputs, outputs, remote, maxRows, golden }
   budgets: { latencyP95Ms, deadlineMs: 2_000, maxRows, maxBatchRows: maxRows, maxQueueRows: 4_096, memoryMiB: 1_024 },
   signals: [],
   monitoring: { drift: [] },
-  runbook: { file: 'RUNBOOK.md', onCall: placeholder, escalation: [placeholder] },
+  runbook: { file: 'RUNBOOK.md', onCall: toBeFilledIn, escalation: [toBeFilledIn] },
 });
 
 /** A test for each imputation: the checklist asks for one. */
@@ -81,7 +81,7 @@ const transformsOf = ({ inputs }: BundleDraft): Readonly<Record<string, string>>
 
 const baselineOf = ({ sample }: BundleDraft): Readonly<Record<string, string>> => {
   if (sample === null) return {};
-  const source = `${sample.file}, ${sample.rows} rows; ${placeholder}: whether the model was trained on them`;
+  const source = `${sample.file}, ${sample.rows} rows; ${toBeFilledIn}: whether the model was trained on them`;
   return { 'baseline.json': `${JSON.stringify({ source, rows: sample.rows, fields: sample.fields, outputs: sample.outputs }, null, 1)}\n` };
 };
 

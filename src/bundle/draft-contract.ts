@@ -28,7 +28,7 @@ export interface DraftField {
 }
 
 /** What a first bundle says where its owners must decide; the checklist finds it. */
-export const placeholder = 'to be filled in';
+export const toBeFilledIn = 'to be filled in';
 
 /** Why a tensor cannot be described, or null when it can. */
 export const undraftable = ({ name, datatype, shape }: DraftTensor): string | null => {
@@ -63,7 +63,7 @@ const typeOf = (field: DraftField) => {
 const propertyOf = (field: DraftField) => ({
   name: field.name,
   ...typeOf(field),
-  description: `${placeholder}: meaning, unit and range.${field.known === undefined ? '' : ` ${field.known}`}`,
+  description: `${toBeFilledIn}: meaning, unit and range.${field.known === undefined ? '' : ` ${field.known}`}`,
   classification: 'internal',
   ...(field.example === undefined ? {} : { examples: [field.example] }),
   ...(field.validValues === undefined
@@ -103,6 +103,6 @@ export const draftContract = ({ model, version, inputs, outputs, contractId }: C
   name: model.replaceAll('-', '_'),
   version,
   status: 'draft',
-  description: { purpose: placeholder, limitations: placeholder, usage: placeholder },
+  description: { purpose: toBeFilledIn, limitations: toBeFilledIn, usage: toBeFilledIn },
   schema: [...inputs.map((tensor) => schemaOf(tensor, 'input')), ...outputs.map((tensor) => schemaOf(tensor, 'output'))],
 });

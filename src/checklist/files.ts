@@ -1,4 +1,4 @@
-import { placeholder } from '../bundle/draft-contract.ts';
+import { toBeFilledIn } from '../bundle/draft-contract.ts';
 import type { Fault } from '../bundle/fault.ts';
 import type { GoldenResult } from '../data-plane/inference/run-golden.ts';
 import type { Report, RuleId } from './finding.ts';
@@ -51,7 +51,7 @@ export const checkFilledIn: RuleGroup = async ({ bundle, text }, report) => {
   for (const file of ['handoff.yaml', ...bundle.manifest.artifacts.map(({ path }) => path)].filter((path) => /\.(ya?ml|md|json)$/.test(path))) {
     const lines = ((await text(file)) ?? '').split('\n');
     for (const [index, line] of lines.entries())
-      if (line.includes(placeholder))
+      if (line.includes(toBeFilledIn))
         report('filled-in', { file, field: `line ${index + 1}`, got: line.trim().slice(0, quoted), expected: 'what it asks for' });
   }
 };

@@ -225,7 +225,7 @@ const defects: readonly Defect[] = [
   { rule: 'card-handoff', what: 'no rollback criteria', edit: text('README.md', '### Rollout and rollback', '### Other') },
   { rule: 'owners-named', what: 'an owner without an address', edit: manifest((m) => Object.assign(m.owners.product, { contact: 'somebody' })) },
   { rule: 'on-call-named', what: 'an escalation to nobody', edit: manifest((m) => Object.assign(m.runbook, { escalation: ['the boss'] })) },
-  { rule: 'filled-in', what: 'a placeholder', edit: text('README.md', '## Citation\n', '## Citation\n\nTo cite: to be filled in.\n') },
+  { rule: 'filled-in', what: 'words of a draft', edit: text('README.md', '## Citation\n', '## Citation\n\nTo cite: to be filled in.\n') },
   { rule: 'signed-off', what: 'nobody of engineering signed off', edit: nothing, after: (copy) => copy.editYaml('signoffs.yaml', (s) => s.signoffs.pop()) },
   {
     rule: 'sign-off-current',
