@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { accessSync, constants } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
@@ -23,4 +24,8 @@ test('a command whose output nobody reads ends with its own exit code, and witho
     expect(exitCode).toBe(0);
     expect(stderr).not.toContain('Error');
   }
+});
+
+test('a clone has the command executable: npm sets its mode when it links it, and links it once', () => {
+  expect(() => accessSync(cli, constants.X_OK)).not.toThrow();
 });
