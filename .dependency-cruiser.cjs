@@ -38,7 +38,7 @@ module.exports = {
       comment: 'Domain files know no transport, no process and no settings.',
       severity: 'error',
       from: { path: '^src/(data-plane|control-plane|store|ledger|bundle|telemetry|notify)' },
-      to: { path: '^src/(http|cli|app\\.ts|main\\.ts|cli\\.js|settings\\.ts)' },
+      to: { path: '^src/(http|cli|composition|app\\.ts|main\\.ts|cli\\.js|settings\\.ts)' },
     },
     {
       name: 'protocol-knows-no-transport',
@@ -50,7 +50,7 @@ module.exports = {
         pathNot: [
           '^src/open-inference/',
           '^src/data-plane/contract/',
-          '^src/bundle/contract\\.ts$',
+          '^src/bundle/(contract|datatype)\\.ts$',
           '^src/problem\\.ts$',
           '^(node:)?buffer$',
           'node_modules/zod/',
@@ -97,7 +97,7 @@ module.exports = {
           '^src/(data-plane/(contract|routing|guards)|control-plane/(analysis|decide\\.ts|plan\\.ts|command\\.ts|position\\.ts|assessment\\.ts)|problem\\.ts)',
           '^src/store/(traffic-assignment|observation|rollout-store|outcome-store)\\.ts$',
           '^src/latency-bucket\\.ts$',
-          '^src/bundle/(acceptance|contract|duration|manifest|fault|odcs|outcome-window)\\.ts$',
+          '^src/bundle/(acceptance|contract|datatype|duration|manifest|fault|odcs|outcome-window)\\.ts$',
           'node_modules/zod/',
         ],
       },

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { type TrustMode, trustModes } from './bundle/signing/trust.ts';
+import { type TrustMode, trustModes } from './bundle/signing/trust-mode.ts';
 import { parseWebhookSecret } from './notify/sign-webhook.ts';
 
 function isWebhookUrl(value: string): boolean {

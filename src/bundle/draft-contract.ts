@@ -1,5 +1,6 @@
 /** The contract of a first bundle: what a signature, and perhaps a sample, say of each value. */
-import { type Datatype, datatypes, isWhole, widthOf } from './contract.ts';
+import { widthOf } from './contract.ts';
+import { type Datatype, datatypes, isWhole } from './datatype.ts';
 
 /** An input or output of the model; -1 stands for a variable dimension. */
 export interface DraftTensor {

@@ -71,7 +71,7 @@ const expectation = (message: string): string =>
     .replace(/, received \S+$/, '');
 
 /** The faults of a zod error, one a finding, with the value that was found there. */
-export const faultsOf = (file: string, value: unknown, error: z.ZodError): readonly Fault[] =>
+const faultsOf = (file: string, value: unknown, error: z.ZodError): readonly Fault[] =>
   flatten(error.issues, value).flatMap((issue) => {
     const field = issue.path.map(String).join('.') || '(whole file)';
     if (issue.code === 'unrecognized_keys') {
@@ -79,6 +79,15 @@ export const faultsOf = (file: string, value: unknown, error: z.ZodError): reado
     }
     return [{ file, field, got: shown(at(value, issue.path)), expected: expectation(issue.message) }];
   });
+
+/** What a document holds, or why it does not hold. */
+export type Checked<Value> = { readonly value: Value; readonly faults: readonly [] } | { readonly value: null; readonly faults: readonly Fault[] };
+
+/** Holds a document against a schema. It is looked at a few times in a life: to compile the schema would cost more than it saves. */
+export const checkDocument = <Schema extends z.ZodType>(schema: Schema, file: string, document: unknown): Checked<z.output<Schema>> => {
+  const parsed = schema.safeParse(document, { jitless: true });
+  return parsed.success ? { value: parsed.data, faults: [] } : { value: null, faults: faultsOf(file, document, parsed.error) };
+};
 
 /** A fault in words: `file: field: got …, expected …`. */
 export const faultText = (fault: Fault): string => `${fault.file}: ${fault.field}: got ${fault.got}, expected ${fault.expected}`;

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
-import { parse } from 'yaml';
 import { type Acceptance, acceptanceSchema, noAcceptance } from './acceptance.ts';
-import { type ModelContract, readContract, widthOf } from './contract.ts';
+import { type ModelContract, widthOf } from './contract.ts';
 import type { Fault } from './fault.ts';
-import { faultsOf } from './fault.ts';
+import { type Checked, checkDocument } from './fault.ts';
 import type { GoldenCase } from './golden-case.ts';
 import { goldenCaseSchema } from './golden-case.ts';
 import type { Manifest } from './manifest.ts';
 import { manifestSchema } from './manifest.ts';
+import { readContract } from './read-contract.ts';
 import { type Files, type ReadFile, readFolder } from './read-folder.ts';
+import { parsedYaml } from './yaml.ts';
 
 export const manifestFile = 'handoff.yaml';
 const modelFile = 'model.onnx';
@@ -70,27 +71,22 @@ const parseYaml = (file: string, bytes: Buffer | undefined, faults: Fault[]): un
     faults.push({ file, field: '(whole file)', got: 'no such file', expected: 'the file' });
     return undefined;
   }
-  try {
-    return parse(bytes.toString('utf8'), { uniqueKeys: true });
-  } catch (error) {
-    faults.push({ file, field: '(whole file)', got: error instanceof Error ? (error.message.split('\n')[0] ?? '') : 'no YAML', expected: 'YAML' });
-    return undefined;
-  }
+  const yaml = parsedYaml(bytes.toString('utf8'));
+  if ('document' in yaml) return yaml.document;
+  faults.push({ file, field: '(whole file)', got: yaml.fault, expected: 'YAML' });
+  return undefined;
 };
 
 const parseManifest = (place: BundlePlace, files: Files, faults: Fault[]): Manifest | null => {
   const document = parseYaml(manifestFile, files.get(manifestFile)?.bytes, faults);
   if (document === undefined) return null;
-  const parsed = manifestSchema.safeParse(document);
-  if (!parsed.success) {
-    faults.push(...faultsOf(manifestFile, document, parsed.error));
-    return null;
-  }
+  const { value: manifest, faults: found } = checkDocument(manifestSchema, manifestFile, document);
+  faults.push(...found);
+  if (manifest === null) return null;
   for (const field of ['model', 'version'] as const) {
-    if (parsed.data[field] !== place[field])
-      faults.push({ file: manifestFile, field, got: parsed.data[field], expected: `${place[field]}, the name of its folder` });
+    if (manifest[field] !== place[field]) faults.push({ file: manifestFile, field, got: manifest[field], expected: `${place[field]}, the name of its folder` });
   }
-  return parsed.data;
+  return manifest;
 };
 
 /** A bundle may come without criteria; a file that is there must hold. */
@@ -98,10 +94,9 @@ const parseAcceptance = (files: Files, faults: Fault[]): Acceptance => {
   const bytes = files.get(acceptanceFile)?.bytes;
   const document = bytes === undefined ? undefined : parseYaml(acceptanceFile, bytes, faults);
   if (document === undefined) return noAcceptance;
-  const parsed = acceptanceSchema.safeParse(document);
-  if (parsed.success) return parsed.data;
-  faults.push(...faultsOf(acceptanceFile, document, parsed.error));
-  return noAcceptance;
+  const { value, faults: found } = checkDocument(acceptanceSchema, acceptanceFile, document);
+  faults.push(...found);
+  return value ?? noAcceptance;
 };
 
 /** Every artifact present and equal, and nothing beside what is listed. */
@@ -125,15 +120,14 @@ const digestFault = (file: string, found: ReadFile | undefined, expected: string
   return found.sha256 === expected ? [] : [{ file, field: 'sha256', got: found.sha256, expected }];
 };
 
-const parseGolden = (file: string, bytes: Buffer): { readonly golden?: GoldenCase; readonly faults: readonly Fault[] } => {
+const parseGolden = (file: string, bytes: Buffer): Checked<GoldenCase> => {
   let document: unknown;
   try {
     document = JSON.parse(bytes.toString('utf8'));
   } catch {
-    return { faults: [{ file, field: '(whole file)', got: 'no JSON', expected: 'JSON' }] };
+    return { value: null, faults: [{ file, field: '(whole file)', got: 'no JSON', expected: 'JSON' }] };
   }
-  const parsed = goldenCaseSchema.safeParse(document);
-  return parsed.success ? { golden: parsed.data, faults: [] } : { faults: faultsOf(file, document, parsed.error) };
+  return checkDocument(goldenCaseSchema, file, document);
 };
 
 const readGolden = async (manifest: Manifest, place: BundlePlace, faults: Fault[]): Promise<readonly NamedGoldenCase[]> => {
@@ -156,9 +150,9 @@ const readGolden = async (manifest: Manifest, place: BundlePlace, faults: Fault[
     const wrong = digestFault(`golden/${file}`, stored, expected);
     faults.push(...wrong);
     if (wrong.length > 0 || stored === undefined) return [];
-    const { golden, faults: found } = parseGolden(`golden/${file}`, stored.bytes);
+    const { value: golden, faults: found } = parseGolden(`golden/${file}`, stored.bytes);
     faults.push(...found);
-    return golden === undefined ? [] : [{ file, golden }];
+    return golden === null ? [] : [{ file, golden }];
   });
 };
 

@@ -1,7 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { z } from 'zod';
+import { parseYaml } from './yaml.ts';
 
 export const signoffRoles = ['product', 'data-science', 'engineering'] as const;
 export type SignoffRole = (typeof signoffRoles)[number];
@@ -33,7 +34,7 @@ export type Signoff = z.infer<typeof signoffsSchema>['signoffs'][number];
 export const writeSignoff = async (folder: string, signoff: Signoff): Promise<void> => {
   const path = join(folder, signoffsFile);
   const text = await readFile(path, 'utf8').catch(() => null);
-  const kept = text === null ? [] : signoffsSchema.parse(parse(text)).signoffs.filter(({ role }) => role !== signoff.role);
+  const kept = text === null ? [] : signoffsSchema.parse(parseYaml(text)).signoffs.filter(({ role }) => role !== signoff.role);
   const signoffs = [...kept, signoff].sort((left, right) => signoffRoles.indexOf(left.role) - signoffRoles.indexOf(right.role));
   await writeFile(path, stringify({ apiVersion: 'handoff/v1', kind: 'Signoffs', signoffs }, { lineWidth: 0 }));
 };

@@ -1,12 +1,12 @@
 /** The spine of `handoff check`: one bundle against every rule of the handoff. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse } from 'yaml';
 import type { Fault } from '../bundle/fault.ts';
 import { contractSchema } from '../bundle/odcs.ts';
 import { type Bundle, type BundlePlace, readBundle } from '../bundle/read-bundle.ts';
 import { checkSignature } from '../bundle/signing/check-signature.ts';
 import type { TrustedKey } from '../bundle/signing/keys.ts';
+import { parseYaml } from '../bundle/yaml.ts';
 import { openVersion } from '../data-plane/inference/open-version.ts';
 import type { ServingVersion } from '../data-plane/inference/serving-version.ts';
 import type { Launcher } from '../data-plane/processes/launcher.ts';
@@ -56,7 +56,7 @@ const silentHooks = { onRun: () => undefined, onWorkerRestart: () => undefined, 
 const casesFile = 'evaluation/cases.jsonl';
 
 const readContractDocument = async ({ folder }: BundlePlace): Promise<Pick<Subject, 'contract' | 'rawContract'>> => {
-  const rawContract: unknown = parse(await readFile(join(folder, 'contract.odcs.yaml'), 'utf8'));
+  const rawContract: unknown = parseYaml(await readFile(join(folder, 'contract.odcs.yaml'), 'utf8'));
   return { rawContract, contract: contractSchema.parse(rawContract) };
 };
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { faultsOf } from '../bundle/fault.ts';
+import { checkDocument } from '../bundle/fault.ts';
 import type { RuleGroup } from './subject.ts';
 
 const file = 'baseline.json';
@@ -24,12 +24,10 @@ export const checkDriftBaseline: RuleGroup = async ({ bundle, text }, report) =>
   const source = await text(file);
   if (source === null) return report('drift-baseline', { file, field: '(whole file)', got: 'no such file', expected: 'distributions of the training data' });
   const document: unknown = JSON.parse(source);
-  const parsed = baselineSchema.safeParse(document);
-  if (!parsed.success) {
-    for (const fault of faultsOf(file, document, parsed.error)) report('drift-baseline', fault);
-    return;
-  }
+  const { value, faults } = checkDocument(baselineSchema, file, document);
+  for (const fault of faults) report('drift-baseline', fault);
+  if (value === null) return;
   for (const { field } of bundle.manifest.monitoring.drift)
-    if (!(field in parsed.data.fields))
+    if (!(field in value.fields))
       report('drift-baseline', { file, field: `fields.${field}`, got: 'nothing', expected: 'a distribution, since handoff.yaml watches its drift' });
 };

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { faultsOf } from '../bundle/fault.ts';
+import { checkDocument } from '../bundle/fault.ts';
+import { parsedYaml } from '../bundle/yaml.ts';
 import type { Report } from './finding.ts';
 import { type CodeBlock, codeBlocks, sectionsOf, tablesOf } from './markdown.ts';
-import { parsedYaml, type RuleGroup } from './subject.ts';
+import type { RuleGroup } from './subject.ts';
 
 const file = 'README.md';
 
@@ -58,8 +59,7 @@ const checkFrontMatter = (head: string | null, report: Report): void => {
     report('card-front-matter', { file, field: '(front matter)', got: yaml.fault, expected: 'YAML between --- lines' });
     return;
   }
-  const parsed = frontMatterSchema.safeParse(yaml.document);
-  for (const fault of parsed.success ? [] : faultsOf(file, yaml.document, parsed.error)) report('card-front-matter', fault);
+  for (const fault of checkDocument(frontMatterSchema, file, yaml.document).faults) report('card-front-matter', fault);
 };
 
 const isDiagram = ({ language, code }: CodeBlock): boolean => language === 'mermaid' || (language === '' && /[─▶→]|-->|->/.test(code));

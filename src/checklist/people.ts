@@ -1,6 +1,7 @@
-import { faultsOf } from '../bundle/fault.ts';
+import { checkDocument } from '../bundle/fault.ts';
 import { signoffRoles, signoffsFile, signoffsSchema } from '../bundle/signoffs.ts';
-import { parsedYaml, type RuleGroup } from './subject.ts';
+import { parsedYaml } from '../bundle/yaml.ts';
+import type { RuleGroup } from './subject.ts';
 
 const isReachable = (contact: string): boolean => /\S+@\S+\.\S+|^https?:\/\/|^#\S+|^\+?[\d ()-]{6,}$/.test(contact);
 
@@ -12,12 +13,10 @@ const checkSignoffs: RuleGroup = async ({ bundle, text }, report) => {
   if (source === null) return missing(signoffRoles);
   const yaml = parsedYaml(source);
   if ('fault' in yaml) return report('signed-off', { file: signoffsFile, field: '(whole file)', got: yaml.fault, expected: 'YAML' });
-  const parsed = signoffsSchema.safeParse(yaml.document);
-  if (!parsed.success) {
-    for (const fault of faultsOf(signoffsFile, yaml.document, parsed.error)) report('signed-off', fault);
-    return;
-  }
-  const { signoffs } = parsed.data;
+  const { value, faults } = checkDocument(signoffsSchema, signoffsFile, yaml.document);
+  for (const fault of faults) report('signed-off', fault);
+  if (value === null) return;
+  const { signoffs } = value;
   missing(signoffRoles.filter((role) => signoffs.every((entry) => entry.role !== role)));
   for (const { role, digest } of signoffs.filter((entry) => signoffs.findLast(({ role: other }) => other === entry.role) === entry))
     if (digest !== bundle.digest) report('sign-off-current', { file: signoffsFile, field: role, got: digest, expected: bundle.digest });

@@ -1,6 +1,6 @@
-import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
-import { faultsOf } from '../bundle/fault.ts';
+import { checkDocument } from '../bundle/fault.ts';
+import { parsedYamls } from '../bundle/yaml.ts';
 import type { Report } from './finding.ts';
 import type { RuleGroup, Subject } from './subject.ts';
 
@@ -61,14 +61,18 @@ const checkQuery = (name: string, query: string, { subject: { bundle, vocabulary
 };
 
 /** The objectives that are objectives; faults of the others are reported. */
-const readObjectives = (source: string, report: Report): readonly Slo[] =>
-  parseAllDocuments(source).flatMap((document) => {
-    const value: unknown = document.errors.length > 0 ? null : document.toJS();
-    const parsed = sloSchema.safeParse(value);
-    if (parsed.success) return [parsed.data];
-    for (const fault of faultsOf(file, value, parsed.error)) report('slo-valid', fault);
+const readObjectives = (source: string, report: Report): readonly Slo[] => {
+  const yaml = parsedYamls(source);
+  if ('fault' in yaml) {
+    report('slo-valid', { file, field: '(whole file)', got: yaml.fault, expected: 'YAML' });
     return [];
+  }
+  return yaml.document.flatMap((document) => {
+    const { value, faults } = checkDocument(sloSchema, file, document);
+    for (const fault of faults) report('slo-valid', fault);
+    return value ?? [];
   });
+};
 
 /** Objectives that can be computed from what the gateway measures, and that promise what the budget promises. */
 export const checkSlo: RuleGroup = async (subject, report) => {

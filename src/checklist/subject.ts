@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse } from 'yaml';
 import type { ContractDocument } from '../bundle/odcs.ts';
 import type { Bundle, BundlePlace } from '../bundle/read-bundle.ts';
 import type { ServingVersion } from '../data-plane/inference/serving-version.ts';
@@ -37,12 +36,3 @@ export const textReader =
   ({ folder }: BundlePlace): Subject['text'] =>
   (file) =>
     readFile(join(folder, file), 'utf8').catch(() => null);
-
-/** A file of YAML, parsed; the fault in words when it is none. */
-export const parsedYaml = (text: string): { readonly document: unknown } | { readonly fault: string } => {
-  try {
-    return { document: parse(text, { uniqueKeys: true }) };
-  } catch (error) {
-    return { fault: error instanceof Error ? (error.message.split('\n')[0] ?? 'no YAML') : 'no YAML' };
-  }
-};

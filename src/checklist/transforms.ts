@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import type { Field, TensorSpec } from '../bundle/contract.ts';
-import { faultsOf } from '../bundle/fault.ts';
+import { checkDocument } from '../bundle/fault.ts';
+import { parsedYaml } from '../bundle/yaml.ts';
 import { type CompiledContract, type Row, valueIn } from '../data-plane/contract/compile-contract.ts';
 import { decodeImage } from '../data-plane/inference/decode-image.ts';
 import { imagePipelineOf } from '../data-plane/inference/image-pipeline.ts';
 import { InferenceFailure } from '../data-plane/inference/inference-failure.ts';
 import { ownRows } from './evaluation/cases.ts';
 import type { Report } from './finding.ts';
-import { parsedYaml, type RuleGroup, type Subject } from './subject.ts';
+import type { RuleGroup, Subject } from './subject.ts';
 
 const file = 'transforms.yaml';
 const defaultTolerance = 1e-6;
@@ -132,12 +133,10 @@ export const checkTransforms: RuleGroup = async (subject, report) => {
   if (source === null) return checkCoverage(subject, { rows: [], images: 0 }, report);
   const yaml = parsedYaml(source);
   if ('fault' in yaml) return report('transforms-hold', { file, field: '(whole file)', got: yaml.fault, expected: 'YAML' });
-  const parsed = transformsSchema.safeParse(yaml.document);
-  if (!parsed.success) {
-    for (const fault of faultsOf(file, yaml.document, parsed.error)) report('transforms-hold', fault);
-    return;
-  }
-  const { cases } = parsed.data;
+  const { value, faults } = checkDocument(transformsSchema, file, yaml.document);
+  for (const fault of faults) report('transforms-hold', fault);
+  if (value === null) return;
+  const { cases } = value;
   for (const one of cases) {
     if (isRowCase(one)) checkRowCase(subject, one, report);
     else await checkImageCase(subject, one, report);

@@ -1,9 +1,11 @@
 /** A draft run as the gateway would run it: its contract encodes, its guard judges. What it answers becomes the golden cases. */
-import { parse } from 'yaml';
-import { type ModelContract, readContract } from '../bundle/contract.ts';
+
+import type { ModelContract } from '../bundle/contract.ts';
 import { type BundleDraft, draftBundle } from '../bundle/draft-bundle.ts';
 import type { GoldenCase } from '../bundle/golden-case.ts';
 import { type Manifest, manifestSchema } from '../bundle/manifest.ts';
+import { readContract } from '../bundle/read-contract.ts';
+import { parseYaml } from '../bundle/yaml.ts';
 import { type CompiledContract, compileContract, type Row } from '../data-plane/contract/compile-contract.ts';
 import type { Tensors } from '../data-plane/contract/tensor.ts';
 import { compileOutputs, type OutputRow } from '../data-plane/guards/compile-outputs.ts';
@@ -37,13 +39,13 @@ const placeholderCase: GoldenCase = { request: { inputs: [{}] }, expected: { out
 
 /** The contract of a draft, as it will be read. @throws Refusal */
 export const contractOf = (draft: BundleDraft): ModelContract => {
-  const { contract, faults } = readContract('contract.odcs.yaml', parse(draftBundle(draft, {}).bundle['contract.odcs.yaml'] ?? ''));
+  const { contract, faults } = readContract('contract.odcs.yaml', parseYaml(draftBundle(draft, {}).bundle['contract.odcs.yaml'] ?? ''));
   if (contract === undefined) throw new Refusal(faults.map(({ field, got, expected }) => `${field}: got ${got}, expected ${expected}`).join('\n'));
   return contract;
 };
 
 const manifestOf = (draft: BundleDraft): Manifest =>
-  manifestSchema.parse(parse(draftBundle({ ...draft, golden: [placeholderCase] }, {}).bundle['handoff.yaml'] ?? ''));
+  manifestSchema.parse(parseYaml(draftBundle({ ...draft, golden: [placeholderCase] }, {}).bundle['handoff.yaml'] ?? ''));
 
 /** Views of tensors as plain lists. */
 const asJson = (value: unknown): unknown =>

@@ -1,9 +1,9 @@
 import type { Clock } from '../clock.ts';
+import { createInTurn, type InTurn } from '../in-turn.ts';
 import type { DecisionEvidence } from '../ledger/ledger-entry.ts';
 import { ProblemError } from '../problem.ts';
 import type { RolloutRecord, RolloutStore } from '../store/rollout-store.ts';
 import type { TrafficAssignment } from '../store/traffic-assignment.ts';
-import { createInTurn, type InTurn } from './in-turn.ts';
 import { rulesOf } from './rollout-rules.ts';
 import type { Standing } from './standing.ts';
 

@@ -1,12 +1,12 @@
 import { type Acceptance, noAcceptance } from '../bundle/acceptance.ts';
 import type { Comparable } from '../bundle/diff/compare-interface.ts';
 import type { Fault } from '../bundle/fault.ts';
+import { createInTurn } from '../in-turn.ts';
 import type { RolloutRecord, RolloutStore } from '../store/rollout-store.ts';
 import { beginRollout, startByItself } from './begin-rollout.ts';
 import { type ControlContext, changeRollout, gateway, takeStanding } from './change-rollout.ts';
 import type { Comparables } from './check-eligibility.ts';
 import { withRequirements } from './check-plan.ts';
-import { createInTurn } from './in-turn.ts';
 import { keptAvailability } from './kept-availability.ts';
 import { barsToStart, type ModelFiles, type PlanFile, settlePlan, startablePlan } from './settle-plan.ts';
 import { type Availability, assignmentOf, availabilityOf, type LiveView, type PlannedStart, type Standing, type Versions } from './standing.ts';

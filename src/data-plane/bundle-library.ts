@@ -4,6 +4,7 @@ import { findBundles } from '../bundle/find-bundles.ts';
 import type { Bundle, BundlePlace } from '../bundle/read-bundle.ts';
 import { readBundle } from '../bundle/read-bundle.ts';
 import { type Trust, type TrustVerdict, trustFaults } from '../bundle/signing/trust.ts';
+import { createInTurn } from '../in-turn.ts';
 import type { OpenedVersion } from './inference/open-version.ts';
 import type { GoldenResult } from './inference/run-golden.ts';
 import type { ModelRegistry } from './registry.ts';
@@ -60,6 +61,7 @@ const unreadable = (error: unknown): Fault => ({
 export const createBundleLibrary = ({ modelsDir, goldenDir, registry, trust, onServe, open }: BundleLibraryDeps): BundleLibrary => {
   const reports = new Map<string, BundleReport>();
   const taking = new Map<string, Promise<BundleReport>>();
+  const inTurn = createInTurn();
 
   const serve = async (bundle: Bundle): Promise<BundleReport> => {
     const { model, version, digest } = bundle;
@@ -91,7 +93,8 @@ export const createBundleLibrary = ({ modelsDir, goldenDir, registry, trust, onS
 
   const takeNow = async (place: BundlePlace): Promise<BundleReport> => {
     const { model, version } = place;
-    const reading = await readBundle(place).catch((error: unknown) => ({ bundle: null, contract: null, faults: [unreadable(error)] }));
+    // One after the other: the first one's process loads its graph while the next is read.
+    const reading = await inTurn('read', () => readBundle(place)).catch((error: unknown) => ({ bundle: null, contract: null, faults: [unreadable(error)] }));
     // Also of a bundle that is refused: its clients send its fields already, and the baseline must not turn them away for it.
     if (reading.contract !== null) registry.declare({ model, version, fields: namesOf(reading.contract, reading.bundle) });
     const served = registry.get(model)?.versions.get(version)?.bundle;

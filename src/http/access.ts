@@ -3,6 +3,7 @@
  * where the danger is a web page in the user's own browser: hence the rules on `Host` and `Origin`.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { ProblemError } from '../problem.ts';
 import type { Key, Scope } from './keys-file.ts';
 
@@ -94,3 +95,9 @@ export const admitted = (access: Access): string => {
   if (!access.allowed) throw access.problem;
   return access.actor;
 };
+
+/** Lets in whoever has the scope; without a keys file everybody. The result throws `unauthenticated` or `forbidden`. */
+export const createAuthorizer =
+  (keys: readonly Key[] | null, scope: Scope) =>
+  (request: IncomingMessage): void =>
+    void (keys !== null && admitted(checkScope({ keys, authorization: request.headers.authorization }, scope)));

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ZodOpenApiPathsObject, ZodOpenApiResponsesObject } from 'zod-openapi';
-import { datatypes } from '../bundle/contract.ts';
+import { datatypes } from '../bundle/datatype.ts';
 
 /*
  * The Open Inference Protocol in the API document. Requests are read by hand (src/open-inference), since they may be followed

@@ -1,4 +1,4 @@
-import type { Datatype } from '../bundle/contract.ts';
+import type { Datatype } from '../bundle/datatype.ts';
 import type { CompiledField } from '../data-plane/contract/compile-field.ts';
 
 type Read = (value: number) => unknown;

@@ -1,5 +1,5 @@
 /** Tensor data as JSON: flat or nested lists, row-major. */
-import { type Datatype, datatypeLimits, isWhole } from '../bundle/contract.ts';
+import { type Datatype, datatypeLimits, isWhole } from '../bundle/datatype.ts';
 import { allocate, type NumericData, type Tensor, type TensorData } from '../data-plane/contract/tensor.ts';
 import { ProblemError } from '../problem.ts';
 import { malformed } from './malformed.ts';

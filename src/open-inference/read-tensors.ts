@@ -1,4 +1,4 @@
-import { datatypes } from '../bundle/contract.ts';
+import { datatypes } from '../bundle/datatype.ts';
 import type { NumericData } from '../data-plane/contract/tensor.ts';
 import { ProblemError } from '../problem.ts';
 import { readJsonData } from './json-data.ts';

@@ -3,7 +3,7 @@
  * @see https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
  */
 import { isUtf8 } from 'node:buffer';
-import type { Datatype } from '../bundle/contract.ts';
+import type { Datatype } from '../bundle/datatype.ts';
 import { type NumericData, numericArrays, type Tensor, type TensorData } from '../data-plane/contract/tensor.ts';
 import { malformed } from './malformed.ts';
 

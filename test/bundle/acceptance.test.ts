@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { acceptanceSchema, isGuardrail, noAcceptance, outcomeWindowMs } from '../../src/bundle/acceptance.ts';
 import { declaredOutcomes } from '../../src/bundle/declared-outcomes.ts';
-import { faultsOf } from '../../src/bundle/fault.ts';
+import { checkDocument } from '../../src/bundle/fault.ts';
 import { readBundle } from '../../src/bundle/read-bundle.ts';
 
 const models = new URL('../../models/', import.meta.url);
@@ -33,10 +33,7 @@ const agrees = {
 };
 const acceptance = (changes: Record<string, unknown>) => ({ apiVersion: 'handoff/v1', kind: 'Acceptance', criteria: [errors], ...changes });
 
-const faultsIn = (document: unknown) => {
-  const parsed = acceptanceSchema.safeParse(document);
-  return parsed.success ? [] : faultsOf('acceptance.yaml', document, parsed.error);
-};
+const faultsIn = (document: unknown) => checkDocument(acceptanceSchema, 'acceptance.yaml', document).faults;
 
 describe('an acceptance file', () => {
   it.each(files)('holds in %s', (file) => {

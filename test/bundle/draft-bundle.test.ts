@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { acceptanceSchema } from '../../src/bundle/acceptance.ts';
-import { readContract } from '../../src/bundle/contract.ts';
 import { type BundleDraft, draftBundle } from '../../src/bundle/draft-bundle.ts';
 import { manifestSchema } from '../../src/bundle/manifest.ts';
+import { readContract } from '../../src/bundle/read-contract.ts';
 import { readTemplates } from '../../src/cli/read-templates.ts';
 
 const golden = { request: { inputs: [{ age: 41 }] }, expected: { outputs: [{ score: 0.5 }] }, tolerance: { absolute: 1e-5 }, source: 'By hand.' };

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { faultsOf, faultText } from '../../src/bundle/fault.ts';
+import { checkDocument, faultText } from '../../src/bundle/fault.ts';
 
-const faultsFor = (schema: z.ZodType, value: unknown) => faultsOf('a.yaml', value, schema.safeParse(value).error ?? new z.ZodError([]));
+const faultsFor = (schema: z.ZodType, value: unknown) => checkDocument(schema, 'a.yaml', value).faults;
 
 const step = z.union([
   z.strictObject({ weight: z.number().max(100) }),
@@ -17,7 +17,7 @@ const schema = z.strictObject({
   mode: z.enum(['on', 'off']).optional(),
 });
 
-describe('faultsOf', () => {
+describe('checkDocument', () => {
   it.each([
     ['a wrong type', { name: 5 }, 'name', '5', 'string'],
     ['a missing key', {}, 'name', 'nothing', 'string'],

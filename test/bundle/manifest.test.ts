@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { faultsOf } from '../../src/bundle/fault.ts';
+import { checkDocument } from '../../src/bundle/fault.ts';
 import { manifestSchema, modelName, semver } from '../../src/bundle/manifest.ts';
 import { exampleBundles, placeOf } from '../support/bundle-copy.ts';
 
@@ -14,8 +14,7 @@ const documentOf = (model: string, version: string): Document => parse(readFileS
 const faultsAfter = (change: (document: Document) => void, [model, version]: readonly [string, string] = ['card-fraud', '2.0.0']) => {
   const document = documentOf(model, version);
   change(document);
-  const parsed = manifestSchema.safeParse(document);
-  return parsed.success ? [] : faultsOf('handoff.yaml', document, parsed.error).map(({ field, got, expected }) => [field, got, expected]);
+  return checkDocument(manifestSchema, 'handoff.yaml', document).faults.map(({ field, got, expected }) => [field, got, expected]);
 };
 
 describe('manifestSchema', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Acceptance, acceptanceSchema, noAcceptance } from '../../src/bundle/acceptance.ts';
-import { faultsOf } from '../../src/bundle/fault.ts';
+import { checkDocument } from '../../src/bundle/fault.ts';
 import { checkPlan, withRequirements } from '../../src/control-plane/check-plan.ts';
 import { type Plan, planSchema } from '../../src/control-plane/plan.ts';
 import { planWith } from '../support/plan.ts';
@@ -62,8 +62,7 @@ describe('what an analysis requires', () => {
 
 it('refuses a deadline before the least time, with its path', () => {
   const document = { ...JSON.parse(JSON.stringify(planWith())), bake: '1d', steps: [{ setWeight: 1 }, analysis({ atLeast: '2h' })] };
-  const parsed = planSchema.safeParse(document);
-  expect(parsed.success ? [] : faultsOf('rollout/x.yaml', document, parsed.error)).toEqual([
+  expect(checkDocument(planSchema, 'rollout/x.yaml', document).faults).toEqual([
     { file: 'rollout/x.yaml', field: 'steps.1.analysis.deadline', got: '1h', expected: 'a deadline that is not before atLeast' },
   ]);
 });

@@ -1,14 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { faultsOf } from '../../src/bundle/fault.ts';
+import { checkDocument } from '../../src/bundle/fault.ts';
 import { blockSecondsOf, hundredthsOf, planSchema, weightPercent } from '../../src/control-plane/plan.ts';
 
 const smallest = { apiVersion: 'handoff/v1', kind: 'Rollout', model: 'm', baseline: '1.0.0', candidate: '2.0.0', steps: [{ setWeight: 10 }] };
 
 const faultsFor = (changes: Record<string, unknown>) => {
   const document = { ...smallest, ...changes };
-  const parsed = planSchema.safeParse(document);
-  return parsed.success ? [] : faultsOf('rollout/m.yaml', document, parsed.error).map(({ field, got, expected }) => [field, got, expected]);
+  return checkDocument(planSchema, 'rollout/m.yaml', document).faults.map(({ field, got, expected }) => [field, got, expected]);
 };
 
 describe('planSchema', () => {

@@ -41,18 +41,20 @@ describe('readPlans', () => {
     ]);
   });
 
-  it.each([
-    ['an empty file', '', '(whole file)', 'null'],
-    ['a list', '- a', '(whole file)', '["a"]'],
-  ])('refuses %s', async (_, ...[content, field, got]) => {
+  it.each([['a list', '- a', '(whole file)', '["a"]']])('refuses %s', async (_, ...[content, field, got]) => {
     const { plans, faults } = await readPlans(await folderWith({ 'a.yaml': content }));
     expect(plans).toEqual([]);
     expect(faults).toEqual([{ file: 'rollout/a.yaml', field, got, expected: 'object' }]);
   });
 
+  it('refuses an empty file', async () => {
+    const { faults } = await readPlans(await folderWith({ 'a.yaml': '' }));
+    expect(faults).toEqual([{ file: 'rollout/a.yaml', field: '(whole file)', got: 'expected a document, but the input is empty', expected: 'YAML' }]);
+  });
+
   it('refuses a key that stands twice', async () => {
     const { faults } = await readPlans(await folderWith({ 'a.yaml': `${whole('a')}model: b\n` }));
-    expect(faults).toEqual([{ file: 'rollout/a.yaml', field: '(whole file)', got: expect.stringContaining('Map keys must be unique'), expected: 'YAML' }]);
+    expect(faults).toEqual([{ file: 'rollout/a.yaml', field: '(whole file)', got: expect.stringContaining('duplicated mapping key'), expected: 'YAML' }]);
   });
 
   it('finds all faults of all files', async () => {

@@ -1,7 +1,7 @@
 /** The Open Inference Protocol on the data port: every call, JSON and binary tensors, the same spine as `/infer`. */
 import { deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Datatype, datatypes } from '../../src/bundle/contract.ts';
+import { type Datatype, datatypes } from '../../src/bundle/datatype.ts';
 import { numericArrays } from '../../src/data-plane/contract/tensor.ts';
 import { deliver, goldenOutputs, goldenRows, makeTeamFolders, plan, type TeamFolders } from '../support/bundles.ts';
 import { deliverEcho } from '../support/echo-bundle.ts';

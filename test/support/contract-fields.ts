@@ -1,4 +1,5 @@
-import type { Datatype, Field, ModelContract, TensorSpec } from '../../src/bundle/contract.ts';
+import type { Field, ModelContract, TensorSpec } from '../../src/bundle/contract.ts';
+import type { Datatype } from '../../src/bundle/datatype.ts';
 import type { InputRules } from '../../src/data-plane/contract/compile-contract.ts';
 
 /** A required number without limits, with changes. */

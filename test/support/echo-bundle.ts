@@ -1,7 +1,7 @@
 /** A model that gives back what it gets, in every datatype of the protocol. */
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { datatypes } from '../../src/bundle/contract.ts';
+import { datatypes } from '../../src/bundle/datatype.ts';
 import { draftBundle } from '../../src/bundle/draft-bundle.ts';
 import { writeDigests } from '../../src/bundle/write-digests.ts';
 import { readTemplates } from '../../src/cli/read-templates.ts';

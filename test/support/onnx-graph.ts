@@ -1,4 +1,4 @@
-import { type Datatype, datatypes } from '../../src/bundle/contract.ts';
+import { type Datatype, datatypes } from '../../src/bundle/datatype.ts';
 
 /*
  * Writes small ONNX graphs as protobuf, so that a test can state the model it needs. Field numbers of onnx/onnx.proto, over

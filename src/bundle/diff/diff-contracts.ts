@@ -1,4 +1,5 @@
-import { type Datatype, type Field, type ModelContract, type TensorSpec, widthOf } from '../contract.ts';
+import { type Field, type ModelContract, type TensorSpec, widthOf } from '../contract.ts';
+import type { Datatype } from '../datatype.ts';
 import { type Comparable, compareInterface, type InterfaceDifference } from './compare-interface.ts';
 import { type ComparedField, type Difference, type Rule, type Side, type Verdict, verdictOf } from './difference.ts';
 import { migratedField } from './migrate-field.ts';

@@ -1,4 +1,5 @@
-import type { Datatype, Field } from '../contract.ts';
+import type { Field } from '../contract.ts';
+import type { Datatype } from '../datatype.ts';
 
 /** Whose view a difference is seen from: who sends inputs wants them accepted, who reads outputs wants no surprise. */
 export type Side = 'input' | 'output';

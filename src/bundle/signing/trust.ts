@@ -2,10 +2,7 @@ import type { Fault } from '../fault.ts';
 import type { Bundle } from '../read-bundle.ts';
 import { checkSignature } from './check-signature.ts';
 import { KeyError, readTrustedKeys, type TrustedKey } from './keys.ts';
-
-/** `require` serves signed bundles only, `warn` serves the others too and says so, `off` looks at no signature. */
-export const trustModes = ['require', 'warn', 'off'] as const;
-export type TrustMode = (typeof trustModes)[number];
+import type { TrustMode } from './trust-mode.ts';
 
 /** What is known about who vouches for a bundle. */
 export type TrustVerdict =

@@ -1,4 +1,5 @@
-import { type Datatype, datatypeLimits, type Field, isWhole } from '../../bundle/contract.ts';
+import type { Field } from '../../bundle/contract.ts';
+import { type Datatype, datatypeLimits, isWhole } from '../../bundle/datatype.ts';
 import { type CompiledField, isWholeText } from './compile-field.ts';
 import { numberInWords } from './field-in-words.ts';
 import type { NumericData, TensorData } from './tensor.ts';

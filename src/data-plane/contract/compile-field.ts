@@ -1,4 +1,5 @@
-import { type Datatype, datatypeLimits, type Field, isWhole } from '../../bundle/contract.ts';
+import type { Field } from '../../bundle/contract.ts';
+import { type Datatype, datatypeLimits, isWhole } from '../../bundle/datatype.ts';
 import { numberInWords, textInWords } from './field-in-words.ts';
 import { createLocalTimeReader } from './local-time.ts';
 

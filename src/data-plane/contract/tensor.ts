@@ -1,4 +1,4 @@
-import type { Datatype } from '../../bundle/contract.ts';
+import type { Datatype } from '../../bundle/datatype.ts';
 
 /** Row-major numbers of one tensor. BOOL is 0 or 1. Whoever receives it owns it, unless said otherwise. */
 export type NumericData =

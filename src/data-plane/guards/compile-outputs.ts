@@ -1,4 +1,5 @@
-import { type Datatype, type Field, type ModelContract, type TensorSpec, widthOf } from '../../bundle/contract.ts';
+import { type Field, type ModelContract, type TensorSpec, widthOf } from '../../bundle/contract.ts';
+import type { Datatype } from '../../bundle/datatype.ts';
 import type { Manifest, OutputStep } from '../../bundle/manifest.ts';
 import type { Row } from '../contract/compile-contract.ts';
 import type { Tensor, Tensors } from '../contract/tensor.ts';

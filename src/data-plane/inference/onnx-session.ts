@@ -1,6 +1,6 @@
 import './disable-runtime-telemetry.ts';
 import ort from 'onnxruntime-node';
-import { type Datatype, datatypes } from '../../bundle/contract.ts';
+import { type Datatype, datatypes } from '../../bundle/datatype.ts';
 import type { Tensor, TensorData, Tensors } from '../contract/tensor.ts';
 
 /** A graph's own view of one input or output; -1 stands for a variable dimension. `datatype` is the runtime's word when it is none of ours. */

@@ -3,7 +3,7 @@
  * the name, the index of its datatype, the rank and the dimensions, the length of the data in bytes, the data. Text is its
  * length and its UTF-8; the data of a BYTES tensor is the number of its texts, then each.
  */
-import { type Datatype, datatypes } from '../../bundle/contract.ts';
+import { type Datatype, datatypes } from '../../bundle/datatype.ts';
 import { numericArrays, type Tensor, type TensorData, type Tensors } from '../contract/tensor.ts';
 
 const wordBytes = 4;

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it, test } from 'vitest';
-import type { Datatype, Field, ModelContract } from '../../../src/bundle/contract.ts';
+import type { Field, ModelContract } from '../../../src/bundle/contract.ts';
+import type { Datatype } from '../../../src/bundle/datatype.ts';
 import { checkCompatibility } from '../../../src/bundle/diff/check-compatibility.ts';
 import type { Comparable } from '../../../src/bundle/diff/compare-interface.ts';
 import { diffContracts, type FieldDiff } from '../../../src/bundle/diff/diff-contracts.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Datatype } from '../../../src/bundle/contract.ts';
+import type { Datatype } from '../../../src/bundle/datatype.ts';
 import { readBundle } from '../../../src/bundle/read-bundle.ts';
 import { compileContract } from '../../../src/data-plane/contract/compile-contract.ts';
 import { exampleBundles, placeOf } from '../../support/bundle-copy.ts';

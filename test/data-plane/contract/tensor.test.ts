@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Datatype, datatypes } from '../../../src/bundle/contract.ts';
+import { type Datatype, datatypes } from '../../../src/bundle/datatype.ts';
 import { allocate, rowsOf, type Tensor } from '../../../src/data-plane/contract/tensor.ts';
 
 describe('allocate', () => {

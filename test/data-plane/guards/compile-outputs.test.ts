@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Datatype, Field } from '../../../src/bundle/contract.ts';
+import type { Field } from '../../../src/bundle/contract.ts';
+import type { Datatype } from '../../../src/bundle/datatype.ts';
 import type { Manifest, OutputStep } from '../../../src/bundle/manifest.ts';
 import { readBundle } from '../../../src/bundle/read-bundle.ts';
 import type { Tensor, TensorData } from '../../../src/data-plane/contract/tensor.ts';

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { readContract, requestFields } from '../../src/bundle/contract.ts';
+import { requestFields } from '../../src/bundle/contract.ts';
+import { readContract } from '../../src/bundle/read-contract.ts';
 import { exampleBundles, placeOf } from '../support/bundle-copy.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: a parsed contract, to be broken at will

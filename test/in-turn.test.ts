@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createInTurn } from '../../src/control-plane/in-turn.ts';
+import { createInTurn } from '../src/in-turn.ts';
 
 it('runs tasks of one key in order, also after one that fails', async () => {
   const inTurn = createInTurn();

@@ -1,0 +1,30 @@
+import { randomBytes } from 'node:crypto';
+import { createLedgerAnnouncer } from '../announce-ledger.ts';
+import { createPredictionIds } from '../data-plane/observe/prediction-id.ts';
+import { predictionKey } from '../data-plane/observe/prediction-key.ts';
+import { createRestoreKeys } from '../restore-keys.ts';
+import type { Settings } from '../settings.ts';
+import { createSqliteRolloutStore } from '../store/sqlite-rollout-store.ts';
+import type { Ground } from './ground.ts';
+
+/**
+ * What is kept in the data directory: the rollouts with their ledger, and the key of the prediction ids.
+ * @throws DataDirectoryInUseError for a second gateway on it
+ */
+export const openKept = async (settings: Settings, { log, metrics, evidence, trust }: Ground) => {
+  const announcer = createLedgerAnnouncer({ log, metrics });
+  const store = await createSqliteRolloutStore({
+    dataDir: settings.dataDir,
+    onEntry: announcer.appended,
+    ...(settings.ledgerKey === undefined ? {} : { ledgerSecret: Buffer.from(settings.ledgerKey, 'hex') }),
+  });
+  await announcer.opened(store.ledger);
+  if (!trust.checks) log.warn({ trust: trust.mode }, 'signatures of bundles are not checked: HANDOFF_TRUSTED_KEYS_DIR names the keys to trust');
+  // Before the first decision: those of a gateway without a webhook are not queued.
+  await store.outbox.setWebhook(settings.webhookUrl !== undefined);
+  const key = await predictionKey({ given: settings.predictionKey, dataDir: settings.dataDir });
+  const predictionIds = createPredictionIds({ key, incarnation: randomBytes(4) });
+  return { store, predictionIds, restoreKeys: createRestoreKeys({ store, evidence, hashKey: predictionIds.hashKey }) };
+};
+
+export type Kept = Awaited<ReturnType<typeof openKept>>;

@@ -1,0 +1,2 @@
+/** Of the gateway itself. */
+export const version = '0.1.0';
