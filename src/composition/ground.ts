@@ -12,7 +12,7 @@ import { processEnvironment, type Settings, SettingsError, trustModeOf } from '.
 import { createLog } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { createTracing } from '../telemetry/tracing.ts';
-import { version } from './version.ts';
+import { version } from '../version.ts';
 
 const readKeys = async (file: string | undefined): Promise<readonly Key[] | null> => {
   if (file === undefined) return null;

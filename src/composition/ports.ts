@@ -7,12 +7,12 @@ import { createAuthorizer } from '../http/access.ts';
 import { createAdminApp } from '../http/admin-server.ts';
 import type { DataServerDeps } from '../http/data-server.ts';
 import { createDataApp, createMetricsApp } from '../http/open-apps.ts';
+import { version } from '../version.ts';
 import type { Bundles } from './bundles.ts';
 import type { Ground } from './ground.ts';
 import type { Kept } from './kept.ts';
 import type { Readiness } from './readiness.ts';
 import type { Rollouts, Ticking } from './rollouts.ts';
-import { version } from './version.ts';
 
 interface PortDeps extends Pick<DataServerDeps, 'newId' | 'random'> {
   readonly ground: Ground;

@@ -1,26 +1,18 @@
 import type { ModelContract } from '../bundle/contract.ts';
 import { ProblemError } from '../problem.ts';
-import type { RoutingKeyRule } from '../store/traffic-assignment.ts';
 import type { Comparison } from './comparison/comparison.ts';
 import type { ContractPair } from './contract/check-inputs.ts';
 import { checkInputs } from './contract/check-inputs.ts';
-import type { Row } from './contract/compile-contract.ts';
 import type { Tensors } from './contract/tensor.ts';
 import type { OutputRow } from './guards/compile-outputs.ts';
 import type { InferContext } from './infer-context.ts';
-import { problemOf } from './inference/problem-of.ts';
 import type { ServingVersion } from './inference/serving-version.ts';
-import { beginUnit, endUnit } from './observe/count-unit.ts';
-import type { Evidence, PendingUnit } from './observe/evidence.ts';
-import type { FailedAttempt, Observer } from './observe/observer.ts';
-import type { PredictionIds } from './observe/prediction-id.ts';
-import { tellAssigned, tellFailed } from './observe/raw-events.ts';
+import { endUnit } from './observe/count-unit.ts';
+import type { Observer } from './observe/observer.ts';
+import { type Guarded, type PredictDeps, predictAndGuard } from './predict-and-guard.ts';
 import type { ModelRegistry, ServingModel } from './registry.ts';
-import type { Answer, Attempt, AttemptFailure } from './rescue.ts';
-import { attempt, attemptDeadline, failureOf } from './rescue.ts';
+import { type Checked, notReady, type RouteDeps, type Routed, routeRequest } from './route-request.ts';
 import type { Assignment } from './routing/assign.ts';
-import { assign } from './routing/assign.ts';
-import { isMatched, routingKeyOf } from './routing/routing-key.ts';
 
 /** Rows that are made when the contract is known and their number is allowed. */
 export interface RowSource {
@@ -52,17 +44,11 @@ export interface InferAnswer {
   readonly contract: ModelContract;
 }
 
-export interface InferDeps {
-  readonly evidence: Evidence;
+export interface InferDeps extends RouteDeps, PredictDeps {
   readonly registry: ModelRegistry;
   /** Whether a bundle folder or a plan names this model, so that it may serve soon. */
   readonly isExpected: (model: string) => boolean;
-  readonly predictionIds: PredictionIds;
-  readonly observer: Observer;
   readonly comparison: Pick<Comparison, 'offer'>;
-  readonly randomU32: () => number;
-  readonly monotonicMs: () => number;
-  readonly wallMs: () => number;
 }
 
 /** The request path: validate ▶ route ▶ predict ▶ guard ▶ respond. @throws ProblemError */
@@ -76,7 +62,7 @@ export const createInfer =
     const checked = validate(request, { model, pinned, deps }); //                          400 contract-violation
     const validatedMs = deps.monotonicMs();
     admit(model, checked.rows.length, deps.observer); //                                    503 overloaded, before the assignment
-    const routed = route(model, { checked, pinned, context, deps }); //                     503 model-not-ready
+    const routed = routeRequest(model, { checked, pinned, context, deps }); //              503 model-not-ready
     const routedMs = deps.monotonicMs();
     const result = await predictAndGuard(model, { checked, routed, context, deps }) //      candidate, or rescue by the baseline
       .finally(() => offerForComparison(model, { checked, routed, context, deps })); //     a sample runs on both versions after the answer
@@ -98,11 +84,6 @@ const findPinned = (model: ServingModel, name: string | null): ServingVersion | 
   return version;
 };
 
-interface Checked {
-  readonly rows: readonly Row[];
-  readonly eligible: boolean;
-}
-
 interface Step {
   readonly model: ServingModel;
   readonly pinned: ServingVersion | null;
@@ -114,8 +95,6 @@ const contractsFor = ({ model, pinned }: Step): ContractPair => {
   if (model.contracts === null) throw notReady(model);
   return model.contracts;
 };
-
-const notReady = (model: ServingModel): ProblemError => new ProblemError('model-not-ready', `Model ${model.name} has no serving baseline.`);
 
 const validate = (request: InferRequest, step: Step): Checked => {
   const contracts = contractsFor(step);
@@ -154,110 +133,16 @@ const admit = (model: ServingModel, rows: number, observer: Observer): void => {
   throw new ProblemError('overloaded', `${queued} rows wait for model ${model.name}, the limit is ${limit}.`);
 };
 
-interface Routed {
-  /** Counts the request as evidence; null when it is none. */
-  readonly unit: PendingUnit | null;
-  readonly assignment: Assignment;
-  readonly version: ServingVersion;
-  /** Keyed hash of the routing key: beyond the assignment nothing needs the key itself. */
-  readonly routingKeyHash: string | null;
-  /** Wall time, read once for the counts and the prediction id. */
-  readonly assignedAtMs: number;
-}
-
-interface RouteStep extends Omit<Step, 'model'> {
-  readonly checked: Checked;
-  readonly context: InferContext;
-}
-
-const readRoutingKey = (model: ServingModel, rule: RoutingKeyRule | null, { checked, context, deps }: Omit<RouteStep, 'pinned'>): string | null => {
-  try {
-    return routingKeyOf(rule, checked.rows, context);
-  } catch (error) {
-    // Rows that disagree on the key hold against the contract, so they are counted here and not with its check.
-    if (ProblemError.from(error).type === 'contract-violation')
-      deps.observer.violated(model, [{ feature: rule !== null && 'field' in rule ? rule.field : 'other', rule: 'row' }]);
-    throw error;
-  }
-};
-
-const route = (model: ServingModel, { checked, pinned, context, deps }: RouteStep): Routed => {
-  const { rollout } = model.traffic;
-  const routingKey = rollout === null || pinned !== null ? null : readRoutingKey(model, rollout.routingKey, { checked, context, deps });
-  const assignment = assign(model.traffic, {
-    pinned: pinned?.bundle.version ?? null,
-    eligible: checked.eligible,
-    matched: rollout !== null && isMatched(rollout.match, context.header),
-    key: routingKey,
-    randomU32: deps.randomU32,
-  });
-  const version = assignment === null ? undefined : model.versions.get(assignment.version);
-  if (assignment === null || version === undefined) throw notReady(model);
-  const assignedAtMs = deps.wallMs();
-  const routingKeyHash = routingKey === null ? null : deps.predictionIds.hashKey(routingKey);
-  const unit = beginUnit(deps.evidence, model, { assignment, routingKeyHash, eligible: checked.eligible, assignedAtMs });
-  const routed = { unit, assignment, version, routingKeyHash, assignedAtMs };
-  tellAssigned(context.requestId, model, routed);
-  return routed;
-};
-
-interface PredictStep {
+interface OfferStep {
   readonly checked: Checked;
   readonly routed: Routed;
   readonly context: InferContext;
-  readonly deps: InferDeps;
+  readonly deps: Pick<InferDeps, 'comparison'>;
 }
-
-interface Result {
-  readonly answer: Answer;
-  /** Why the assigned candidate did not answer; null when the assigned version did. */
-  readonly rescuedFrom: AttemptFailure | null;
-  /** The assigned version answered after the time at which a candidate's attempt has failed. For the evidence that is a failure of either arm. */
-  readonly isLate: boolean;
-}
-
-/** When the caller must have an answer, and when an attempt of either arm has failed, on the monotonic clock: a candidate's ends then, and is rescued. */
-const deadlinesOf = ({ baseline }: ServingModel, { routed: { assignment, version }, context, deps }: PredictStep) => {
-  const answering = baseline ?? version;
-  const budgetMs = (assignment.arm === null ? version : answering).bundle.manifest.budgets.deadlineMs;
-  const callerMs = context.arrivedMs + Math.min(context.timeoutMs ?? budgetMs, budgetMs);
-  return { callerMs, attemptMs: attemptDeadline(deps.monotonicMs(), callerMs, answering.p99Ms()) };
-};
-
-const predictAndGuard = async (model: ServingModel, step: PredictStep): Promise<Result> => {
-  const { checked, routed, context, deps } = step;
-  const { assignment, version, unit } = routed;
-  const { callerMs, attemptMs } = deadlinesOf(model, step);
-  const whole: Attempt = { rows: checked.rows, deadlineMs: callerMs, span: context.span, monotonicMs: deps.monotonicMs };
-  const rescuer = assignment.arm === 'candidate' ? model.baseline : null;
-  try {
-    const answer = await attempt(version, rescuer === null ? whole : { ...whole, deadlineMs: attemptMs });
-    const isLate = deps.monotonicMs() > attemptMs;
-    if (isLate) tellFailed(context.requestId, 'late');
-    return { answer, rescuedFrom: null, isLate };
-  } catch (error) {
-    const failure = failureOf(error);
-    tellFailed(context.requestId, failure);
-    const observed = { model, version, assignment, failure, error, context };
-    if (rescuer === null || failure === null) throw giveUp(observed, error, { unit, deps });
-    deps.observer.rescued(observed, failure);
-    const answer = await attempt(rescuer, whole).catch((again: unknown) => {
-      throw giveUp(observed, again, { unit, deps });
-    });
-    return { answer, rescuedFrom: failure, isLate: false };
-  }
-};
 
 /** Failed requests too: a sample of those that some version could answer would favour it. */
-const offerForComparison = (model: ServingModel, { checked, routed, context, deps }: PredictStep): void =>
+const offerForComparison = (model: ServingModel, { checked, routed, context, deps }: OfferStep): void =>
   deps.comparison.offer(model, { rows: checked.rows, requestId: context.requestId, assignment: routed.assignment, routingKeyHash: routed.routingKeyHash });
-
-/** The end of a request that nobody answers: an error of its arm, or no evidence when its own content was at fault. */
-const giveUp = (observed: FailedAttempt, error: unknown, { unit, deps }: { readonly unit: PendingUnit | null; readonly deps: InferDeps }): ProblemError => {
-  if (observed.failure === null) unit?.withdraw();
-  else endUnit(unit, observed.model, { failure: observed.failure, answer: null, requestId: observed.context.requestId });
-  return deps.observer.failed({ ...observed, error }, problemOf(error));
-};
 
 interface RespondStep {
   readonly model: ServingModel;
@@ -274,7 +159,7 @@ const scoreOf = ([row]: readonly OutputRow[]): number | null => {
   return null;
 };
 
-const respond = ({ answer, rescuedFrom, isLate }: Result, { model, routed, context, deps, validatedMs, routedMs }: RespondStep): InferAnswer => {
+const respond = ({ answer, rescuedFrom, isLate }: Guarded, { model, routed, context, deps, validatedMs, routedMs }: RespondStep): InferAnswer => {
   const { assignment, routingKeyHash, version: assigned, unit, assignedAtMs } = routed;
   endUnit(unit, model, { failure: isLate ? 'timeout' : rescuedFrom, answer, requestId: context.requestId });
   const { version, contract } = answer.version.bundle;

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { inferRequestSchema } from '../../src/http/document/data-port.ts';
 import { parseInferRequest } from '../../src/http/infer-request.ts';
-import { createOpenApiDocument, inferRequestSchema } from '../../src/http/openapi.ts';
+import { createOpenApiDocument } from '../../src/http/openapi.ts';
 
 const file = new URL('../../docs/openapi.json', import.meta.url);
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ZodOpenApiPathsObject, ZodOpenApiResponsesObject } from 'zod-openapi';
-import { datatypes } from '../bundle/datatype.ts';
+import { datatypes } from '../../bundle/datatype.ts';
+import { ok } from './parts.ts';
 
 /*
  * The Open Inference Protocol in the API document. Requests are read by hand (src/open-inference), since they may be followed
@@ -47,7 +48,6 @@ const failure = z
   .looseObject({ error: z.string() })
   .meta({ id: 'ProtocolError', description: "The problem details of the other calls, with the protocol's own `error`." });
 
-const ok = (schema: z.ZodType, description: string): ZodOpenApiResponsesObject => ({ '200': { description, content: { 'application/json': { schema } } } });
 const failures = (...statuses: readonly number[]): ZodOpenApiResponsesObject =>
   Object.fromEntries(statuses.map((status) => [`${status}`, { description: 'As the problem says.', content: { 'application/json': { schema: failure } } }]));
 
