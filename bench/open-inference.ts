@@ -9,6 +9,7 @@ import { type GatewayProcess, startGateway } from '../test/support/gateway.ts';
 import { runLoad } from './client.ts';
 import { cpuTimeOf } from './cpu-time.ts';
 import { baseline, model, type PreparedRequest, postInfer } from './requests.ts';
+import { startScript } from './servers.ts';
 import { columns, median, quantile, spread } from './statistics.ts';
 
 const connections = 32;
@@ -122,51 +123,33 @@ interface Options {
   readonly features: readonly string[];
 }
 
+interface Latency {
+  readonly p50: number;
+  readonly p99: number;
+}
+
 /** p50 and p99 of a server under an open loop, milliseconds. */
-const latencies = async (gateway: GatewayProcess, request: PreparedRequest, { seconds, rate }: Options) => {
-  const { latenciesMs, wrong } = await runLoad({
-    port: Number(new URL(gateway.url).port),
-    connections: openLoopConnections,
-    seconds,
-    requests: [request],
-    ratePerSecond: rate,
-    sleeps: true,
-  });
+const latencies = async (port: number, request: PreparedRequest, { seconds, rate }: Options): Promise<Latency> => {
+  const { latenciesMs, wrong } = await runLoad({ port, connections: openLoopConnections, seconds, requests: [request], ratePerSecond: rate, sleeps: true });
   if (wrong > 0) process.exitCode = 1;
   return { p50: quantile(latenciesMs.none, 0.5), p99: quantile(latenciesMs.none, 0.99) };
 };
 
-const compareDirect = async (server: GatewayProcess, before: GatewayProcess, options: Options): Promise<string> => {
+const ways = ['directly', 'through a bare proxy', 'through the gateway'] as const;
+type Way = (typeof ways)[number];
+
+const compareDirect = async (ports: Readonly<Record<Way, number>>, options: Options): Promise<string> => {
   const request = (await prepare(1, options.features))['/v2 bytes'];
-  const direct: Awaited<ReturnType<typeof latencies>>[] = [];
-  const through: typeof direct = [];
-  for (const gateway of [server, before]) await latencies(gateway, request, { ...options, seconds: warmUpSeconds });
-  for (let round = 0; round < options.rounds; round += 1) {
-    const turns = [
-      async () => void direct.push(await latencies(server, request, options)),
-      async () => void through.push(await latencies(before, request, options)),
-    ];
-    for (const turn of rotated(turns, round)) await turn();
-  }
-  const added = (q: 'p50' | 'p99') => through.map((round, index) => round[q] - (direct[index]?.[q] ?? Number.NaN));
-  const row = (name: string, rounds: typeof direct) => [
-    name,
-    spread(
-      rounds.map(({ p50 }) => p50),
-      2,
-    ),
-    spread(
-      rounds.map(({ p99 }) => p99),
-      2,
-    ),
-  ];
+  const all: Record<Way, Latency[]> = { directly: [], 'through a bare proxy': [], 'through the gateway': [] };
+  for (const way of ways) await latencies(ports[way], request, { ...options, seconds: warmUpSeconds });
+  for (let round = 0; round < options.rounds; round += 1) for (const way of rotated(ways, round)) all[way].push(await latencies(ports[way], request, options));
+  const added = (way: Way, q: keyof Latency) => all[way].map((round, index) => round[q] - (all.directly[index]?.[q] ?? Number.NaN));
+  const cells = (valuesOf: (q: keyof Latency) => readonly number[]) => [spread(valuesOf('p50'), 2), spread(valuesOf('p99'), 2)];
   const table = columns([
-    ['asked', 'p50 ms', 'p99 ms'],
-    row('directly', direct),
-    row('through the gateway', through),
-    ['added', spread(added('p50'), 2), spread(added('p99'), 2)],
+    ['asked', 'p50 ms', 'p99 ms', 'added p50', 'added p99'],
+    ...ways.map((way) => [way, ...cells((q) => all[way].map((round) => round[q])), ...cells((q) => added(way, q))]),
   ]);
-  return `${table}added p99, median of the rounds: ${median(added('p99')).toFixed(2)} ms (at most 1 is the aim)\n`;
+  return `${table}added p99, median of the rounds: ${median(added('through the gateway', 'p99')).toFixed(2)} ms (at most 1 is the aim)\n`;
 };
 
 const { values } = parseArgs({
@@ -202,7 +185,10 @@ try {
   };
   print(`Node ${process.version}, ${cpus().length} cores, ${connections} connections, ${options.rounds} rounds of ${options.seconds} s: median (min-max)\n\n`);
   for (const rows of values.remote ? [] : rowCounts) print(`${await compareForms(server, rows, options)}\n`);
-  print(`Open loop, ${options.rate} req/s, one row as bytes:\n\n${await compareDirect(server, before, options)}`);
+  const portOf = ({ url }: GatewayProcess): number => Number(new URL(url).port);
+  const proxy = await startScript('bare-proxy.ts', String(portOf(server)));
+  const ports = { directly: portOf(server), 'through a bare proxy': proxy.port, 'through the gateway': portOf(before) };
+  print(`Open loop, ${options.rate} req/s, one row as bytes:\n\n${await compareDirect(ports, options).finally(proxy.end)}`);
 } finally {
   for (const gateway of gateways) await gateway.end('SIGTERM');
   for (const own of folders) await own.remove();

@@ -21,9 +21,9 @@ export interface BenchGateway extends BenchServer {
 const plan = new URL(`../rollout/${model}.yaml`, import.meta.url);
 
 /** Starts a script of this folder that announces its port. */
-export const startScript = (name: string): Promise<BenchServer> =>
+export const startScript = (name: string, ...words: readonly string[]): Promise<BenchServer> =>
   new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [new URL(name, import.meta.url).pathname], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [new URL(name, import.meta.url).pathname, ...words], { stdio: ['ignore', 'pipe', 'inherit'] });
     child.once('exit', (code) => reject(new Error(`${name} ended with ${code}`)));
     createInterface({ input: child.stdout }).once('line', (line) => {
       const { port } = JSON.parse(line) as { readonly port: number };
