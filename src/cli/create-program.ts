@@ -1,37 +1,33 @@
 import type { Command } from 'commander';
-import { checkCommand } from './check.ts';
-import { diffCommand } from './diff.ts';
-import { explainCommand } from './explain.ts';
-import { initCommand } from './init.ts';
 import type { CliIo } from './io.ts';
-import { ledgerCommand } from './ledger.ts';
-import { newProgram } from './new-program.ts';
-import { planCommand } from './plan.ts';
-import { rehearseCommand } from './rehearse.ts';
-import { reportCommand } from './report.ts';
-import { reproduceCommand } from './reproduce.ts';
-import { rolloutCommand } from './rollout.ts';
-import { serveCommand } from './serve.ts';
-import { signCommand } from './sign.ts';
-import { smokeCommand } from './smoke.ts';
-import { verifyCommand } from './verify.ts';
+import { type MakeCommand, newProgram } from './new-program.ts';
 
-const commands = [
-  serveCommand,
-  initCommand,
-  checkCommand,
-  smokeCommand,
-  diffCommand,
-  reproduceCommand,
-  signCommand,
-  verifyCommand,
-  planCommand,
-  rehearseCommand,
-  rolloutCommand,
-  ledgerCommand,
-  explainCommand,
-  reportCommand,
-];
+/** How each command is loaded, in the order of the help: one that is run loads its own packages, not those of the others. */
+const commands: ReadonlyMap<string, () => Promise<MakeCommand>> = new Map([
+  ['serve', async () => (await import('./serve.ts')).serveCommand],
+  ['init', async () => (await import('./init.ts')).initCommand],
+  ['check', async () => (await import('./check.ts')).checkCommand],
+  ['smoke', async () => (await import('./smoke.ts')).smokeCommand],
+  ['diff', async () => (await import('./diff.ts')).diffCommand],
+  ['reproduce', async () => (await import('./reproduce.ts')).reproduceCommand],
+  ['sign', async () => (await import('./sign.ts')).signCommand],
+  ['verify', async () => (await import('./verify.ts')).verifyCommand],
+  ['plan', async () => (await import('./plan.ts')).planCommand],
+  ['rehearse', async () => (await import('./rehearse.ts')).rehearseCommand],
+  ['rollout', async () => (await import('./rollout.ts')).rolloutCommand],
+  ['ledger', async () => (await import('./ledger.ts')).ledgerCommand],
+  ['explain', async () => (await import('./explain.ts')).explainCommand],
+  ['report', async () => (await import('./report.ts')).reportCommand],
+]);
+
+/** These hold what a bundle says against the names of all commands. */
+const knowAll: ReadonlySet<string> = new Set(['check', 'report']);
 
 /** The command line with all its commands, not run yet. */
-export const createProgram = (io: CliIo): Command => newProgram(io, commands);
+export const createProgram = async (io: CliIo): Promise<Command> => newProgram(io, await Promise.all([...commands.values()].map((load) => load())));
+
+/** The command line as far as these words need it: with the command that they name, or with all. */
+export const createProgramFor = async (io: CliIo, [name = '']: readonly string[]): Promise<Command> => {
+  const load = knowAll.has(name) ? undefined : commands.get(name);
+  return load === undefined ? createProgram(io) : newProgram(io, [await load()]);
+};

@@ -1,7 +1,7 @@
-import { type Command, CommanderError } from 'commander';
+import { CommanderError } from 'commander';
 import { processEnvironment } from '../settings.ts';
+import { createProgramFor } from './create-program.ts';
 import type { CliIo } from './io.ts';
-import { newProgram } from './new-program.ts';
 
 const io: CliIo = {
   stdout: (text) => void process.stdout.write(text),
@@ -12,13 +12,7 @@ const io: CliIo = {
   },
 };
 
-/** A start of the gateway loads its own command alone: the others stand on packages that would take the first answer's time. */
-const load = async (): Promise<Command> => {
-  if (process.argv[2] === 'serve') return newProgram(io, [(await import('./serve.ts')).serveCommand]);
-  return (await import('./create-program.ts')).createProgram(io);
-};
-
-const program = (await load()).configureOutput({ writeOut: io.stdout, writeErr: io.stderr });
+const program = (await createProgramFor(io, process.argv.slice(2))).configureOutput({ writeOut: io.stdout, writeErr: io.stderr });
 
 /** Who reads no further (`| head`) has seen enough: the command ends as it would have, with its own exit code. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -3,5 +3,5 @@ import { createProgram } from '../../src/cli/create-program.ts';
 import { gatewayVocabulary } from '../../src/cli/vocabulary.ts';
 
 /** The words of the real command line and of the real metrics. */
-export const testVocabulary = (): Promise<Vocabulary> =>
-  gatewayVocabulary(createProgram({ stdout: () => undefined, stderr: () => undefined, env: {}, setExitCode: () => undefined }));
+export const testVocabulary = async (): Promise<Vocabulary> =>
+  gatewayVocabulary(await createProgram({ stdout: () => undefined, stderr: () => undefined, env: {}, setExitCode: () => undefined }));

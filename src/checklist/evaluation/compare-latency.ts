@@ -6,7 +6,7 @@ import { type EvaluationCase, ownRows, predictPatiently } from './cases.ts';
 export interface LatencyPairs {
   readonly candidate: readonly number[];
   readonly baseline: readonly number[];
-  /** The reference work, once a pair: what else the machine does at that moment is in it too. */
+  /** The reference work, once in two pairs: what else the machine does at that moment is in it too. */
   readonly reference: readonly number[];
 }
 
@@ -46,14 +46,17 @@ const runPair = async (
 /** Runs requests one at a time on both versions in turn, so that whatever else the machine does hits both alike. A request that fails is left out of both. */
 export const compareLatency = async (cases: readonly EvaluationCase[], comparing: Comparing): Promise<LatencyPairs> => {
   const endMs = comparing.monotonicMs() + budgetMs;
-  const pairs: (readonly [number, number, number])[] = [];
+  const pairs: (readonly [number, number])[] = [];
+  const reference: number[] = [];
   const asked = Array.from({ length: Math.min(cases.length, mostPairs) + warmUps }, (_, index) => cases[index % cases.length]);
   for (const [index, one] of asked.entries()) {
     if (one === undefined || comparing.monotonicMs() > endMs) break;
     const pair = await runPair(one, comparing, index % 2 === 1);
-    if (pair !== null && index >= warmUps) pairs.push([...pair, timeReference(comparing.monotonicMs)]);
+    if (pair === null || index < warmUps) continue;
+    pairs.push(pair);
+    if (pairs.length % 2 === 1) reference.push(timeReference(comparing.monotonicMs));
   }
-  return { candidate: pairs.map(([own]) => own), baseline: pairs.map(([, other]) => other), reference: pairs.map(([, , reference]) => reference) };
+  return { candidate: pairs.map(([own]) => own), baseline: pairs.map(([, other]) => other), reference };
 };
 
 /** The share-quantile of values when each counts `times` times; NaN without values. */
