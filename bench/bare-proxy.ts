@@ -20,6 +20,8 @@ announce(
       pool.dispatch(
         { method: 'POST', path: request.url ?? '/', headers: passedOn(request.headers), body: Buffer.concat(body) },
         {
+          // undici knows its handlers of today by this one.
+          onRequestStart: () => undefined,
           onResponseStart: (_, status, headers) => void response.writeHead(status, passedOn(headers)),
           onResponseData: (_, chunk) => void answer.push(chunk),
           onResponseEnd: () => void response.end(Buffer.concat(answer)),
