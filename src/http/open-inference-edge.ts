@@ -2,8 +2,9 @@
 import type { InferAnswer } from '../data-plane/infer.ts';
 import type { ModelRegistry } from '../data-plane/registry.ts';
 import { answerTensors, checkRequestedOutputs } from '../open-inference/answer-tensors.ts';
-import { lengthHeader, splitBody } from '../open-inference/framing.ts';
+import { lengthHeader, type ParseJson, splitBody } from '../open-inference/framing.ts';
 import { type InferenceRequest, readInferenceRequest } from '../open-inference/inference-request.ts';
+import { createKnownHeads } from '../open-inference/known-heads.ts';
 import { bundleModelName, bundleVersion } from '../open-inference/protocol-names.ts';
 import { tensorRows } from '../open-inference/tensor-rows.ts';
 import { joinMessage, type WrittenMessage, writeTensors } from '../open-inference/write-tensors.ts';
@@ -15,6 +16,12 @@ import { inflateBody } from './inflate-body.ts';
 interface EdgeDeps {
   readonly registry: Pick<ModelRegistry, 'get'>;
   readonly maxBodyBytes: number;
+}
+
+/** What all calls of a gateway share. */
+interface Shared extends EdgeDeps {
+  /** Parses what precedes the bytes of tensors. */
+  readonly parseHead: ParseJson;
 }
 
 /** Who is asked, as the path says it. */
@@ -52,11 +59,12 @@ const mostKnownUrls = 256;
 
 /** The edge of a url, or null when it is no inference call. */
 export const createOpenInferenceEdge = (deps: EdgeDeps): ((url: string) => InferEdge | null) => {
+  const shared = { ...deps, parseHead: createKnownHeads() };
   const known = new Map<string, InferEdge>();
   return (url) => {
     const kept = known.get(url);
     if (kept !== undefined) return kept;
-    const made = edgeOf(url, deps);
+    const made = edgeOf(url, shared);
     if (made === null) return null;
     if (known.size === mostKnownUrls) known.clear();
     known.set(url, made);
@@ -64,23 +72,23 @@ export const createOpenInferenceEdge = (deps: EdgeDeps): ((url: string) => Infer
   };
 };
 
-const edgeOf = (url: string, deps: EdgeDeps): InferEdge | null => {
+const edgeOf = (url: string, shared: Shared): InferEdge | null => {
   const [, model, version] = inferPath.exec(url) ?? [];
   if (model === undefined) return null;
   const route = version === undefined ? '/v2/models/{model}/infer' : '/v2/models/{model}/versions/{version}/infer';
   try {
     const asked = askedOf({ model, version: version ?? null });
-    return { route, serve: (exchange) => serve(exchange, asked, deps) };
+    return { route, serve: (exchange) => serve(exchange, asked, shared) };
   } catch (error) {
     return { route, serve: () => Promise.reject(error) };
   }
 };
 
-const serve = async (exchange: Exchange, asked: AskedModel, { registry, maxBodyBytes }: EdgeDeps): Promise<void> => {
+const serve = async (exchange: Exchange, asked: AskedModel, { registry, maxBodyBytes, parseHead }: Shared): Promise<void> => {
   const { request, header } = exchange;
   const encoding = request.headers['content-encoding'];
   const body = encoding === undefined || encoding === 'identity' ? exchange.body : await inflateBody(exchange.body, encoding, maxBodyBytes);
-  const inference = readInferenceRequest(splitBody(body, header(lengthHeader)));
+  const inference = readInferenceRequest(splitBody(body, header(lengthHeader), parseHead));
   const { model, version } = asked;
   const serving = registry.get(model);
   const answering = version === null ? serving?.baseline : serving?.versions.get(version);

@@ -12,7 +12,10 @@ export interface Framed {
   readonly binary: Buffer;
 }
 
-const parseJson = (bytes: Buffer): unknown => {
+/** Parses the JSON of a body. @throws ProblemError malformed-request */
+export type ParseJson = (bytes: Buffer) => unknown;
+
+export const parseJson: ParseJson = (bytes) => {
   if (!isUtf8(bytes)) throw new ProblemError('malformed-request', 'The JSON of the body is not UTF-8.');
   try {
     return JSON.parse(bytes.toString('utf8'));
@@ -25,7 +28,7 @@ const parseJson = (bytes: Buffer): unknown => {
  * Splits a body by its length header.
  * @throws ProblemError malformed-request
  */
-export const splitBody = (body: Buffer, header: string | undefined): Framed => {
+export const splitBody = (body: Buffer, header: string | undefined, parse: ParseJson = parseJson): Framed => {
   if (header === undefined) return { json: parseJson(body), binary: body.subarray(body.length) };
   const length = /^\d{1,15}$/.test(header) ? Number(header) : Number.NaN;
   if (!(length <= body.length))
@@ -34,5 +37,5 @@ export const splitBody = (body: Buffer, header: string | undefined): Framed => {
       expected: `0 to ${body.length}, the size of the body`,
       unit: 'bytes',
     });
-  return length === 0 ? { json: null, binary: body } : { json: parseJson(body.subarray(0, length)), binary: body.subarray(length) };
+  return length === 0 ? { json: null, binary: body } : { json: parse(body.subarray(0, length)), binary: body.subarray(length) };
 };

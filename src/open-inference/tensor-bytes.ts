@@ -4,7 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { Datatype } from '../bundle/datatype.ts';
-import { type NumericData, numericArrays, type Tensor, type TensorData } from '../data-plane/contract/tensor.ts';
+import { type NumericData, numericArrays, type Tensor, type TensorData, takeMemory } from '../data-plane/contract/tensor.ts';
 import { malformed } from './malformed.ts';
 
 /** Length prefix of a BYTES element, bytes. */
@@ -19,6 +19,12 @@ export interface Place {
   readonly pointer: string;
 }
 
+const copyOf = (bytes: Uint8Array): Uint8Array => {
+  const copy = takeMemory(bytes.length);
+  copy.set(bytes);
+  return copy;
+};
+
 /**
  * Reads the numbers of a tensor. They are a view of the same memory where its alignment allows, a copy otherwise.
  * `bytes` has exactly the size of `count` elements.
@@ -26,7 +32,7 @@ export interface Place {
 export const readNumbers = (datatype: Exclude<Datatype, 'BYTES'>, bytes: Uint8Array, { pointer }: Place): NumericData => {
   const NumericArray = numericArrays[datatype];
   const size = NumericArray.BYTES_PER_ELEMENT;
-  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
+  const aligned = bytes.byteOffset % size === 0 ? bytes : copyOf(bytes);
   // As in `allocate`: a constructor that is known when the code is compiled.
   if (datatype === 'FP32') return new Float32Array(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.length / size);
   const data = new NumericArray(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.length / size);

@@ -24,6 +24,21 @@ describe('allocate', () => {
     expect(data).toHaveLength(3);
   });
 
+  it('starts numbers at 0, also where others have just been', () => {
+    for (const datatype of datatypes.filter((one) => one !== 'BYTES')) {
+      for (let round = 0; round < 200; round += 1) {
+        const data = allocate(datatype, 16) as Uint8Array;
+        expect(data.every((value) => Number(value) === 0)).toBe(true);
+        Buffer.from(data.buffer, data.byteOffset, data.byteLength).fill(0xff);
+      }
+    }
+  });
+
+  it('gives nobody memory that another has', () => {
+    const all = Array.from({ length: 1_000 }, (_, index) => (allocate('FP32', 1 + (index % 300)) as Float32Array).fill(index));
+    for (const [index, data] of all.entries()) expect(data.every((value) => value === index)).toBe(true);
+  });
+
   it('starts text empty', () => {
     expect(allocate('BYTES', 2)).toEqual(['', '']);
   });
