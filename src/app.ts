@@ -5,12 +5,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createBundles } from './composition/bundles.ts';
 import { type Ground, openGround } from './composition/ground.ts';
 import { type Kept, openKept } from './composition/kept.ts';
+import type { RescanReport } from './composition/load-models.ts';
 import type { OtherPorts } from './composition/ports.ts';
 import { readinessOf } from './composition/readiness.ts';
 import { createRequests } from './composition/requests.ts';
 import { createRollouts } from './composition/rollouts.ts';
 import type { Launcher } from './data-plane/processes/launcher.ts';
-import type { RescanReport } from './load-models.ts';
 import type { Settings } from './settings.ts';
 import type { Log } from './telemetry/log.ts';
 

@@ -3,11 +3,11 @@ import type { RolloutControl } from '../control-plane/rollout-control.ts';
 import { createBundleLibrary } from '../data-plane/bundle-library.ts';
 import { openVersion } from '../data-plane/inference/open-version.ts';
 import { createVersionHooks } from '../data-plane/version-hooks.ts';
-import { createModelLoading } from '../load-models.ts';
-import { createServedRecorder } from '../served-bundles.ts';
 import type { Settings } from '../settings.ts';
 import type { Ground } from './ground.ts';
 import type { Kept } from './kept.ts';
+import { createModelLoading } from './load-models.ts';
+import { createServedRecorder } from './served-bundles.ts';
 
 /** What bundles need that is there a moment later: they are proven meanwhile. */
 interface Coming {

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { createLedgerAnnouncer } from '../announce-ledger.ts';
 import { createPredictionIds } from '../data-plane/observe/prediction-id.ts';
 import { predictionKey } from '../data-plane/observe/prediction-key.ts';
-import { createRestoreKeys } from '../restore-keys.ts';
 import type { Settings } from '../settings.ts';
 import { createSqliteRolloutStore } from '../store/sqlite-rollout-store.ts';
+import { createLedgerAnnouncer } from './announce-ledger.ts';
 import type { Ground } from './ground.ts';
+import { createRestoreKeys } from './restore-keys.ts';
 
 /**
  * What is kept in the data directory: the rollouts with their ledger, and the key of the prediction ids.

@@ -1,14 +1,14 @@
 /** What express serves, on ports of its own and beside the requests. Loaded after the first models: express takes as long as one of them. */
 import type { RequestListener } from 'node:http';
 import { explainRouting } from '../data-plane/routing/explain-routing.ts';
-import { describeModels } from '../describe-models.ts';
-import { createExplainPrediction } from '../explain-prediction.ts';
 import { createAuthorizer } from '../http/access.ts';
 import { createAdminApp } from '../http/admin-server.ts';
 import type { DataServerDeps } from '../http/data-server.ts';
 import { createDataApp, createMetricsApp } from '../http/open-apps.ts';
 import { version } from '../version.ts';
 import type { Bundles } from './bundles.ts';
+import { describeModels } from './describe-models.ts';
+import { createExplainPrediction } from './explain-prediction.ts';
 import type { Ground } from './ground.ts';
 import type { Kept } from './kept.ts';
 import type { Readiness } from './readiness.ts';

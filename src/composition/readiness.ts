@@ -1,5 +1,5 @@
 import type { ModelRegistry } from '../data-plane/registry.ts';
-import type { ModelLoading } from '../load-models.ts';
+import type { ModelLoading } from './load-models.ts';
 
 interface ReadinessDeps {
   readonly draining: boolean;

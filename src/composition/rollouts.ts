@@ -6,18 +6,18 @@ import { createComparison } from '../data-plane/comparison/comparison.ts';
 import { comparisonProcessesBy } from '../data-plane/comparison/comparison-process.ts';
 import { createComparisonHooks } from '../data-plane/comparison-hooks.ts';
 import { createVerifyAgain } from '../data-plane/verify-again.ts';
-import { everySecond, type Repeating } from '../every-second.ts';
 import { createEventFeed } from '../http/event-feed.ts';
-import { pruneOutcomes } from '../prune-outcomes.ts';
-import { publishWithKeys } from '../restore-keys.ts';
-import { runEngine } from '../run-engine.ts';
-import { openSignals, showSignals } from '../run-signals.ts';
-import { runWebhook } from '../run-webhook.ts';
 import type { Settings } from '../settings.ts';
-import { showRollouts } from '../show-rollouts.ts';
 import type { TrafficAssignment } from '../store/traffic-assignment.ts';
+import { everySecond, type Repeating } from './every-second.ts';
 import type { Ground } from './ground.ts';
 import type { Kept } from './kept.ts';
+import { pruneOutcomes } from './prune-outcomes.ts';
+import { publishWithKeys } from './restore-keys.ts';
+import { runEngine } from './run-engine.ts';
+import { openSignals, showSignals } from './run-signals.ts';
+import { runWebhook } from './run-webhook.ts';
+import { showRollouts } from './show-rollouts.ts';
 
 /** The rollouts, the stream that tells of their changes, and the comparison that follows them. */
 export const createRollouts = (settings: Settings, ground: Ground, kept: Kept) => {

@@ -1,3 +1,4 @@
+import { createRestoreKeys, keepingWithKeys, publishWithKeys } from '../../src/composition/restore-keys.ts';
 import { createControlContext } from '../../src/control-plane/change-rollout.ts';
 import { createMeasure } from '../../src/control-plane/measure.ts';
 import type { Found } from '../../src/control-plane/reconcile-bundles.ts';
@@ -7,7 +8,6 @@ import { createEvidence, type Evidence } from '../../src/data-plane/observe/evid
 import type { KeyHash } from '../../src/data-plane/observe/key-hash.ts';
 import { mix32 } from '../../src/data-plane/observe/key-hash.ts';
 import { thresholdOf } from '../../src/data-plane/routing/assign.ts';
-import { createRestoreKeys, keepingWithKeys, publishWithKeys } from '../../src/restore-keys.ts';
 import type { RolloutStore } from '../../src/store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
 import type { TrafficAssignment } from '../../src/store/traffic-assignment.ts';

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Acceptance } from '../../src/bundle/acceptance.ts';
+import { createRestoreKeys, keepingWithKeys, publishWithKeys } from '../../src/composition/restore-keys.ts';
 import { createControlContext } from '../../src/control-plane/change-rollout.ts';
 import { createMeasure } from '../../src/control-plane/measure.ts';
 import type { Plan } from '../../src/control-plane/plan.ts';
@@ -13,7 +14,6 @@ import { createPredictionIds } from '../../src/data-plane/observe/prediction-id.
 import { createModelRegistry } from '../../src/data-plane/registry.ts';
 import { readTimeoutMs } from '../../src/http/read-timeout.ts';
 import { requestIdOf } from '../../src/http/request-id.ts';
-import { createRestoreKeys, keepingWithKeys, publishWithKeys } from '../../src/restore-keys.ts';
 import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';

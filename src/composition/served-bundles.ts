@@ -1,8 +1,8 @@
-import type { Bundle } from './bundle/read-bundle.ts';
-import type { TrustVerdict } from './bundle/signing/trust.ts';
-import type { Clock } from './clock.ts';
-import type { ServedBundle, ServedBundles } from './store/rollout-store.ts';
-import type { Log } from './telemetry/log.ts';
+import type { Bundle } from '../bundle/read-bundle.ts';
+import type { TrustVerdict } from '../bundle/signing/trust.ts';
+import type { Clock } from '../clock.ts';
+import type { ServedBundle, ServedBundles } from '../store/rollout-store.ts';
+import type { Log } from '../telemetry/log.ts';
 
 interface RecorderDeps {
   /** There as soon as the store is open: bundles may serve before. A store that cannot be opened ends the start, which tells why. */

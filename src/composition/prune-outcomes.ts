@@ -1,6 +1,6 @@
+import type { OutcomeStore } from '../store/outcome-store.ts';
+import type { Log } from '../telemetry/log.ts';
 import { everySecond, type Repeating } from './every-second.ts';
-import type { OutcomeStore } from './store/outcome-store.ts';
-import type { Log } from './telemetry/log.ts';
 
 export interface PruneOutcomesDeps {
   readonly outcomes: OutcomeStore;

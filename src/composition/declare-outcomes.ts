@@ -1,8 +1,8 @@
-import { type DeclaredOutcome, declaredOutcomes } from './bundle/declared-outcomes.ts';
-import { acceptanceOf, type Standing } from './control-plane/standing.ts';
-import type { JudgeContext } from './data-plane/outcomes/judge-outcome.ts';
-import type { ModelRegistry, ServingModel } from './data-plane/registry.ts';
-import { ProblemError } from './problem.ts';
+import { type DeclaredOutcome, declaredOutcomes } from '../bundle/declared-outcomes.ts';
+import { acceptanceOf, type Standing } from '../control-plane/standing.ts';
+import type { JudgeContext } from '../data-plane/outcomes/judge-outcome.ts';
+import type { ModelRegistry, ServingModel } from '../data-plane/registry.ts';
+import { ProblemError } from '../problem.ts';
 
 interface DeclareDeps {
   readonly standings: ReadonlyMap<string, Standing>;

@@ -1,13 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type Fault, faultText } from './bundle/fault.ts';
-import type { BundlePlace } from './bundle/read-bundle.ts';
-import { readPlans } from './control-plane/read-plans.ts';
-import type { RolloutControl } from './control-plane/rollout-control.ts';
-import type { BundleLibrary, BundleReport } from './data-plane/bundle-library.ts';
-import type { ModelRegistry } from './data-plane/registry.ts';
-import type { Log } from './telemetry/log.ts';
-import type { Metrics } from './telemetry/metrics.ts';
+import { type Fault, faultText } from '../bundle/fault.ts';
+import type { BundlePlace } from '../bundle/read-bundle.ts';
+import { readPlans } from '../control-plane/read-plans.ts';
+import type { RolloutControl } from '../control-plane/rollout-control.ts';
+import type { BundleLibrary, BundleReport } from '../data-plane/bundle-library.ts';
+import type { ModelRegistry } from '../data-plane/registry.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 
 /** What a look at the folders found: what serves or begins, and what does not hold and why. */
 export interface RescanReport {

@@ -1,12 +1,12 @@
-import type { Clock } from './clock.ts';
+import type { Clock } from '../clock.ts';
+import { createDelivery } from '../notify/deliver-events.ts';
+import { postEvent } from '../notify/post-event.ts';
+import { parseWebhookSecret } from '../notify/sign-webhook.ts';
+import type { Settings } from '../settings.ts';
+import type { Outbox } from '../store/outbox.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import { everySecond, type Repeating } from './every-second.ts';
-import { createDelivery } from './notify/deliver-events.ts';
-import { postEvent } from './notify/post-event.ts';
-import { parseWebhookSecret } from './notify/sign-webhook.ts';
-import type { Settings } from './settings.ts';
-import type { Outbox } from './store/outbox.ts';
-import type { Log } from './telemetry/log.ts';
-import type { Metrics } from './telemetry/metrics.ts';
 
 export interface RunWebhookDeps {
   readonly settings: Pick<Settings, 'webhookUrl' | 'webhookSecret'>;

@@ -1,9 +1,9 @@
-import type { BundleLibrary, BundleReport } from './data-plane/bundle-library.ts';
-import type { ServingVersion } from './data-plane/inference/serving-version.ts';
-import type { ModelRegistry, ServingModel } from './data-plane/registry.ts';
+import type { BundleLibrary, BundleReport } from '../data-plane/bundle-library.ts';
+import type { ServingVersion } from '../data-plane/inference/serving-version.ts';
+import type { ModelRegistry, ServingModel } from '../data-plane/registry.ts';
+import { ProblemError } from '../problem.ts';
+import type { ServedBundles } from '../store/rollout-store.ts';
 import { servedAnswer } from './explain-prediction.ts';
-import { ProblemError } from './problem.ts';
-import type { ServedBundles } from './store/rollout-store.ts';
 
 interface DescribeDeps {
   readonly servedBundles: Pick<ServedBundles, 'history'>;

@@ -1,6 +1,6 @@
-import type { PredictionIds } from './data-plane/observe/prediction-id.ts';
-import { ProblemError } from './problem.ts';
-import type { ServedBundle, ServedBundles } from './store/rollout-store.ts';
+import type { PredictionIds } from '../data-plane/observe/prediction-id.ts';
+import { ProblemError } from '../problem.ts';
+import type { ServedBundle, ServedBundles } from '../store/rollout-store.ts';
 
 interface ExplainDeps {
   readonly predictionIds: Pick<PredictionIds, 'verify'>;

@@ -1,12 +1,12 @@
-import { durationMsOf } from './bundle/duration.ts';
-import type { Clock } from './clock.ts';
-import { createPager, type Pager } from './control-plane/signals/page-signals.ts';
-import { createSignals, type DeclaringVersion, type Signals } from './control-plane/signals/watch-signals.ts';
-import type { Standing } from './control-plane/standing.ts';
-import type { ModelRegistry } from './data-plane/registry.ts';
-import type { RolloutStore } from './store/rollout-store.ts';
-import type { Log } from './telemetry/log.ts';
-import type { Metrics } from './telemetry/metrics.ts';
+import { durationMsOf } from '../bundle/duration.ts';
+import type { Clock } from '../clock.ts';
+import { createPager, type Pager } from '../control-plane/signals/page-signals.ts';
+import { createSignals, type DeclaringVersion, type Signals } from '../control-plane/signals/watch-signals.ts';
+import type { Standing } from '../control-plane/standing.ts';
+import type { ModelRegistry } from '../data-plane/registry.ts';
+import type { RolloutStore } from '../store/rollout-store.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 
 export interface RunSignalsDeps {
   readonly store: Pick<RolloutStore, 'outbox' | 'ledger'>;

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { acceptanceSchema } from '../src/bundle/acceptance.ts';
-import { beginLife, type Life, type World } from './support/live-rollouts.ts';
-import { createRandom } from './support/random.ts';
-import { found, planFile } from './support/rollout-files.ts';
+import { acceptanceSchema } from '../../src/bundle/acceptance.ts';
+import { beginLife, type Life, type World } from '../support/live-rollouts.ts';
+import { createRandom } from '../support/random.ts';
+import { found, planFile } from '../support/rollout-files.ts';
 
 let world: World;
 let life: Life;

@@ -1,8 +1,8 @@
-import type { EvidenceKeeping } from './control-plane/tick.ts';
-import type { Evidence } from './data-plane/observe/evidence.ts';
-import type { RolloutStore } from './store/rollout-store.ts';
-import type { TrafficAssignment } from './store/traffic-assignment.ts';
-import type { Log } from './telemetry/log.ts';
+import type { EvidenceKeeping } from '../control-plane/tick.ts';
+import type { Evidence } from '../data-plane/observe/evidence.ts';
+import type { RolloutStore } from '../store/rollout-store.ts';
+import type { TrafficAssignment } from '../store/traffic-assignment.ts';
+import type { Log } from '../telemetry/log.ts';
 
 /** Gives the evidence the keys that earlier lives have seen of a rollout, once a life. Rejects when the store fails. */
 export type RestoreKeys = (rollout: string) => Promise<void>;

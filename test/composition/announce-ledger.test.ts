@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createLedgerAnnouncer } from '../src/announce-ledger.ts';
-import { headText, type LedgerEntry } from '../src/ledger/ledger-entry.ts';
-import type { DecisionLedger } from '../src/store/rollout-store.ts';
-import { chainOf, contentWith, headOf, ledgerKey } from './support/ledger-lines.ts';
+import { createLedgerAnnouncer } from '../../src/composition/announce-ledger.ts';
+import { headText, type LedgerEntry } from '../../src/ledger/ledger-entry.ts';
+import type { DecisionLedger } from '../../src/store/rollout-store.ts';
+import { chainOf, contentWith, headOf, ledgerKey } from '../support/ledger-lines.ts';
 
 const announced = () => {
   const lines: { readonly level: string; readonly message: string; readonly fields: object }[] = [];

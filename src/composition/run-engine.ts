@@ -1,13 +1,13 @@
-import type { ControlContext } from './control-plane/change-rollout.ts';
-import { createMeasure } from './control-plane/measure.ts';
-import type { Pager } from './control-plane/signals/page-signals.ts';
-import type { Signals } from './control-plane/signals/watch-signals.ts';
-import { createEngine } from './control-plane/tick.ts';
-import type { Evidence } from './data-plane/observe/evidence.ts';
-import type { ModelRegistry } from './data-plane/registry.ts';
+import type { ControlContext } from '../control-plane/change-rollout.ts';
+import { createMeasure } from '../control-plane/measure.ts';
+import type { Pager } from '../control-plane/signals/page-signals.ts';
+import type { Signals } from '../control-plane/signals/watch-signals.ts';
+import { createEngine } from '../control-plane/tick.ts';
+import type { Evidence } from '../data-plane/observe/evidence.ts';
+import type { ModelRegistry } from '../data-plane/registry.ts';
+import type { Log } from '../telemetry/log.ts';
 import { everySecond, type Repeating } from './every-second.ts';
 import { keepingWithKeys, type RestoreKeys } from './restore-keys.ts';
-import type { Log } from './telemetry/log.ts';
 
 export interface RunEngineDeps {
   readonly context: ControlContext;

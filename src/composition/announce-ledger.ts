@@ -1,7 +1,7 @@
-import { headText, type LedgerEntry } from './ledger/ledger-entry.ts';
-import type { DecisionLedger } from './store/rollout-store.ts';
-import type { Log } from './telemetry/log.ts';
-import type { Metrics } from './telemetry/metrics.ts';
+import { headText, type LedgerEntry } from '../ledger/ledger-entry.ts';
+import type { DecisionLedger } from '../store/rollout-store.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 
 /** Tells the ledger's head wherever it may be kept: outside the data directory, where whoever can cut the ledger cannot reach it. */
 export interface LedgerAnnouncer {

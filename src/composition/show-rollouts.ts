@@ -1,6 +1,6 @@
-import type { RolloutControl } from './control-plane/rollout-control.ts';
-import type { ModelRegistry } from './data-plane/registry.ts';
-import type { Metrics } from './telemetry/metrics.ts';
+import type { RolloutControl } from '../control-plane/rollout-control.ts';
+import type { ModelRegistry } from '../data-plane/registry.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 
 interface ShowDeps {
   readonly registry: ModelRegistry;
