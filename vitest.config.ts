@@ -2,8 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const shared = {
-  // Files run in processes of their own, whatever their order: the largest first, so that none is left alone at the end.
-  sequence: { shuffle: { files: false, tests: true } },
+  sequence: { shuffle: true },
   restoreMocks: true,
   // By default vitest leaves one core idle, which is half of a machine with two.
   maxWorkers: '100%',
