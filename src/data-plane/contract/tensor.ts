@@ -54,9 +54,7 @@ export const takeMemory = (bytes: number): Uint8Array<ArrayBuffer> => (bytes > m
 /** Space for `length` values of a datatype, 0 at first; text starts empty. */
 export const allocate = (datatype: Datatype, length: number): TensorData => {
   if (datatype === 'BYTES') return new Array<string>(length).fill('');
-  const memory = takeMemory(numericArrays[datatype].BYTES_PER_ELEMENT * length);
-  // That of a typed array: a Buffer's own takes longer than the rest.
-  Uint8Array.prototype.fill.call(memory, 0);
+  const memory = takeMemory(numericArrays[datatype].BYTES_PER_ELEMENT * length).fill(0);
   // Most tensors are FP32: a constructor that is known when the code is compiled costs a tenth of one that is looked up.
   if (datatype === 'FP32') return new Float32Array(memory.buffer, memory.byteOffset, length);
   return new numericArrays[datatype](memory.buffer, memory.byteOffset, length);
