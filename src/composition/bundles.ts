@@ -29,7 +29,9 @@ export const createBundles = (settings: Settings, { launcher, log, metrics, trac
     open: (bundle) => openVersion(bundle, { launcher, monotonicMs: systemClock.monotonicMs, hooks: createVersionHooks(bundle, { metrics, tracing, log }) }),
   });
   const loading = createModelLoading({ library, registry, control, rolloutDir: settings.rolloutDir, metrics, log });
-  return { library, loading };
+  /** Whether a folder or a plan names this model, so that it may serve soon. */
+  const isExpected = (model: string): boolean => loading.expected().has(model);
+  return { library, loading, isExpected };
 };
 
 export type Bundles = ReturnType<typeof createBundles>;

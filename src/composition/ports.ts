@@ -32,14 +32,13 @@ export interface OtherPorts {
 
 export const createOtherPorts = ({ ground, kept, bundles, rollouts, ticking, ...shared }: PortDeps): OtherPorts => {
   const { log, keys, registry } = ground;
-  const { library, loading } = bundles;
+  const { library, loading, isExpected } = bundles;
   const { store, predictionIds } = kept;
   const common = { ...shared, log };
   const explain = (model: string, key: string) => explainRouting(registry.get(model)?.traffic, { model, key });
   const viewed = { library, registry, predictionIds, servedBundles: store.servedBundles };
   const models = { ...describeModels(viewed), explain: createExplainPrediction(viewed) };
   const parts = { keys, rollouts: rollouts.control, ...ticking.watched, events: rollouts.events, ledger: store.ledger, explain, models };
-  const isExpected = (model: string): boolean => loading.expected().has(model);
   return {
     data: createDataApp({ ...common, registry, version, isExpected, authorize: createAuthorizer(keys, 'infer') }),
     admin: createAdminApp({ ...common, ...parts, rescan: loading.rescan, metrics: ticking.scrape }),

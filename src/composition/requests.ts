@@ -22,11 +22,10 @@ interface RequestDeps extends Pick<DataServerDeps, 'newId' | 'random' | 'isDrain
 export const createRequests = ({ maxBodyBytes, maxPendingRequests }: Settings, { ground, kept, bundles, rollouts, ...shared }: RequestDeps) => {
   const { registry, evidence, metrics, log, keys, tracing, randomU32 } = ground;
   const { predictionIds, store } = kept;
-  const { loading } = bundles;
+  const { loading, isExpected } = bundles;
   const { standings, comparison } = rollouts;
   const { monotonicMs, wallMs } = systemClock;
   const observer = createObserver({ metrics, log, monotonicMs });
-  const isExpected = (model: string): boolean => loading.expected().has(model);
   const infer = createInfer({ registry, evidence, isExpected, predictionIds, observer, comparison, randomU32, monotonicMs, wallMs });
   const declaredOf = declareOutcomes({ standings, registry, isComplete: loading.isComplete });
   const postOutcomes = createPostOutcomes({ predictionIds, declaredOf, epochs: store.epochs, record: store.outcomes.record, metrics, wallMs });
