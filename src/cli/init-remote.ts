@@ -10,7 +10,7 @@ import { systemClock } from '../clock.ts';
 import { InferenceFailure } from '../data-plane/inference/inference-failure.ts';
 import { createRemoteHttp, type RemoteHttp } from '../data-plane/inference/remote-http.ts';
 import { createRemotePlacement, describeRemote } from '../data-plane/inference/remote-placement.ts';
-import { readInferenceRequest } from '../open-inference/inference-request.ts';
+import { type InferenceRequest, readRequestHead, withTensors } from '../open-inference/inference-request.ts';
 import type { ModelMetadata } from '../open-inference/model-metadata.ts';
 import { bundleModelName, bundleVersion } from '../open-inference/protocol-names.ts';
 import { tensorRows } from '../open-inference/tensor-rows.ts';
@@ -54,12 +54,12 @@ const chooseVersions = ({ versions }: ModelMetadata, asked: string | undefined):
 };
 
 /** What a sample request says of the tensors, for servers that list none. */
-type Sample = ReturnType<typeof readInferenceRequest>['inputs'] | null;
+type Sample = InferenceRequest['inputs'] | null;
 
 const readSample = async (file: string | undefined): Promise<Sample> => {
   if (file === undefined) return null;
   try {
-    return readInferenceRequest({ json: JSON.parse(await readFile(file, 'utf8')), binary: Buffer.alloc(0) }).inputs;
+    return withTensors(readRequestHead(JSON.parse(await readFile(file, 'utf8'))), Buffer.alloc(0), 0).inputs;
   } catch (error) {
     throw new Refusal(`${file}: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -2,12 +2,12 @@
 import type { InferAnswer } from '../data-plane/infer.ts';
 import type { ModelRegistry } from '../data-plane/registry.ts';
 import { answerTensors, checkRequestedOutputs } from '../open-inference/answer-tensors.ts';
-import { lengthHeader, type ParseJson, splitBody } from '../open-inference/framing.ts';
-import { type InferenceRequest, readInferenceRequest } from '../open-inference/inference-request.ts';
-import { createKnownHeads } from '../open-inference/known-heads.ts';
+import { jsonBytesOf, lengthHeader } from '../open-inference/framing.ts';
+import { type InferenceRequest, rawRequest, withTensors } from '../open-inference/inference-request.ts';
+import { createKnownHeads, type ReadHead, readHead } from '../open-inference/known-heads.ts';
 import { bundleModelName, bundleVersion } from '../open-inference/protocol-names.ts';
 import { tensorRows } from '../open-inference/tensor-rows.ts';
-import { joinMessage, type WrittenMessage, writeTensors } from '../open-inference/write-tensors.ts';
+import { isAscii, messageBytes, messageOf, messageText, type WrittenMessage, writeTensors } from '../open-inference/write-tensors.ts';
 import { ProblemError } from '../problem.ts';
 import { answerHeaders } from './answer-headers.ts';
 import type { Exchange, InferEdge } from './infer-exchange.ts';
@@ -20,8 +20,8 @@ interface EdgeDeps {
 
 /** What all calls of a gateway share. */
 interface Shared extends EdgeDeps {
-  /** Parses what precedes the bytes of tensors. */
-  readonly parseHead: ParseJson;
+  /** Reads what precedes the bytes of tensors. */
+  readonly readKnown: ReadHead;
 }
 
 /** Who is asked, as the path says it. */
@@ -59,7 +59,7 @@ const mostKnownUrls = 256;
 
 /** The edge of a url, or null when it is no inference call. */
 export const createOpenInferenceEdge = (deps: EdgeDeps): ((url: string) => InferEdge | null) => {
-  const shared = { ...deps, parseHead: createKnownHeads() };
+  const shared = { ...deps, readKnown: createKnownHeads() };
   const known = new Map<string, InferEdge>();
   return (url) => {
     const kept = known.get(url);
@@ -84,11 +84,18 @@ const edgeOf = (url: string, shared: Shared): InferEdge | null => {
   }
 };
 
-const serve = async (exchange: Exchange, asked: AskedModel, { registry, maxBodyBytes, parseHead }: Shared): Promise<void> => {
+const readRequest = (body: Buffer, header: string | undefined, readKnown: ReadHead): InferenceRequest => {
+  const jsonBytes = jsonBytesOf(body, header);
+  if (jsonBytes === 0) return rawRequest(body);
+  const head = jsonBytes < body.length ? readKnown(body, jsonBytes) : readHead(body, jsonBytes);
+  return withTensors(head, body, jsonBytes);
+};
+
+const serve = async (exchange: Exchange, asked: AskedModel, { registry, maxBodyBytes, readKnown }: Shared): Promise<void> => {
   const { request, header } = exchange;
   const encoding = request.headers['content-encoding'];
   const body = encoding === undefined || encoding === 'identity' ? exchange.body : await inflateBody(exchange.body, encoding, maxBodyBytes);
-  const inference = readInferenceRequest(splitBody(body, header(lengthHeader), parseHead));
+  const inference = readRequest(body, header(lengthHeader), readKnown);
   const { model, version } = asked;
   const serving = registry.get(model);
   const answering = version === null ? serving?.baseline : serving?.versions.get(version);
@@ -97,7 +104,7 @@ const serve = async (exchange: Exchange, asked: AskedModel, { registry, maxBodyB
   const rows = tensorRows(inference.inputs);
   try {
     const answer = await exchange.infer({ model, version, inputs: rows }, inference);
-    send(exchange, answer, messageOf(answer, { asked, inference }));
+    send(exchange, answer, answerMessage(answer, { asked, inference }));
   } catch (error) {
     throw error instanceof ProblemError ? rows.locate(error) : error;
   }
@@ -107,24 +114,26 @@ const serve = async (exchange: Exchange, asked: AskedModel, { registry, maxBodyB
 const parametersOf = ({ predictionId, arm, rescued }: InferAnswer): string =>
   `{"prediction_id":"${predictionId}",${arm === null ? '' : `"arm":"${arm}",`}"rescued":${rescued}}`;
 
-const messageOf = (answer: InferAnswer, { asked, inference }: { readonly asked: AskedModel; readonly inference: InferenceRequest }): WrittenMessage => {
+const answerMessage = (answer: InferAnswer, { asked, inference }: { readonly asked: AskedModel; readonly inference: InferenceRequest }): WrittenMessage => {
   const { json, binary } = writeTensors(answerTensors(answer, inference));
   const id = inference.id === null ? '' : `"id":${JSON.stringify(inference.id)},`;
   const head = `{"model_name":${asked.quotedName},"model_version":${JSON.stringify(answer.version)},${id}`;
-  return joinMessage(`${head}"parameters":${parametersOf(answer)},"outputs":${json}}`, binary);
+  return messageOf(`${head}"parameters":${parametersOf(answer)},"outputs":${json}}`, binary);
 };
 
-const send = (exchange: Exchange, answer: InferAnswer, { body, bodyBytes, jsonLength }: WrittenMessage): void => {
+const send = (exchange: Exchange, answer: InferAnswer, message: WrittenMessage): void => {
+  const { binary, jsonBytes, totalBytes } = message;
+  const hasBytes = binary.length > 0;
   exchange.response.writeHead(200, [
     'content-type',
-    jsonLength === null ? 'application/json' : 'application/octet-stream',
+    hasBytes ? 'application/octet-stream' : 'application/json',
     'content-length',
-    String(bodyBytes),
-    ...(jsonLength === null ? [] : [lengthHeader, String(jsonLength)]),
+    String(totalBytes),
+    ...(hasBytes ? [lengthHeader, String(jsonBytes)] : []),
     ...answerHeaders(answer, exchange),
   ]);
   // Node joins a text with the headers into one write, and sends bytes apart from them: for small bodies that costs more than the copy.
-  if (typeof body !== 'string' && bodyBytes <= maxJoinedBytes) exchange.end(exchange.response, body.toString('latin1'), 'latin1');
-  // The bytes of ASCII are its characters: written so, a text that was put together from pieces costs less.
-  else exchange.end(exchange.response, body, bodyBytes === body.length ? 'latin1' : 'utf8');
+  if (isAscii(message) && (!hasBytes || totalBytes <= maxJoinedBytes)) exchange.end(exchange.response, messageText(message), 'latin1');
+  else if (hasBytes) exchange.end(exchange.response, messageBytes(message), 'latin1');
+  else exchange.end(exchange.response, message.json, 'utf8');
 };

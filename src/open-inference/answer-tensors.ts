@@ -25,9 +25,11 @@ export const fieldDatatype = ({ kind }: Field): 'BOOL' | 'INT64' | 'FP64' | 'BYT
 
 /** What an answer of a contract can have, made once for each: the graph's outputs, then its other fields. */
 interface AnswerPlan {
-  readonly names: readonly string[];
-  readonly graph: ReadonlySet<string>;
+  /** By name: the field that it is made of, or null for an output of the graph. */
+  readonly parts: ReadonlyMap<string, Field | null>;
   readonly extra: readonly Field[];
+  /** Outputs of the graph that only bytes can say. */
+  readonly halves: ReadonlySet<string>;
 }
 
 const plans = new WeakMap<ModelContract, AnswerPlan>();
@@ -35,9 +37,11 @@ const plans = new WeakMap<ModelContract, AnswerPlan>();
 const planOf = (contract: ModelContract): AnswerPlan => {
   const kept = plans.get(contract);
   if (kept !== undefined) return kept;
-  const graph = new Set(contract.outputs.map(({ name }) => name));
-  const extra = [...contract.derived, ...contract.passThrough].filter(({ name }) => !graph.has(name));
-  const made = { names: [...graph, ...extra.map(({ name }) => name)], graph, extra };
+  const graph = contract.outputs.map(({ name }) => name);
+  const extra = [...contract.derived, ...contract.passThrough].filter(({ name }) => !graph.includes(name));
+  const parts = new Map([...graph.map((name) => [name, null] as const), ...extra.map((field) => [field.name, field] as const)]);
+  const halves = new Set(contract.outputs.flatMap(({ name, datatype }) => (datatype === 'FP16' ? [name] : [])));
+  const made = { parts, extra, halves };
   plans.set(contract, made);
   return made;
 };
@@ -46,13 +50,15 @@ const planOf = (contract: ModelContract): AnswerPlan => {
 export const extraFields = (contract: ModelContract): readonly Field[] => planOf(contract).extra;
 
 const fieldTensor = (field: Field, rows: AnswerParts['outputs']): Tensor | null => {
-  const values = rows.map((row) => row[field.name]);
-  // An id that the request did not carry is not in its answer.
-  if (values.some((value) => value === undefined || value === null)) return null;
   const datatype = fieldDatatype(field);
-  const data = allocate(datatype, values.length);
-  for (let index = 0; index < values.length; index += 1) data[index] = itemOf(datatype, values[index]) as never;
-  return { datatype, shape: [values.length], data };
+  const data = allocate(datatype, rows.length);
+  for (let index = 0; index < rows.length; index += 1) {
+    const value = rows[index]?.[field.name];
+    // An id that the request did not carry is not in its answer.
+    if (value === undefined || value === null) return null;
+    data[index] = itemOf(datatype, value) as never;
+  }
+  return { datatype, shape: [rows.length], data };
 };
 
 const itemOf = (datatype: ReturnType<typeof fieldDatatype>, value: unknown): number | bigint | string => {
@@ -65,37 +71,38 @@ const itemOf = (datatype: ReturnType<typeof fieldDatatype>, value: unknown): num
  * @throws ProblemError malformed-request
  */
 export const checkRequestedOutputs = (contract: ModelContract, { outputs, binaryOutput }: Form): void => {
-  const { names, graph } = planOf(contract);
+  const { parts, halves } = planOf(contract);
   for (const [index, { name }] of (outputs ?? []).entries()) {
-    if (!names.includes(name)) throw malformed(`#/outputs/${index}/name`, { got: JSON.stringify(name.slice(0, 60)), expected: names.join(', ') });
+    if (!parts.has(name)) throw malformed(`#/outputs/${index}/name`, { got: JSON.stringify(name.slice(0, 60)), expected: [...parts.keys()].join(', ') });
   }
-  const halves = contract.outputs.filter(({ datatype }) => datatype === 'FP16');
-  if (halves.length === 0) return;
-  const asked = outputs ?? [...graph].map((name) => ({ name, binary: binaryOutput }));
+  if (halves.size === 0) return;
+  const asked = outputs ?? [...halves].map((name) => ({ name, binary: binaryOutput }));
   for (const [index, { name, binary }] of asked.entries()) {
-    if (!binary && halves.some((spec) => spec.name === name))
+    if (!binary && halves.has(name))
       throw malformed(`#/outputs/${index}`, { got: `${name} as JSON`, expected: 'binary_data: the protocol has no JSON form of FP16' });
   }
 };
 
+const tensorOf = ({ tensors, outputs: rows }: AnswerParts, name: string, field: Field | null | undefined): Tensor | null => {
+  if (field === null) return tensors[name] ?? null;
+  return field === undefined ? null : fieldTensor(field, rows);
+};
+
 /** The tensors of an answer that were asked for, in the order in which they were. */
-export const answerTensors = ({ contract, tensors, outputs: rows }: AnswerParts, { outputs, binaryOutput }: Form): readonly OutgoingTensor[] => {
-  const { names, graph, extra } = planOf(contract);
-  const tensorOf = (name: string): Tensor | null => {
-    const ofGraph = graph.has(name) ? tensors[name] : undefined;
-    if (ofGraph !== undefined) return ofGraph;
-    const field = extra.find((one) => one.name === name);
-    return field === undefined ? null : fieldTensor(field, rows);
-  };
+export const answerTensors = (answer: AnswerParts, { outputs, binaryOutput }: Form): readonly OutgoingTensor[] => {
+  const { parts } = planOf(answer.contract);
+  const written: OutgoingTensor[] = [];
   if (outputs === null) {
-    return names.flatMap((name) => {
-      const tensor = tensorOf(name);
-      return tensor === null ? [] : [{ name, tensor, binary: binaryOutput }];
-    });
+    for (const [name, field] of parts) {
+      const tensor = tensorOf(answer, name, field);
+      if (tensor !== null) written.push({ name, tensor, binary: binaryOutput });
+    }
+    return written;
   }
-  return outputs.map(({ name, binary }) => {
-    const tensor = tensorOf(name);
+  for (const { name, binary } of outputs) {
+    const tensor = tensorOf(answer, name, parts.get(name));
     if (tensor === null) throw new ProblemError('output-rejected', `The version that answered has no output ${name}.`);
-    return { name, tensor, binary };
-  });
+    written.push({ name, tensor, binary });
+  }
+  return written;
 };

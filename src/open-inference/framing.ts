@@ -6,16 +6,8 @@ import { malformed } from './malformed.ts';
 /** Says how many bytes of the body are JSON; there exactly when binary data follows. 0: the whole body is the only input. */
 export const lengthHeader = 'inference-header-content-length';
 
-export interface Framed {
-  /** The parsed JSON; null for a raw request. */
-  readonly json: unknown;
-  readonly binary: Buffer;
-}
-
 /** Parses the JSON of a body. @throws ProblemError malformed-request */
-export type ParseJson = (bytes: Buffer) => unknown;
-
-export const parseJson: ParseJson = (bytes) => {
+export const parseJson = (bytes: Buffer): unknown => {
   if (!isUtf8(bytes)) throw new ProblemError('malformed-request', 'The JSON of the body is not UTF-8.');
   try {
     return JSON.parse(bytes.toString('utf8'));
@@ -25,17 +17,16 @@ export const parseJson: ParseJson = (bytes) => {
 };
 
 /**
- * Splits a body by its length header.
+ * How many bytes of a body are JSON, by its length header: all of them without one, none in a raw request.
  * @throws ProblemError malformed-request
  */
-export const splitBody = (body: Buffer, header: string | undefined, parse: ParseJson = parseJson): Framed => {
-  if (header === undefined) return { json: parseJson(body), binary: body.subarray(body.length) };
+export const jsonBytesOf = (body: Buffer, header: string | undefined): number => {
+  if (header === undefined) return body.length;
   const length = /^\d{1,15}$/.test(header) ? Number(header) : Number.NaN;
-  if (!(length <= body.length))
-    throw malformed('#', {
-      got: `${lengthHeader} ${JSON.stringify(header.slice(0, 20))}`,
-      expected: `0 to ${body.length}, the size of the body`,
-      unit: 'bytes',
-    });
-  return length === 0 ? { json: null, binary: body } : { json: parse(body.subarray(0, length)), binary: body.subarray(length) };
+  if (length <= body.length) return length;
+  throw malformed('#', {
+    got: `${lengthHeader} ${JSON.stringify(header.slice(0, 20))}`,
+    expected: `0 to ${body.length}, the size of the body`,
+    unit: 'bytes',
+  });
 };

@@ -1,7 +1,6 @@
 import { ProblemError } from '../problem.ts';
-import type { Framed } from './framing.ts';
 import { malformed } from './malformed.ts';
-import { isFields, readTensors, type WireTensor } from './read-tensors.ts';
+import { isFields, readTensorHeads, type TensorHead, takeTensors, type WireTensor } from './read-tensors.ts';
 
 /** An output that is asked for, and in which form. */
 export interface RequestedOutput {
@@ -9,12 +8,11 @@ export interface RequestedOutput {
   readonly binary: boolean;
 }
 
-/** A request of the protocol, its tensors read; what they mean is the contract's. */
-export interface InferenceRequest {
+/** What the JSON of a request says; the data of its tensors is not read yet. */
+export interface RequestHead {
   /** Echoed; null when there is none. */
   readonly id: string | null;
-  /** The tensors; or the whole body as the only one, a batch of one. */
-  readonly inputs: readonly WireTensor[] | { readonly raw: Buffer };
+  readonly inputs: readonly TensorHead[];
   /** Null for all. */
   readonly outputs: readonly RequestedOutput[] | null;
   /** The form of outputs that are not named. */
@@ -22,6 +20,12 @@ export interface InferenceRequest {
   readonly routingKey: string | null;
   /** What the caller allows, milliseconds; null when it says nothing. */
   readonly timeoutMs: number | null;
+}
+
+/** A request of the protocol, its tensors read; what they mean is the contract's. */
+export interface InferenceRequest extends Omit<RequestHead, 'inputs'> {
+  /** The tensors; or the whole body as the only one, a batch of one. */
+  readonly inputs: readonly WireTensor[] | { readonly raw: Buffer };
 }
 
 type Parameters = Readonly<Record<string, unknown>>;
@@ -77,11 +81,8 @@ const outputsOf = (outputs: unknown, otherwise: boolean): readonly RequestedOutp
   return outputs.length === 0 ? null : outputs.map((entry, index) => readOutput(entry, index, otherwise));
 };
 
-const rawRequest = (raw: Buffer): InferenceRequest => ({ id: null, inputs: { raw }, outputs: null, binaryOutput: true, routingKey: null, timeoutMs: null });
-
-/** Reads the request of an inference call. @throws ProblemError malformed-request, unsupported */
-export const readInferenceRequest = ({ json, binary }: Framed): InferenceRequest => {
-  if (json === null && binary.length > 0) return rawRequest(binary);
+/** Reads the JSON of an inference call. @throws ProblemError malformed-request, unsupported */
+export const readRequestHead = (json: unknown): RequestHead => {
   if (!isFields(json)) throw malformed('#', { got: json === null ? 'nothing' : typeof json, expected: 'an object with inputs' });
   const { id = null } = json;
   if (id !== null && typeof id !== 'string') throw malformed('#/id', { got: typeof id, expected: 'text' });
@@ -90,10 +91,27 @@ export const readInferenceRequest = ({ json, binary }: Framed): InferenceRequest
   const binaryOutput = flag(parameters, 'binary_data_output', { otherwise: false, pointer: '#/parameters' });
   return {
     id,
-    inputs: readTensors(json.inputs, binary, '#/inputs'),
+    inputs: readTensorHeads(json.inputs, '#/inputs'),
     outputs: outputsOf(json.outputs, binaryOutput),
     binaryOutput,
     routingKey: routingKeyOf(parameters),
     timeoutMs: timeoutMsOf(parameters),
   };
+};
+
+/**
+ * The request that a head and the rest of its body make.
+ *
+ * @param start of the bytes that follow the JSON
+ * @throws ProblemError malformed-request
+ */
+export const withTensors = (head: RequestHead, body: Buffer, start: number): InferenceRequest => {
+  const { id, outputs, binaryOutput, routingKey, timeoutMs } = head;
+  return { id, inputs: takeTensors(head.inputs, body, start), outputs, binaryOutput, routingKey, timeoutMs };
+};
+
+/** A body without JSON. @throws ProblemError malformed-request for an empty one */
+export const rawRequest = (raw: Buffer): InferenceRequest => {
+  if (raw.length === 0) throw malformed('#', { got: 'nothing', expected: 'an object with inputs' });
+  return { id: null, inputs: { raw }, outputs: null, binaryOutput: true, routingKey: null, timeoutMs: null };
 };

@@ -24,15 +24,22 @@ const isSize = (value: unknown): value is number => Number.isSafeInteger(value) 
 
 const text = (value: unknown): string => (value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value)).slice(0, 60));
 
-interface Head {
+/** A tensor as the JSON of a message describes it, and where its data is. */
+export interface TensorHead {
   readonly name: string;
   readonly datatype: WireTensor['datatype'];
   readonly shape: readonly number[];
+  /** Product of the shape. */
   readonly count: number;
+  /** Of the tensor in the message, such as `#/inputs/0`. */
   readonly pointer: string;
+  /** The size of its data among the bytes that follow the JSON; null when the JSON has the data itself. */
+  readonly binaryBytes: number | null;
+  /** The data in the JSON, not looked at yet. */
+  readonly json: unknown;
 }
 
-const readHead = ({ name, datatype, shape }: Fields, pointer: string): Head => {
+const readShape = ({ name, datatype, shape }: Fields, pointer: string): Omit<TensorHead, 'binaryBytes' | 'json'> => {
   if (typeof name !== 'string' || name === '') throw malformed(`${pointer}/name`, { got: text(name), expected: 'the name of a tensor' });
   if (!isDatatype(datatype)) throw malformed(`${pointer}/datatype`, { got: text(datatype), expected: `one of ${datatypes.join(', ')}` });
   if (!Array.isArray(shape) || shape.length === 0 || !shape.every(isSize))
@@ -42,55 +49,73 @@ const readHead = ({ name, datatype, shape }: Fields, pointer: string): Head => {
   return { name, datatype, shape, count, pointer };
 };
 
-/** The next bytes of the message. */
-interface Cursor {
-  readonly bytes: Buffer;
-  offset: number;
-}
-
-const readBinary = ({ datatype, count, pointer }: Head, size: unknown, cursor: Cursor): WireTensor['data'] => {
+const readSize = (size: unknown, { datatype, count, pointer }: Pick<TensorHead, 'datatype' | 'count' | 'pointer'>): number => {
   const at = `${pointer}/parameters/binary_data_size`;
-  const left = cursor.bytes.length - cursor.offset;
   if (!isSize(size)) throw malformed(at, { got: text(size), expected: 'the size of the binary data', unit: 'bytes' });
   const needed = count * elementBytes(datatype);
   if (datatype === 'BYTES' ? size < needed : size !== needed)
     throw malformed(at, { got: String(size), expected: `${datatype === 'BYTES' ? 'at least ' : ''}${needed}, as shape and datatype say`, unit: 'bytes' });
-  if (size > left) throw malformed(at, { got: String(size), expected: `at most ${left}, which are left of the body`, unit: 'bytes' });
-  const bytes = cursor.bytes.subarray(cursor.offset, cursor.offset + size);
-  cursor.offset += size;
-  return datatype === 'BYTES' ? readElements(bytes, count, { pointer }) : readNumbers(datatype, bytes, { pointer });
+  return size;
 };
 
-const readTensor = (entry: unknown, pointer: string, cursor: Cursor): WireTensor => {
+const readHead = (entry: unknown, pointer: string): TensorHead => {
   if (!isFields(entry)) throw malformed(pointer, { got: text(entry), expected: 'a tensor with name, datatype and shape' });
-  const head = readHead(entry, pointer);
+  const shaped = readShape(entry, pointer);
   const { parameters, data } = entry;
   if (parameters !== undefined && !isFields(parameters)) throw malformed(`${pointer}/parameters`, { got: text(parameters), expected: 'an object' });
-  if (parameters?.shared_memory_region !== undefined) throw new ProblemError('unsupported', `${head.name}: shared memory is not supported.`);
+  if (parameters?.shared_memory_region !== undefined) throw new ProblemError('unsupported', `${shaped.name}: shared memory is not supported.`);
   const size = parameters?.binary_data_size;
   if ((size === undefined) === (data === undefined))
     throw malformed(pointer, { got: size === undefined ? 'neither' : 'both', expected: 'either data or parameters.binary_data_size' });
-  const { name, datatype, shape } = head;
-  return { name, datatype, shape, data: size === undefined ? readJsonData(data, head) : readBinary(head, size, cursor) };
+  return { ...shaped, binaryBytes: size === undefined ? null : readSize(size, shaped), json: data };
+};
+
+/**
+ * What the JSON of a message says of its tensors.
+ *
+ * @param pointer of the list, `#/inputs` or `#/outputs`
+ * @throws ProblemError malformed-request, unsupported
+ */
+export const readTensorHeads = (list: unknown, pointer: string): readonly TensorHead[] => {
+  if (!Array.isArray(list) || list.length === 0) throw malformed(pointer, { got: text(list), expected: 'a list of tensors' });
+  const heads = list.map((entry, index) => readHead(entry, `${pointer}/${index}`));
+  const names = new Set<string>();
+  for (const [index, { name }] of heads.entries()) {
+    if (names.has(name)) throw malformed(`${pointer}/${index}/name`, { got: text(name), expected: 'each tensor once' });
+    names.add(name);
+  }
+  return heads;
+};
+
+const takeBinary = (body: Buffer, start: number, head: TensorHead): WireTensor['data'] => {
+  const { datatype, count, pointer, binaryBytes } = head;
+  const bytes = body.subarray(start, start + (binaryBytes ?? 0));
+  return datatype === 'BYTES' ? readElements(bytes, count, head) : readNumbers(datatype, bytes, { pointer });
 };
 
 /**
  * The tensors of a message. Sizes that shape and datatype promise are held against the bytes that are there before
  * anything is allocated, and no byte may be left over.
  *
- * @param pointer of the list, `#/inputs` or `#/outputs`
- * @throws ProblemError malformed-request, unsupported
+ * @param start of the bytes that follow the JSON
+ * @throws ProblemError malformed-request
  */
-export const readTensors = (list: unknown, binary: Buffer, pointer: string): readonly WireTensor[] => {
-  if (!Array.isArray(list) || list.length === 0) throw malformed(pointer, { got: text(list), expected: 'a list of tensors' });
-  const cursor = { bytes: binary, offset: 0 };
-  const tensors = list.map((entry, index) => readTensor(entry, `${pointer}/${index}`, cursor));
-  const names = new Set<string>();
-  for (const [index, { name }] of tensors.entries()) {
-    if (names.has(name)) throw malformed(`${pointer}/${index}/name`, { got: text(name), expected: 'each tensor once' });
-    names.add(name);
-  }
-  const left = binary.length - cursor.offset;
+export const takeTensors = (heads: readonly TensorHead[], body: Buffer, start: number): readonly WireTensor[] => {
+  let offset = start;
+  const tensors = heads.map((head): WireTensor => {
+    const { name, datatype, shape, binaryBytes, pointer } = head;
+    if (binaryBytes === null) return { name, datatype, shape, data: readJsonData(head.json, head) };
+    const left = body.length - offset;
+    if (binaryBytes > left)
+      throw malformed(`${pointer}/parameters/binary_data_size`, {
+        got: String(binaryBytes),
+        expected: `at most ${left}, which are left of the body`,
+        unit: 'bytes',
+      });
+    offset += binaryBytes;
+    return { name, datatype, shape, data: takeBinary(body, offset - binaryBytes, head) };
+  });
+  const left = body.length - offset;
   if (left > 0) throw malformed('#', { got: `${left} bytes more than its tensors have`, expected: 'none left over', unit: 'bytes' });
   return tensors;
 };

@@ -81,4 +81,4 @@ const textBytes = (texts: readonly string[]): Buffer => {
 const isText = (data: TensorData): data is string[] => Array.isArray(data);
 
 /** The bytes of a tensor; numbers are a view of the same memory. */
-export const tensorBytes = ({ data }: Tensor): Uint8Array => (isText(data) ? textBytes(data) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+export const tensorBytes = ({ data }: Tensor): Buffer => (isText(data) ? textBytes(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength));

@@ -51,10 +51,9 @@ export const tensorRows = (inputs: InferenceRequest['inputs']): TensorRows => {
   const locate = (problem: ProblemError): ProblemError => located(problem, sources);
   if ('raw' in inputs) return { length: 1, read: (contracts) => readAll([rawTensor(inputs.raw, contracts)], contracts, sources), locate };
   const length = inputs[0]?.shape[0] ?? 0;
-  for (const [index, { shape }] of inputs.entries()) {
-    if (shape[0] !== length)
-      throw malformed(`#/inputs/${index}/shape/0`, { got: String(shape[0]), expected: `${length}, as of the first input`, unit: 'rows' });
-  }
+  const odd = inputs.findIndex(({ shape }) => shape[0] !== length);
+  if (odd !== -1)
+    throw malformed(`#/inputs/${odd}/shape/0`, { got: String(inputs[odd]?.shape[0]), expected: `${length}, as of the first input`, unit: 'rows' });
   return { length, read: (contracts) => readAll(inputs, contracts, sources), locate };
 };
 
@@ -91,6 +90,12 @@ interface Indexed {
   readonly index: number;
 }
 
+/** Whether rows are of the same shape; there may be any number of them. */
+const isAlike = (shape: readonly number[], expected: readonly number[]): boolean => {
+  for (let axis = 1; axis < expected.length; axis += 1) if (shape[axis] !== expected[axis]) return false;
+  return shape.length === expected.length;
+};
+
 const readGraphTensor = (tensor: CompiledTensor, { input, index }: Indexed, { rows, sources }: Reading): void => {
   const { spec, columns } = tensor;
   const [first] = columns;
@@ -101,9 +106,7 @@ const readGraphTensor = (tensor: CompiledTensor, { input, index }: Indexed, { ro
   }
   const pointer = `#/inputs/${index}`;
   if (input.datatype !== spec.datatype) throw mismatch(`${pointer}/datatype`, input.datatype, spec.datatype);
-  const inner = spec.shape.slice(1);
-  if (input.shape.length !== spec.shape.length || inner.some((size, position) => size !== input.shape[position + 1]))
-    throw mismatch(`${pointer}/shape`, shapeText(input.shape), `${shapeText(spec.shape)}, -1 being the rows`);
+  if (!isAlike(input.shape, spec.shape)) throw mismatch(`${pointer}/shape`, shapeText(input.shape), `${shapeText(spec.shape)}, -1 being the rows`);
   const { names, width } = planOf(tensor);
   sources.push({ input: index, width, names });
   const values = valuesOf(input, pointer);

@@ -12,7 +12,7 @@ export interface OutgoingTensor {
 /** A list of tensors as JSON text, and the bytes that follow the JSON of the message. */
 export interface WrittenTensors {
   readonly json: string;
-  readonly binary: readonly Uint8Array[];
+  readonly binary: readonly Buffer[];
 }
 
 /** Names of tensors as JSON text: a gateway has few, and writes them with every answer. */
@@ -30,33 +30,46 @@ const quoted = (name: string): string => {
 
 /** Writes the list of a message. @throws ProblemError for values that JSON cannot say */
 export const writeTensors = (tensors: readonly OutgoingTensor[]): WrittenTensors => {
-  const binary: Uint8Array[] = [];
-  const texts = tensors.map(({ name, tensor, binary: asBinary }) => {
+  const binary: Buffer[] = [];
+  let json = '[';
+  for (const { name, tensor, binary: asBinary } of tensors) {
     const head = `{"name":${quoted(name)},"datatype":"${tensor.datatype}","shape":[${tensor.shape.join(',')}]`;
-    if (!asBinary) return `${head},"data":${jsonData(tensor, name)}}`;
-    const bytes = tensorBytes(tensor);
-    binary.push(bytes);
-    return `${head},"parameters":{"binary_data_size":${bytes.length}}}`;
-  });
-  return { json: `[${texts.join(',')}]`, binary };
+    json += json === '[' ? head : `,${head}`;
+    if (asBinary) {
+      const bytes = tensorBytes(tensor);
+      binary.push(bytes);
+      json += `,"parameters":{"binary_data_size":${bytes.length}}}`;
+    } else json += `,"data":${jsonData(tensor, name)}}`;
+  }
+  return { json: `${json}]`, binary };
 };
 
-/** A whole message: its bytes, or its text when no binary data follows, and the value of the length header when it does. */
-export type WrittenMessage =
-  | { readonly body: string; readonly bodyBytes: number; readonly jsonLength: null }
-  | { readonly body: Buffer; readonly bodyBytes: number; readonly jsonLength: number };
+/** A whole message: its JSON, and the bytes that follow it. */
+export interface WrittenMessage {
+  readonly json: string;
+  readonly binary: readonly Buffer[];
+  /** Of the JSON alone: what the length header says, when bytes follow. */
+  readonly jsonBytes: number;
+  readonly totalBytes: number;
+}
 
-/** Joins the JSON of a message with the bytes that follow it. */
-export const joinMessage = (json: string, binary: readonly Uint8Array[]): WrittenMessage => {
-  const jsonLength = Buffer.byteLength(json);
-  if (binary.length === 0) return { body: json, bodyBytes: jsonLength, jsonLength: null };
-  const bodyBytes = binary.reduce((sum, bytes) => sum + bytes.length, jsonLength);
-  const body = Buffer.allocUnsafe(bodyBytes);
-  body.write(json);
-  let offset = jsonLength;
-  for (const bytes of binary) {
-    body.set(bytes, offset);
-    offset += bytes.length;
-  }
-  return { body, bodyBytes, jsonLength };
+/** The JSON of a message with the bytes that follow it. */
+export const messageOf = (json: string, binary: readonly Buffer[]): WrittenMessage => {
+  const jsonBytes = Buffer.byteLength(json);
+  let totalBytes = jsonBytes;
+  for (const bytes of binary) totalBytes += bytes.length;
+  return { json, binary, jsonBytes, totalBytes };
+};
+
+/** A message as the bytes that are sent. */
+export const messageBytes = ({ json, binary }: WrittenMessage): Buffer => Buffer.concat([Buffer.from(json), ...binary]);
+
+/** Whether its JSON is ASCII, so that its characters are its bytes. */
+export const isAscii = ({ json, jsonBytes }: WrittenMessage): boolean => json.length === jsonBytes;
+
+/** A message whose JSON is ASCII as a text of one byte a character. For a small one that is cheaper than joining bytes. */
+export const messageText = ({ json, binary }: WrittenMessage): string => {
+  let text = json;
+  for (const bytes of binary) text += bytes.toString('latin1');
+  return text;
 };

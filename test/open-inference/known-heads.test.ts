@@ -1,47 +1,60 @@
 import { describe, expect, it } from 'vitest';
-import { splitBody } from '../../src/open-inference/framing.ts';
+import { withTensors } from '../../src/open-inference/inference-request.ts';
 import { createKnownHeads } from '../../src/open-inference/known-heads.ts';
 import { ProblemError } from '../../src/problem.ts';
 
-const headOf = (document: unknown): Buffer => Buffer.from(JSON.stringify(document));
-const call = { inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 1], parameters: { binary_data_size: 4 } }] };
+interface Call {
+  readonly name?: string;
+  readonly id?: string;
+  readonly parameters?: Readonly<Record<string, unknown>>;
+}
+
+const headOf = ({ name = 'x', ...others }: Call = {}): Buffer =>
+  Buffer.from(JSON.stringify({ ...others, inputs: [{ name, datatype: 'UINT8', shape: [1, 4], parameters: { binary_data_size: 4 } }] }));
 
 describe('the JSON before binary data', () => {
-  it('is parsed once for as often as it comes, whatever bytes follow', () => {
-    const parse = createKnownHeads();
-    const head = headOf(call);
-    const [one, other] = [1, 2].map((byte) => splitBody(Buffer.concat([head, Buffer.alloc(4, byte)]), String(head.length), parse));
-    expect(one?.json).toEqual(call);
-    expect(other?.json).toBe(one?.json);
-    expect([one?.binary[0], other?.binary[0]]).toEqual([1, 2]);
+  it('is read once for as often as it comes, whatever bytes follow', () => {
+    const read = createKnownHeads();
+    const head = headOf();
+    const bodies = [1, 2].map((byte) => Buffer.concat([head, Buffer.alloc(4, byte)]));
+    const [one, other] = bodies.map((body) => ({ head: read(body, head.length), body }));
+    expect(one?.head.inputs).toMatchObject([{ name: 'x', datatype: 'UINT8', shape: [1, 4], binaryBytes: 4 }]);
+    expect(other?.head).toBe(one?.head);
+    const values = [one, other].map((call) => call && withTensors(call.head, call.body, head.length).inputs);
+    expect(values).toMatchObject([[{ data: new Uint8Array(4).fill(1) }], [{ data: new Uint8Array(4).fill(2) }]]);
   });
 
-  it('is told apart by its last byte', () => {
-    const parse = createKnownHeads();
-    expect([1, 2].map((size) => parse(headOf({ size })))).toEqual([{ size: 1 }, { size: 2 }]);
+  it('is told apart by one letter', () => {
+    const read = createKnownHeads();
+    const names = ['x', 'y'].map((name) => read(headOf({ name }), headOf({ name }).length).inputs[0]?.name);
+    expect(names).toEqual(['x', 'y']);
   });
 
-  it('cannot be changed by whoever reads it', () => {
-    const json = createKnownHeads()(headOf(call)) as typeof call;
-    expect(() => json.inputs[0]?.shape.push(7)).toThrow(TypeError);
+  it('cannot be changed by whoever uses it', () => {
+    const head = createKnownHeads()(headOf(), headOf().length);
+    const [shape] = head.inputs.map((input) => input.shape as number[]);
+    expect(() => shape?.push(7)).toThrow(TypeError);
   });
 
   it.each([
-    ['with an id, which is another each time', headOf({ ...call, id: 'r-1' })],
-    ['that is long', headOf({ ...call, parameters: { note: 'x'.repeat(1_100) } })],
-    ['that is no object', headOf([1])],
-  ])('%s is not kept', (_, head) => {
-    const parse = createKnownHeads();
-    const first = parse(head);
-    expect(parse(head)).toEqual(first);
-    expect(parse(head)).not.toBe(first);
+    ['with an id, which is another each time', headOf({ id: 'r-1' })],
+    ['that is long', headOf({ parameters: { note: 'x'.repeat(1_100) } })],
+  ])('%s is not kept', (_, bytes) => {
+    const read = createKnownHeads();
+    const first = read(bytes, bytes.length);
+    expect(read(bytes, bytes.length)).toEqual(first);
+    expect(read(bytes, bytes.length)).not.toBe(first);
   });
 
   it('is forgotten when too many others came, and read all the same', () => {
-    const parse = createKnownHeads();
-    const first = parse(headOf({ size: 0 }));
-    for (let size = 1; size <= 256; size += 1) parse(headOf({ size }));
-    const again = parse(headOf({ size: 0 }));
+    const read = createKnownHeads();
+    const readNamed = (index: number) => {
+      const bytes = headOf({ name: `x${index}` });
+      return read(bytes, bytes.length);
+    };
+    const first = readNamed(0);
+    for (let index = 1; index <= 256; index += 1) readNamed(index);
+    const again = readNamed(0);
     expect(again).toEqual(first);
     expect(again).not.toBe(first);
   });
@@ -49,8 +62,10 @@ describe('the JSON before binary data', () => {
   it.each([
     ['no JSON', Buffer.from('{"a"')],
     ['no UTF-8', Buffer.from([0x22, 0xff, 0x22])],
-  ])('that is %s is refused each time', (_, head) => {
-    const parse = createKnownHeads();
-    for (const _time of [1, 2]) expect(() => parse(head)).toThrow(ProblemError);
+    ['no object', Buffer.from('[1]')],
+    ['no request', Buffer.from('{"inputs":[]}')],
+  ])('that is %s is refused each time', (_, bytes) => {
+    const read = createKnownHeads();
+    for (const _time of [1, 2]) expect(() => read(bytes, bytes.length)).toThrow(ProblemError);
   });
 });

@@ -1,11 +1,11 @@
 /** A version that another server of the Open Inference Protocol runs. @see https://github.com/kserve/open-inference-protocol */
 import type { ModelContract, TensorSpec } from '../../bundle/contract.ts';
 import type { RemotePlacement } from '../../bundle/manifest.ts';
-import { lengthHeader, splitBody } from '../../open-inference/framing.ts';
+import { jsonBytesOf, lengthHeader, parseJson } from '../../open-inference/framing.ts';
 import { type ModelMetadata, readModelMetadata, readServerMetadata } from '../../open-inference/model-metadata.ts';
-import { isFields, readTensors, type WireTensor } from '../../open-inference/read-tensors.ts';
+import { isFields, readTensorHeads, takeTensors, type WireTensor } from '../../open-inference/read-tensors.ts';
 import { readTexts } from '../../open-inference/tensor-bytes.ts';
-import { joinMessage, type WrittenMessage, writeTensors } from '../../open-inference/write-tensors.ts';
+import { messageBytes, messageOf, type WrittenMessage, writeTensors } from '../../open-inference/write-tensors.ts';
 import type { Tensor, TensorData, Tensors } from '../contract/tensor.ts';
 import type { RunResult } from './executor.ts';
 import { type FailureReason, InferenceFailure } from './inference-failure.ts';
@@ -140,14 +140,16 @@ const infer = async (feeds: Tensors, inference: Inference): Promise<RunResult> =
   const startedMs = monotonicMs();
   const timeoutMs = Math.min(maxRunMs(), (call?.deadlineMs ?? Number.POSITIVE_INFINITY) - startedMs);
   if (timeoutMs <= 0) throw new InferenceFailure('timeout', 'the deadline passed before the remote server was asked');
-  const { body, jsonLength } = messageOf(feeds, inference, timeoutMs);
+  const message = requestMessage(feeds, inference, timeoutMs);
+  const hasBytes = message.binary.length > 0;
   const trace = startTrace(inference, startedMs);
   const headers = {
-    'content-type': jsonLength === null ? 'application/json' : 'application/octet-stream',
-    ...(jsonLength === null ? {} : { [lengthHeader]: String(jsonLength) }),
+    'content-type': hasBytes ? 'application/octet-stream' : 'application/json',
+    ...(hasBytes ? { [lengthHeader]: String(message.jsonBytes) } : {}),
     'x-request-timeout-ms': String(Math.ceil(timeoutMs)),
     ...trace.headers,
   };
+  const body = hasBytes ? messageBytes(message) : message.json;
   try {
     const answer = await http.call({ method: 'POST', path: `${modelPath(remote)}/infer`, headers, body, timeoutMs });
     if (answer.status !== 200) throw statusFailure(answer);
@@ -178,7 +180,7 @@ const startTrace = ({ call, remote, monotonicMs }: Inference, startMs: number) =
   };
 };
 
-const messageOf = (feeds: Tensors, { contract, isBinary }: Inference, timeoutMs: number): WrittenMessage => {
+const requestMessage = (feeds: Tensors, { contract, isBinary }: Inference, timeoutMs: number): WrittenMessage => {
   const inputs = contract.inputs.flatMap(({ name }) => {
     const tensor = feeds[name];
     return tensor === undefined ? [] : [{ name, tensor, binary: isBinary }];
@@ -187,12 +189,13 @@ const messageOf = (feeds: Tensors, { contract, isBinary }: Inference, timeoutMs:
   const outputs = JSON.stringify(contract.outputs.map(({ name }) => ({ name, ...(isBinary ? { parameters: { binary_data: true } } : {}) })));
   // Microseconds, as the protocol's schedule policy counts them.
   const parameters = JSON.stringify({ timeout: Math.ceil(timeoutMs * 1_000) });
-  return joinMessage(`{"parameters":${parameters},"inputs":${json},"outputs":${outputs}}`, binary);
+  return messageOf(`{"parameters":${parameters},"inputs":${json},"outputs":${outputs}}`, binary);
 };
 
 const readOutputs = ({ body, header }: RemoteAnswer, specs: readonly TensorSpec[]): Tensors => {
-  const { json, binary } = splitBody(body, header(lengthHeader));
-  const tensors = readTensors(isFields(json) ? json.outputs : undefined, binary, '#/outputs');
+  const jsonBytes = jsonBytesOf(body, header(lengthHeader));
+  const json = parseJson(body.subarray(0, jsonBytes));
+  const tensors = takeTensors(readTensorHeads(isFields(json) ? json.outputs : undefined, '#/outputs'), body, jsonBytes);
   return Object.fromEntries(
     specs.flatMap((spec) => {
       const index = tensors.findIndex(({ name }) => name === spec.name);
