@@ -29,7 +29,7 @@ const drainOnSignal = (started: Promise<RunningGateway>): void => {
   for (const signal of signals) process.removeAllListeners(signal).once(signal, drain);
 };
 
-/** Worker processes come up while the gateway is loaded, and as many while it reads the bundles: more than the cores can run at once would only delay it. */
+/** Worker processes come up while the gateway is loaded: as many as there are models that are loaded at once. */
 const preparedWorkers = 2;
 
 const start = async (settings: Settings): Promise<RunningGateway> => {
@@ -37,7 +37,6 @@ const start = async (settings: Settings): Promise<RunningGateway> => {
   launcher.prepare(workerEntry, preparedWorkers);
   try {
     const { startGateway } = await import('../main.ts');
-    launcher.prepare(workerEntry, preparedWorkers);
     return await startGateway(settings, launcher);
   } catch (error) {
     // The command then ends by itself, and only without processes. Any other fault ends it at once, and them with it.

@@ -29,8 +29,8 @@ export const createBundles = (settings: Settings, { launcher, log, metrics, trac
     open: (bundle) => openVersion(bundle, { launcher, monotonicMs: systemClock.monotonicMs, hooks: createVersionHooks(bundle, { metrics, tracing, log }) }),
   });
   const loading = createModelLoading({ library, registry, control, rolloutDir: settings.rolloutDir, metrics, log });
-  /** Whether a folder or a plan names this model, so that it may serve soon. */
-  const isExpected = (model: string): boolean => loading.expected().has(model);
+  /** Whether a model that a folder or a plan names, or one of its versions, may serve soon. */
+  const isExpected = (model: string, version: string | null): boolean => (version === null ? loading.expected().has(model) : loading.isComing(model, version));
   return { library, loading, isExpected };
 };
 

@@ -1,13 +1,14 @@
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Fault, faultText } from '../bundle/fault.ts';
-import type { BundlePlace } from '../bundle/read-bundle.ts';
+import type { BundlePlace, BundleReading } from '../bundle/read-bundle.ts';
 import { readPlans } from '../control-plane/read-plans.ts';
 import type { RolloutControl } from '../control-plane/rollout-control.ts';
 import type { BundleLibrary, BundleReport } from '../data-plane/bundle-library.ts';
 import type { ModelRegistry } from '../data-plane/registry.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { answerEarly, type Look } from './answer-early.ts';
 
 /** What a look at the folders found: what serves or begins, and what does not hold and why. */
 export interface RescanReport {
@@ -21,6 +22,8 @@ export interface ModelLoading {
   readonly rescan: () => Promise<RescanReport>;
   /** The models that some folder or plan names: each must have a serving baseline for the gateway to be ready. */
   readonly expected: () => ReadonlySet<string>;
+  /** Whether a version was found that is still to be proven. */
+  readonly isComing: (model: string, version: string) => boolean;
   /** Whether the first look is over. */
   readonly isComplete: () => boolean;
 }
@@ -37,6 +40,7 @@ export interface ModelLoadingDeps {
 
 export const createModelLoading = (deps: ModelLoadingDeps): ModelLoading => {
   let expected: ReadonlySet<string> = new Set();
+  const coming = new Set<string>();
   let complete = false;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -45,13 +49,17 @@ export const createModelLoading = (deps: ModelLoadingDeps): ModelLoading => {
     const { plans, faults } = await readPlans(deps.rolloutDir);
     expected = new Set([...places.map((place) => place.model), ...plans.map(({ plan }) => plan.model)]);
     const already = served(deps.registry);
-    const reports: BundleReport[] = [];
+    const look = lookOnce(deps.library, { places, coming });
+    const models = await bySize(places);
+    const placesOf = (model: string) => places.filter((place) => place.model === model);
+    const plansOf = (model: string) => plans.filter(({ plan }) => plan.model === model);
+    await eachOf(models, (model) => answerEarly({ model, places: placesOf(model), plans: plansOf(model) }, look, deps));
     const begun: Settled['accepted'][number][] = [];
-    // The smallest first, a few at a time: each answers as soon as its own golden cases pass.
-    await eachOf(await bySize(places), async (model) => {
-      reports.push(...(await Promise.all(places.filter((place) => place.model === model).map((place) => deps.library.take(place)))));
+    await eachOf(models, async (model) => {
+      await Promise.all(placesOf(model).map((place) => look.take(place)));
       begun.push(...(await settle(deps, [model], plans)).accepted);
     });
+    const reports = await Promise.all(places.map((place) => look.take(place)));
     const gone = await releaseGone(deps, places);
     const settled = await settle(deps, [...expected, ...gone], plans);
     complete = true;
@@ -65,19 +73,41 @@ export const createModelLoading = (deps: ModelLoadingDeps): ModelLoading => {
       return next;
     },
     expected: () => expected,
+    isComing: (model, version) => coming.has(keyOf({ model, version })),
     isComplete: () => complete,
   };
 };
 
+const keyOf = ({ model, version }: Pick<BundlePlace, 'model' | 'version'>): string => `${model} ${version}`;
+
+/** A bundle is coming until it was taken, whatever became of it. What was read of it is kept until then. */
+const lookOnce = (library: BundleLibrary, { places, coming }: { readonly places: readonly BundlePlace[]; readonly coming: Set<string> }): Look => {
+  coming.clear();
+  for (const place of places) coming.add(keyOf(place));
+  const looks = new Map<string, Promise<BundleReading>>();
+  const look = once(looks, library.look);
+  const take = once(new Map<string, Promise<BundleReport>>(), (place) => {
+    const looked = look(place);
+    looks.delete(keyOf(place));
+    return library.take(place, looked).finally(() => coming.delete(keyOf(place)));
+  });
+  return { look, take };
+};
+
+const once =
+  <T>(done: Map<string, Promise<T>>, action: (place: BundlePlace) => Promise<T>) =>
+  (place: BundlePlace): Promise<T> => {
+    const result = done.get(keyOf(place)) ?? action(place);
+    done.set(keyOf(place), result);
+    return result;
+  };
+
 /** Models that are loaded at once: each brings a process a version, and more than the cores can run only delays the first answer. */
 const modelsAtOnce = 2;
 
+/** A large model waits until the smaller ones before it answer: it would take the cores from them. */
 const eachOf = async (models: readonly string[], load: (model: string) => Promise<void>): Promise<void> => {
-  const waiting = [...models];
-  const next = async (): Promise<void> => {
-    for (let model = waiting.shift(); model !== undefined; model = waiting.shift()) await load(model);
-  };
-  await Promise.all(Array.from({ length: modelsAtOnce }, next));
+  for (let first = 0; first < models.length; first += modelsAtOnce) await Promise.all(models.slice(first, first + modelsAtOnce).map(load));
 };
 
 const served = (registry: ModelRegistry): ReadonlySet<string> =>

@@ -2,14 +2,14 @@ import { type Acceptance, noAcceptance } from '../bundle/acceptance.ts';
 import type { Comparable } from '../bundle/diff/compare-interface.ts';
 import type { Fault } from '../bundle/fault.ts';
 import { createInTurn } from '../in-turn.ts';
-import type { RolloutRecord, RolloutStore } from '../store/rollout-store.ts';
+import type { RolloutRecord } from '../store/rollout-store.ts';
 import { beginRollout, startByItself } from './begin-rollout.ts';
 import { type ControlContext, changeRollout, gateway, takeStanding } from './change-rollout.ts';
 import type { Comparables } from './check-eligibility.ts';
 import { withRequirements } from './check-plan.ts';
-import { keptAvailability } from './kept-availability.ts';
+import { type Known, nothingKnown, type Recall } from './recall.ts';
 import { barsToStart, type ModelFiles, type PlanFile, settlePlan, startablePlan } from './settle-plan.ts';
-import { type Availability, assignmentOf, availabilityOf, type LiveView, type PlannedStart, type Standing, type Versions } from './standing.ts';
+import { type Availability, assignmentOf, availabilityOf, type PlannedStart, type Standing, type Versions } from './standing.ts';
 import { recordUncleanExit } from './unclean-exit.ts';
 
 /** A verified version that can serve. */
@@ -43,20 +43,6 @@ interface ModelFound {
   readonly acceptances: ReadonlyMap<string, Acceptance>;
   readonly comparables: Comparables;
   readonly plans: readonly PlanFile[];
-}
-
-/** What is known of a model before it is reconciled. */
-interface Known {
-  readonly record: RolloutRecord | null;
-  /** The availability for which the epoch stands. */
-  readonly availability: Availability;
-  /** The epoch in force; 0 before the first. */
-  readonly epoch: number;
-  /** The baseline that this process serves. */
-  readonly serving: string | null;
-  readonly live: LiveView | null;
-  /** The life of the gateway that kept the record ended uncleanly, and nobody has recorded that yet. */
-  readonly diedBefore: boolean;
 }
 
 const availabilityReason = (record: RolloutRecord, availability: Availability): string => {
@@ -116,19 +102,6 @@ const reconcileModel = async (context: ControlContext, found: ModelFound, before
   return reconciled;
 };
 
-/** What an earlier life of the gateway has kept of each model. */
-const recall = async (store: RolloutStore): Promise<ReadonlyMap<string, Known>> => {
-  const { previousEndedUncleanly: diedBefore } = await store.beginLife();
-  const known = new Map<string, Known>();
-  for (const record of await store.load()) {
-    const availability = await keptAvailability(store, record);
-    known.set(record.model, { record, availability, epoch: record.epoch, serving: null, live: null, diedBefore });
-  }
-  return known;
-};
-
-const nothingKnown: Known = { record: null, availability: 'available', epoch: 0, serving: null, live: null, diedBefore: false };
-
 const knownOf = (standing: Standing): Known => ({
   record: standing.record,
   availability: standing.availability,
@@ -153,11 +126,9 @@ const foundOf = (model: string, found: Found): ModelFound => {
  * Makes the operation that brings what is found on disk and what is kept together, and publishes every model's
  * assignment. Calls run one after the other. Rejects when the store fails: models not yet reached keep their assignment.
  */
-export const createReconcile = (context: ControlContext): ((found: Found) => Promise<Reconciled>) => {
-  let recalled: ReadonlyMap<string, Known> | null = null;
+export const createReconcile = (context: ControlContext, recall: Recall): ((found: Found) => Promise<Reconciled>) => {
   const reconcile = async (found: Found): Promise<Reconciled> => {
-    recalled ??= await recall(context.store);
-    const kept = recalled;
+    const kept = await recall();
     const models = new Set([
       ...kept.keys(),
       ...context.standings.keys(),

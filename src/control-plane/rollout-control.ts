@@ -1,9 +1,11 @@
 import type { LedgerEntry } from '../ledger/ledger-entry.ts';
 import type { Decision } from '../store/rollout-store.ts';
+import { type Arriving, createAnswerEarly } from './answer-early.ts';
 import type { ControlContext } from './change-rollout.ts';
 import type { Command } from './command.ts';
 import { createMove, type MoveRequest, standingOf } from './move-rollout.ts';
 import { hundredthsOf } from './plan.ts';
+import { createRecall } from './recall.ts';
 import { createReconcile, type Found, type Reconciled } from './reconcile-bundles.ts';
 import { type RolloutState, rolloutStateOf } from './rollout-state.ts';
 
@@ -28,6 +30,8 @@ export interface RolloutControl {
    * `found` is complete: a version that is not listed is not there. Idempotent. Rejects when the store fails.
    */
   readonly reconcile: (found: Found) => Promise<Reconciled>;
+  /** Lets a model answer by its baseline before its other versions are proven, where they cannot change that. Rejects when the store fails. */
+  readonly answerEarly: (arriving: Arriving) => Promise<void>;
   /** The state of every rollout, by model name. */
   readonly list: () => readonly RolloutState[];
   /** @throws ProblemError model-not-found, or not-found when the model has no rollout */
@@ -42,11 +46,13 @@ export interface RolloutControl {
   readonly ledger: (model: string, page: LedgerPage) => Promise<readonly LedgerEntry[]>;
 }
 
-/** Makes the control of rollouts. Nothing is known and nothing published before the first `reconcile`. */
+/** Makes the control of rollouts. Nothing is known before the first `reconcile`. */
 export const createRolloutControl = (context: ControlContext): RolloutControl => {
   const move = createMove(context);
+  const recall = createRecall(context.store);
   return {
-    reconcile: createReconcile(context),
+    reconcile: createReconcile(context, recall),
+    answerEarly: createAnswerEarly(context, recall),
     list: () =>
       [...context.standings]
         .filter(([, { record }]) => record !== null)

@@ -35,7 +35,8 @@ export interface Settlement {
   readonly faults: readonly Fault[];
 }
 
-const plannedBaseline = (plans: readonly PlanFile[]): string | null => {
+/** The baseline that the plans name, if they agree. */
+export const plannedBaseline = (plans: readonly PlanFile[]): string | null => {
   const named = new Set(plans.map(({ plan }) => plan.baseline));
   return named.size === 1 ? (plans[0]?.plan.baseline ?? null) : null;
 };

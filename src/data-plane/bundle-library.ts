@@ -1,7 +1,7 @@
 import { type ModelContract, requestFields } from '../bundle/contract.ts';
 import type { Fault } from '../bundle/fault.ts';
 import { findBundles } from '../bundle/find-bundles.ts';
-import type { Bundle, BundlePlace } from '../bundle/read-bundle.ts';
+import type { Bundle, BundlePlace, BundleReading } from '../bundle/read-bundle.ts';
 import { readBundle } from '../bundle/read-bundle.ts';
 import { type Trust, type TrustVerdict, trustFaults } from '../bundle/signing/trust.ts';
 import { createInTurn } from '../in-turn.ts';
@@ -25,8 +25,10 @@ export interface BundleReport {
 export interface BundleLibrary {
   /** Every folder that is there now; cheap. */
   readonly places: () => Promise<readonly BundlePlace[]>;
-  /** Reads, proves and serves one bundle, if it is not served already. Never rejects for what a bundle contains. */
-  readonly take: (place: BundlePlace) => Promise<BundleReport>;
+  /** Reads one bundle: from then on requests may carry its fields. */
+  readonly look: (place: BundlePlace) => Promise<BundleReading>;
+  /** Proves and serves one bundle, as it was read or as it is now, if it is not served already. Never rejects for what a bundle contains. */
+  readonly take: (place: BundlePlace, looked?: Promise<BundleReading>) => Promise<BundleReport>;
   /** Takes out a version that is no longer used and answers what it still has. */
   readonly release: (model: string, version: string) => Promise<void>;
   readonly reports: () => readonly BundleReport[];
@@ -58,6 +60,20 @@ const unreadable = (error: unknown): Fault => ({
   expected: 'a folder that can be read',
 });
 
+/** A version that serves is never exchanged under the same name: its answers could not be told apart. */
+const compareServed = (place: BundlePlace, read: Bundle | null, served: Bundle): readonly Fault[] => {
+  if (read?.digest === served.digest) return [];
+  const got = read === null ? 'files that do not hold' : `digest ${read.digest}`;
+  return [
+    {
+      file: 'handoff.yaml',
+      field: 'version',
+      got: `${got} under the served version ${place.version}`,
+      expected: `digest ${served.digest}, or a new version`,
+    },
+  ];
+};
+
 export const createBundleLibrary = ({ modelsDir, goldenDir, registry, trust, onServe, open }: BundleLibraryDeps): BundleLibrary => {
   const reports = new Map<string, BundleReport>();
   const taking = new Map<string, Promise<BundleReport>>();
@@ -77,26 +93,18 @@ export const createBundleLibrary = ({ modelsDir, goldenDir, registry, trust, onS
     return { model, version, digest, faults: opened.faults, golden: opened.golden, trust: verdict };
   };
 
-  /** A version that serves is never exchanged under the same name: its answers could not be told apart. */
-  const compareServed = (place: BundlePlace, read: Bundle | null, served: Bundle): readonly Fault[] => {
-    if (read?.digest === served.digest) return [];
-    const got = read === null ? 'files that do not hold' : `digest ${read.digest}`;
-    return [
-      {
-        file: 'handoff.yaml',
-        field: 'version',
-        got: `${got} under the served version ${place.version}`,
-        expected: `digest ${served.digest}, or a new version`,
-      },
-    ];
-  };
-
-  const takeNow = async (place: BundlePlace): Promise<BundleReport> => {
+  const look = async (place: BundlePlace): Promise<BundleReading> => {
     const { model, version } = place;
     // One after the other: the first one's process loads its graph while the next is read.
     const reading = await inTurn('read', () => readBundle(place)).catch((error: unknown) => ({ bundle: null, contract: null, faults: [unreadable(error)] }));
     // Also of a bundle that is refused: its clients send its fields already, and the baseline must not turn them away for it.
     if (reading.contract !== null) registry.declare({ model, version, fields: namesOf(reading.contract, reading.bundle) });
+    return reading;
+  };
+
+  const takeNow = async (place: BundlePlace, looked: Promise<BundleReading>): Promise<BundleReport> => {
+    const { model, version } = place;
+    const reading = await looked;
     const served = registry.get(model)?.versions.get(version)?.bundle;
     if (served !== undefined) {
       const { golden = [], trust: verdict = null } = reports.get(keyOf(model, version)) ?? {};
@@ -108,15 +116,16 @@ export const createBundleLibrary = ({ modelsDir, goldenDir, registry, trust, onS
   };
 
   /** Asked twice at once, a bundle is opened once: a second copy of its version would never be closed. */
-  const take = (place: BundlePlace): Promise<BundleReport> => {
+  const take: BundleLibrary['take'] = (place, looked) => {
     const key = keyOf(place.model, place.version);
-    const running = taking.get(key) ?? takeNow(place).finally(() => taking.delete(key));
+    const running = taking.get(key) ?? takeNow(place, looked ?? look(place)).finally(() => taking.delete(key));
     taking.set(key, running);
     return running;
   };
 
   return {
     places: () => findBundles({ modelsDir, goldenDir }),
+    look,
     take,
     release: async (model, version) => {
       await taking.get(keyOf(model, version))?.catch(() => undefined);

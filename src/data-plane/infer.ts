@@ -46,8 +46,8 @@ export interface InferAnswer {
 
 export interface InferDeps extends RouteDeps, PredictDeps {
   readonly registry: ModelRegistry;
-  /** Whether a bundle folder or a plan names this model, so that it may serve soon. */
-  readonly isExpected: (model: string) => boolean;
+  /** Whether this model, or this version of it, may serve soon. */
+  readonly isExpected: (model: string, version: string | null) => boolean;
   readonly comparison: Pick<Comparison, 'offer'>;
 }
 
@@ -58,7 +58,7 @@ export const createInfer =
   (deps: InferDeps): Infer =>
   async (request, context) => {
     const model = findModel(deps, request.model); //                                        404 model-not-found, 503 model-not-ready
-    const pinned = findPinned(model, request.version); //                                   404 version-not-found
+    const pinned = findPinned(deps, model, request.version); //                             404 version-not-found, 503 model-not-ready
     const checked = validate(request, { model, pinned, deps }); //                          400 contract-violation
     const validatedMs = deps.monotonicMs();
     admit(model, checked.rows.length, deps.observer); //                                    503 overloaded, before the assignment
@@ -72,13 +72,15 @@ export const createInfer =
 const findModel = ({ registry, isExpected }: InferDeps, name: string): ServingModel => {
   const model = registry.get(name);
   if (model !== undefined) return model;
-  if (isExpected(name)) throw new ProblemError('model-not-ready', `No version of model ${name} is served yet.`);
+  if (isExpected(name, null)) throw new ProblemError('model-not-ready', `No version of model ${name} is served yet.`);
   throw new ProblemError('model-not-found', `No model ${JSON.stringify(name)} is served.`);
 };
 
-const findPinned = (model: ServingModel, name: string | null): ServingVersion | null => {
+const findPinned = ({ isExpected }: InferDeps, model: ServingModel, name: string | null): ServingVersion | null => {
   if (name === null) return null;
   const version = model.versions.get(name);
+  if (version === undefined && isExpected(model.name, name))
+    throw new ProblemError('model-not-ready', `Version ${name} of model ${model.name} is not served yet.`);
   if (version === undefined)
     throw new ProblemError('version-not-found', `Model ${model.name} has no version ${JSON.stringify(name)}; it has ${[...model.versions.keys()].join(', ')}.`);
   return version;

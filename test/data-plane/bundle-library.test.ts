@@ -61,6 +61,16 @@ describe('bundle library', { timeout: 60_000 }, () => {
     expect(livingWorkers()).toHaveLength(1);
   });
 
+  test('takes a bundle as it was when somebody looked at it', async () => {
+    await deliver(folders, { from: baseline });
+    const place = await onlyPlace();
+    const looked = library.look(place);
+    const { bundle } = await looked;
+    await appendFile(join(place.folder, 'README.md'), 'changed');
+    expect(await library.take(place, looked)).toMatchObject({ digest: bundle?.digest, faults: [] });
+    expect(registry.get('card-fraud')?.versions.get('1.4.0')?.bundle).toBe(bundle);
+  });
+
   test('leaves a served version alone when it is taken again', async () => {
     await deliver(folders, { from: baseline });
     const first = await library.take(await onlyPlace());

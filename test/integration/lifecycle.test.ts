@@ -1,5 +1,8 @@
 /** Bundles, plans and gateways come and go; requests are answered all the while. */
+import { once } from 'node:events';
 import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { deliver, goldenRows, makeTeamFolders, plan, type TeamFolders } from '../support/bundles.ts';
@@ -23,6 +26,24 @@ const isAlive = (pid: number): boolean => {
   } catch {
     return false;
   }
+};
+
+const post = async (port: number, body: unknown): Promise<Row> => {
+  const response = await fetch(`http://127.0.0.1:${port}/infer`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return (await response.json()) as Row;
+};
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
 };
 
 const makeFolders = async (): Promise<TeamFolders> => {
@@ -317,6 +338,41 @@ describe('a running gateway', () => {
     expect(await refusedFrom('rollout/card-fraud')).toMatchObject([{ file: 'rollout/card-fraud.yaml', got: 'a changed plan' }]);
     expect(await kept()).toEqual(before);
     expect((await ask('card-fraud')).status).toBe(200);
+  });
+});
+
+describe('a model whose candidate takes long to prove', () => {
+  test('answers by its baseline meanwhile, also requests with the fields of both; who asks for the candidate is told to wait', async () => {
+    const asked = Promise.withResolvers<void>();
+    const release = Promise.withResolvers<void>();
+    const slow = createServer((_, response) => {
+      asked.resolve();
+      void release.promise.then(() => response.writeHead(404).end());
+    }).listen(0, '127.0.0.1');
+    onTestFinished(() => void slow.close().closeAllConnections());
+    await once(slow, 'listening');
+    const url = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`;
+    const folders = await makeFolders();
+    await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' }, edit: patient });
+    await deliver(folders, { from: { model: 'card-fraud', version: '2.0.0' }, remote: { url, model: 'card-fraud', version: '2.0.0' }, edit: patient });
+    await plan(folders, { model: 'card-fraud', baseline: '1.4.0', candidate: '2.0.0' });
+    const port = await freePort();
+    const starting = startGateway(folders, { flags: ['--port', String(port)] });
+    onTestFinished(async () => void (await (await starting).end('SIGKILL')));
+    const pinned = () => post(port, { model: 'card-fraud', version: '2.0.0', inputs: [transaction] });
+    await asked.promise;
+    const answers: Row[] = [];
+    const ask = async () => answers.push(await post(port, { model: 'card-fraud', inputs: [transaction] }));
+    await expect.poll(() => ask().then(() => answers.at(-1)?.version), { interval: 5 }).toBe('1.4.0');
+    expect(answers.filter(({ type }) => type === '/problems/contract-violation')).toEqual([]);
+    expect(await pinned()).toMatchObject({ status: 503, type: '/problems/model-not-ready' });
+    expect(await (await fetch(`http://127.0.0.1:${port}/v2/models/card-fraud/versions/2.0.0`)).json()).toMatchObject({
+      error: expect.stringContaining('not served yet'),
+    });
+    release.resolve();
+    await starting;
+    expect(await pinned()).toMatchObject({ status: 404, type: '/problems/version-not-found' });
+    expect(await post(port, { model: 'card-fraud', inputs: [transaction] })).toMatchObject({ version: '1.4.0' });
   });
 });
 

@@ -12,7 +12,7 @@ import type { HealthRoutesDeps } from './health-routes.ts';
 export interface OpenInferenceRoutesDeps extends HealthRoutesDeps {
   readonly registry: Pick<ModelRegistry, 'get'>;
   /** Whether a bundle folder or a plan names this model, so that it may serve soon. */
-  readonly isExpected: (model: string) => boolean;
+  readonly isExpected: (model: string, version: string | null) => boolean;
   /** Of the gateway. */
   readonly version: string;
   /** @throws ProblemError unauthenticated, forbidden */
@@ -54,9 +54,11 @@ const find = (
   { name, asked }: { readonly name: string; readonly asked: string },
 ): Named => {
   const model = registry.get(bundleModelName(name));
-  if (model === undefined && isExpected(bundleModelName(name))) throw new ProblemError('model-not-ready', `No version of model ${name} is served yet.`);
+  if (model === undefined && isExpected(bundleModelName(name), null)) throw new ProblemError('model-not-ready', `No version of model ${name} is served yet.`);
   if (model === undefined) throw new ProblemError('model-not-found', `No model ${JSON.stringify(name)} is served.`);
   const version = asked === '' ? model.baseline : model.versions.get(bundleVersion(asked));
+  if (version === undefined && isExpected(model.name, bundleVersion(asked)))
+    throw new ProblemError('model-not-ready', `Version ${JSON.stringify(asked)} of model ${name} is not served yet.`);
   if (version === undefined) throw new ProblemError('version-not-found', `Model ${name} has no version ${JSON.stringify(asked)}.`);
   if (version === null) throw new ProblemError('model-not-ready', `Model ${name} has no serving baseline.`);
   return { name, model, version };
