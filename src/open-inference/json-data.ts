@@ -98,11 +98,17 @@ export const readJsonData = (list: unknown, { datatype, shape, count, pointer }:
   return data;
 };
 
+const booleansText = (data: Uint8Array): string => {
+  let text = '';
+  for (const value of data) text += value === 1 ? ',true' : ',false';
+  return `[${text.slice(1)}]`;
+};
+
 /** The `data` of a tensor as JSON text, flat. @throws ProblemError for what JSON cannot say */
 export const jsonData = ({ datatype, data }: Tensor, name: string): string => {
   if (Array.isArray(data)) return JSON.stringify(data);
   if (datatype === 'FP16') throw new ProblemError('malformed-request', `Output ${name} is FP16, which has no JSON form: ask for it with binary_data.`);
-  if (datatype === 'BOOL') return `[${Array.from(data as Uint8Array, (value) => value === 1).join(',')}]`;
+  if (datatype === 'BOOL') return booleansText(data as Uint8Array);
   const text = data.length === 1 ? String(data[0]) : data.join(',');
   if ((data instanceof Float32Array || data instanceof Float64Array) && /[NI]/.test(text))
     throw new ProblemError('output-rejected', `Output ${name} has values that are not finite, which JSON cannot say: ask for it with binary_data.`);

@@ -44,20 +44,38 @@ export type Tensors = Readonly<Record<string, Tensor>>;
 
 /** Larger ones get memory of their own. */
 const mostPooledBytes = 1_024;
+const poolBytes = 65_536;
+/** Aligned for every datatype. */
+const alignment = 8;
+let pool = new ArrayBuffer(poolBytes);
+let taken = 0;
 
-/**
- * Memory for `bytes` bytes, aligned for every datatype and not cleared. A small one lies in Node's pool of small buffers:
- * memory of its own takes five times as long to get and to free.
- */
-export const takeMemory = (bytes: number): Uint8Array<ArrayBuffer> => (bytes > mostPooledBytes ? new Uint8Array(bytes) : Buffer.allocUnsafe(bytes));
+/** Where the pool has room, cleared: what was taken once is never given again. */
+const takeRoom = (bytes: number): number => {
+  if (taken + bytes > poolBytes) {
+    pool = new ArrayBuffer(poolBytes);
+    taken = 0;
+  }
+  const offset = taken;
+  taken += Math.ceil(bytes / alignment) * alignment;
+  return offset;
+};
+
+/** Memory for `bytes` bytes, aligned for every datatype and 0 at first. A small one shares its buffer: one of its own takes five times as long to get and to free. */
+export const takeMemory = (bytes: number): Uint8Array<ArrayBuffer> => {
+  if (bytes > mostPooledBytes) return new Uint8Array(bytes);
+  const offset = takeRoom(bytes);
+  return new Uint8Array(pool, offset, bytes);
+};
 
 /** Space for `length` values of a datatype, 0 at first; text starts empty. */
 export const allocate = (datatype: Datatype, length: number): TensorData => {
   if (datatype === 'BYTES') return new Array<string>(length).fill('');
-  const memory = takeMemory(numericArrays[datatype].BYTES_PER_ELEMENT * length).fill(0);
+  const bytes = numericArrays[datatype].BYTES_PER_ELEMENT * length;
+  if (bytes > mostPooledBytes) return new numericArrays[datatype](length);
+  const offset = takeRoom(bytes);
   // Most tensors are FP32: a constructor that is known when the code is compiled costs a tenth of one that is looked up.
-  if (datatype === 'FP32') return new Float32Array(memory.buffer, memory.byteOffset, length);
-  return new numericArrays[datatype](memory.buffer, memory.byteOffset, length);
+  return datatype === 'FP32' ? new Float32Array(pool, offset, length) : new numericArrays[datatype](pool, offset, length);
 };
 
 /** The rows `[start, end)` of a tensor whose first dimension is the row. Numbers are a view of the same memory. */
