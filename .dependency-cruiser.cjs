@@ -59,7 +59,7 @@ module.exports = {
     },
     {
       name: 'only-types-of-the-store',
-      comment: 'The planes talk to the port; app.ts alone chooses a driver.',
+      comment: 'The planes talk to the port; the composition alone chooses a driver.',
       severity: 'error',
       from: { path: '^src/(data-plane|control-plane|http|bundle|telemetry|notify)' },
       to: { path: '^src/store/', pathNot: '^src/store/(traffic-assignment|observation|rollout-store|outcome-store|outbox)\\.ts$' },

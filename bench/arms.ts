@@ -67,7 +67,7 @@ const port = Number(new URL(gateway.url).port);
 const measure = async (name: string): Promise<readonly string[]> => {
   const model = `${original}-${name}`;
   const requests = await prepare(gateway, model);
-  const load = { port, connections, seconds, requests, ratePerSecond };
+  const load = { port, connections, seconds, requests, ratePerSecond, sleeps: true };
   const [alone, broken]: [LoadResult[], LoadResult[]] = [[], []];
   await runLoad(load);
   for (let round = 0; round < rounds; round += 1) {

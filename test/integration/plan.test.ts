@@ -1,4 +1,5 @@
-/** `handoff plan` beside a gateway that serves. */
+/** `handoff plan` beside a gateway that serves, and as its document shows it. */
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { deliver, goldenRows, makeTeamFolders, plan, type TeamFolders } from '../support/bundles.ts';
 import { type GatewayProcess, runCli, startGateway } from '../support/gateway.ts';
@@ -71,4 +72,10 @@ test('the traffic of a running gateway is observed, and what is stated goes befo
     asking = false;
     await client;
   }
+});
+
+test('stated traffic gives what docs/before-the-start.md shows', async () => {
+  const { stdout, stderr } = await runCli(['plan', 'card-fraud', '--rps', '50', '--run-ms', '1']);
+  const document = await readFile('docs/before-the-start.md', 'utf8');
+  expect(document).toContain(`npm exec -- handoff plan card-fraud --rps 50 --run-ms 1\n\`\`\`\n\`\`\`\n${stdout}${stderr}\`\`\``);
 });
