@@ -30,6 +30,16 @@ describe('the JSON before binary data', () => {
     expect(names).toEqual(['x', 'y']);
   });
 
+  it('is known again after another one of the same length', () => {
+    const read = createKnownHeads();
+    const [x, y] = ['x', 'y'].map((name) => headOf({ name }));
+    const first = x && read(x, x.length);
+    const second = y && read(y, y.length);
+    expect(x && read(x, x.length)).toBe(first);
+    expect(y && read(y, y.length)).toBe(second);
+    expect(second).not.toEqual(first);
+  });
+
   it('cannot be changed by whoever uses it', () => {
     const head = createKnownHeads()(headOf(), headOf().length);
     const [shape] = head.inputs.map((input) => input.shape as number[]);
