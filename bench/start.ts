@@ -5,13 +5,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { goldenOutputs, goldenRows } from '../test/support/bundles.ts';
+import { freePort } from '../test/support/free-port.ts';
 import { type CpuTime, cpuTimeOf } from './cpu-time.ts';
 import { columns, spread } from './statistics.ts';
 
@@ -68,15 +67,6 @@ const untilRight = async ({ pid, port, startMs }: Starting, asked: Question): Pr
     await pause(askEveryMs);
   }
   throw new Error(`${asked.model} gave no right answer in ${giveUpMs} ms`);
-};
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 };
 
 const end = async (child: ChildProcess): Promise<void> => {

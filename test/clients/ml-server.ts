@@ -2,10 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../support/free-port.ts';
 import { pythonEnvironment } from './python-environment.ts';
 
 const repository = new URL('../..', import.meta.url).pathname;
@@ -24,15 +23,6 @@ export interface MlServer {
   readonly breakModel: (name: string, fault: 'slow' | 'raise' | 'nan') => Promise<void>;
   readonly kill: () => Promise<void>;
 }
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-};
 
 const settingsOf = ({ name, width }: ServedGraph, folder: string) => ({
   name,
