@@ -111,7 +111,7 @@ const eachOf = async (models: readonly string[], load: (model: string) => Promis
 };
 
 const served = (registry: ModelRegistry): ReadonlySet<string> =>
-  new Set(registry.list().flatMap((model) => [...model.versions.keys()].map((version) => `${model.name} ${version}`)));
+  new Set(registry.list().flatMap(({ name: model, versions }) => [...versions.keys()].map((version) => keyOf({ model, version }))));
 
 const bySize = async (places: readonly BundlePlace[]): Promise<readonly string[]> => {
   const sizes = new Map<string, number>();
@@ -144,11 +144,11 @@ const placeVersions = async (registry: ModelRegistry, name: string): Promise<voi
 
 /** A version whose folder is gone and that no assignment needs is drained and released. */
 const releaseGone = async ({ library, registry, metrics, log }: ModelLoadingDeps, places: readonly BundlePlace[]): Promise<readonly string[]> => {
-  const there = new Set(places.map(({ model, version }) => `${model} ${version}`));
+  const there = new Set(places.map(keyOf));
   const released: string[] = [];
   for (const { name, versions, baseline, candidate } of registry.list()) {
     for (const [version, serving] of versions) {
-      if (there.has(`${name} ${version}`) || serving === baseline || serving === candidate) continue;
+      if (there.has(keyOf({ model: name, version })) || serving === baseline || serving === candidate) continue;
       await library.release(name, version);
       metrics.release({ model: name, version });
       log.info({ model: name, version }, 'a version is gone from the folder and was released');
@@ -177,7 +177,7 @@ const announce = ({ log, metrics, registry }: ModelLoadingDeps, { model, version
 };
 
 const reported = (deps: ModelLoadingDeps, { reports, already, settled, planFaults }: Outcome): RescanReport => {
-  const fresh = reports.filter(({ model, version, faults }) => faults.length === 0 && !already.has(`${model} ${version}`));
+  const fresh = reports.filter((report) => report.faults.length === 0 && !already.has(keyOf(report)));
   for (const report of fresh) announce(deps, report);
   const ofBundles = reports.flatMap(({ model, version, faults }) => faults.map((fault) => ({ ...fault, file: `${model}/${version}/${fault.file}` })));
   const refused = [...ofBundles, ...planFaults, ...settled.refused];
