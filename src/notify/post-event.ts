@@ -31,7 +31,7 @@ const retryAfterOf = (header: string | null, wallMs: () => number): number | nul
   return Number.isFinite(ms) ? Math.min(Math.max(0, ms), maxRetryAfterMs) : null;
 };
 
-/** The receiver is busy or broken for now; any other 4xx is its answer to this event. */
+/** The receiver is busy or broken and may recover; any other 4xx is its answer to this event. */
 const transient: ReadonlySet<number> = new Set([408, 425, 429]);
 
 const resultOf = (status: number, retryAfterMs: number | null): PostResult => {
