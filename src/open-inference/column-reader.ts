@@ -9,21 +9,29 @@ export type ColumnRead = Read | null;
 const digits: Partial<Readonly<Record<Datatype, number>>> = { FP32: 7, FP16: 4 };
 
 /** What the graph's own number of a column is in a row, or null when it is the same. */
-export const columnReader = ({ field, holds, categories }: CompiledField, datatype: Datatype): ColumnRead => {
-  if (categories !== undefined) return orNull(field.required ? null : field.imputeValue, holds, (value) => categories[value] ?? value);
-  if (field.kind === 'boolean') return (value) => (value === 1 ? true : value === 0 ? false : value);
-  if (!field.required) return orNull(field.imputeValue, holds, decimal(field, holds, datatype) ?? ((value) => value));
-  return decimal(field, holds, datatype);
+export const columnReader = (column: CompiledField, datatype: Datatype): ColumnRead => {
+  const { field, holds } = column;
+  const read = valueReader(column, datatype);
+  return field.required ? read : orNull(field.imputeValue, holds, read ?? unchanged);
 };
+
+const unchanged: Read = (value) => value;
+
+/** What a number says that does not stand for null. */
+const valueReader = ({ field, holds, categories }: CompiledField, datatype: Datatype): ColumnRead => {
+  if (categories !== undefined) return (value) => categories[value] ?? value;
+  return field.kind === 'boolean' ? asBoolean : decimal(field, holds, datatype);
+};
+
+const asBoolean: Read = (value) => (value === 1 ? true : value === 0 ? false : value);
 
 /** NaN is how a tensor says that nothing is known; and an imputed value may lie outside of the field's own range. */
 const orNull =
-  (imputeValue: number | null | undefined, holds: CompiledField['holds'], read: Read): Read =>
+  (imputeValue: number | undefined, holds: CompiledField['holds'], read: Read): Read =>
   (value) => {
-    if (imputeValue === null || imputeValue === undefined) return read(value);
     if (Number.isNaN(value)) return null;
     const own = read(value);
-    return Math.fround(value) === Math.fround(imputeValue) && !holds(own) ? null : own;
+    return imputeValue !== undefined && Math.fround(value) === Math.fround(imputeValue) && !holds(own) ? null : own;
   };
 
 /**

@@ -5,14 +5,16 @@
 
 import { widthOf } from '../bundle/contract.ts';
 import type { ContractPair } from '../data-plane/contract/check-inputs.ts';
-import type { CompiledContract, CompiledTensor, Row } from '../data-plane/contract/compile-contract.ts';
-import type { CompiledField } from '../data-plane/contract/compile-field.ts';
+import type { CompiledContract, CompiledTensor, RequestField, Row } from '../data-plane/contract/compile-contract.ts';
 import type { NumericData } from '../data-plane/contract/tensor.ts';
-import { maxViolations, ProblemError, pointerToken, type Violation } from '../problem.ts';
+import { ProblemError } from '../problem.ts';
 import { type ColumnRead, columnReader } from './column-reader.ts';
+import { inOlderUnit } from './in-older-unit.ts';
 import type { InferenceRequest } from './inference-request.ts';
+import { locateProblem, type Source } from './locate-problem.ts';
 import { inWords, malformed } from './malformed.ts';
 import type { WireTensor } from './read-tensors.ts';
+import { readValue } from './read-value.ts';
 import { elementBytes, readNumbers, readTexts } from './tensor-bytes.ts';
 
 /** Rows that are made when the model's contract is known and their number is allowed. */
@@ -25,13 +27,6 @@ export interface TensorRows {
 }
 
 type MutableRow = Record<string, unknown>;
-
-/** Where the values of some fields came from: an input, whose rows have `width` values. */
-interface Source {
-  readonly input: number;
-  readonly width: number;
-  readonly names: readonly string[];
-}
 
 interface Reading {
   readonly rows: readonly MutableRow[];
@@ -48,7 +43,7 @@ const mismatch = (pointer: string, got: string, expected: string): ProblemError 
 /** The rows of a request's tensors. */
 export const tensorRows = (inputs: InferenceRequest['inputs']): TensorRows => {
   const sources: Source[] = [];
-  const locate = (problem: ProblemError): ProblemError => located(problem, sources);
+  const locate = (problem: ProblemError): ProblemError => locateProblem(problem, sources);
   if ('raw' in inputs) return { length: 1, read: (contracts) => readAll([rawTensor(inputs.raw, contracts)], contracts, sources), locate };
   const length = inputs[0]?.shape[0] ?? 0;
   const odd = inputs.findIndex(({ shape }) => shape[0] !== length);
@@ -101,7 +96,7 @@ const readGraphTensor = (tensor: CompiledTensor, { input, index }: Indexed, { ro
   const [first] = columns;
   if (first === undefined) return;
   if (first.field.kind === 'image') {
-    readImages(first, { input, index }, { rows, sources });
+    readImages(first.name, { input, index }, { rows, sources });
     return;
   }
   const pointer = `#/inputs/${index}`;
@@ -110,11 +105,18 @@ const readGraphTensor = (tensor: CompiledTensor, { input, index }: Indexed, { ro
   const { names, width } = planOf(tensor);
   sources.push({ input: index, width, names });
   const values = valuesOf(input, pointer);
-  if (first.field.kind === 'array') {
-    for (const [position, row] of rows.entries()) row[first.name] = sliceOf(values, position * width, width);
-    return;
-  }
-  fillRows(tensor, values, rows);
+  if (first.field.kind === 'array') fillLists(first.name, values, { width, rows });
+  else fillRows(tensor, values, rows);
+};
+
+interface Lists {
+  /** Values in a row. */
+  readonly width: number;
+  readonly rows: readonly MutableRow[];
+}
+
+const fillLists = (name: string, values: Values, { width, rows }: Lists): void => {
+  for (const [position, row] of rows.entries()) row[name] = sliceOf(values, position * width, width);
 };
 
 /** Row by row: the fields of a row are stored one after the other, and each is a place that the row already has. */
@@ -127,11 +129,6 @@ const fillRows = (tensor: CompiledTensor, values: Values, rows: readonly Mutable
       index += 1;
     }
   }
-};
-
-const readValue = (value: unknown, read: ColumnRead): unknown => {
-  if (typeof value === 'number') return read === null ? value : read(value);
-  return typeof value === 'bigint' ? readWide(value, read) : value;
 };
 
 /** What reading a tensor needs, made once for each tensor of a version. */
@@ -175,47 +172,59 @@ const isElements = (data: WireTensor['data']): data is readonly Uint8Array[] => 
 const valuesOf = ({ data }: WireTensor, pointer: string): Values => (isElements(data) ? readTexts(data, { pointer }) : data) as Values;
 
 interface Column {
-  readonly start: number;
-  readonly stride: number;
   readonly read: ColumnRead;
   readonly rows: readonly MutableRow[];
 }
 
-const fillColumn = ({ name }: CompiledField, values: Values, { start, stride, read, rows }: Column): void => {
-  let index = start;
+const fillColumn = (name: string, values: Values, { read, rows }: Column): void => {
+  let position = 0;
   for (const row of rows) {
-    const value = values[index];
-    row[name] = readValue(value, read);
-    index += stride;
+    row[name] = readValue(values[position], read);
+    position += 1;
   }
 };
 
-/** Beyond 2^53 a number of a row would be another one: it stays a bigint, which no contract takes. */
-const readWide = (value: bigint, read: ColumnRead): unknown => {
-  const number = Number(value);
-  if (!Number.isSafeInteger(number)) return value;
-  return read === null ? number : read(number);
+/** The fields that an input of this name fills: by their own, or by what clients of an older version call them. The baseline's come first. */
+const fieldsNamed = (name: string, { baseline, candidate }: ContractPair): readonly RequestField[] => {
+  const isNamed = ({ name: own, migration }: RequestField): boolean => own === name || migration?.from === name;
+  const fields = baseline.fields.filter(isNamed);
+  return fields.length > 0 || candidate === null ? fields : candidate.fields.filter(isNamed);
+};
+
+const rejectUnknown = (name: string, pointer: string, { baseline, known }: ContractPair): void => {
+  if (known.has(name)) return;
+  const names = [...baseline.tensors.map(({ spec }) => spec.name), ...baseline.fields.map((field) => field.name)];
+  throw mismatch(`${pointer}/name`, JSON.stringify(name.slice(0, 60)), `an input of the model: ${[...new Set(names)].join(', ')}`);
 };
 
 const readField = ({ input, index }: Indexed, contracts: ContractPair, { rows, sources }: Reading): void => {
+  const { name, shape } = input;
   const pointer = `#/inputs/${index}`;
-  const field = [...contracts.baseline.fields, ...(contracts.candidate?.fields ?? [])].find(({ name }) => name === input.name);
-  if (field === undefined && !contracts.known.has(input.name)) {
-    const names = [...contracts.baseline.tensors.map(({ spec }) => spec.name), ...contracts.baseline.fields.map(({ name }) => name)];
-    throw mismatch(`${pointer}/name`, JSON.stringify(input.name.slice(0, 60)), `an input of the model: ${[...new Set(names)].join(', ')}`);
-  }
-  const [, ...inner] = input.shape;
-  if (inner.some((size) => size !== 1)) throw mismatch(`${pointer}/shape`, shapeText(input.shape), `[-1] or [-1, 1]: ${input.name} is one value a row`);
+  const fields = fieldsNamed(name, contracts);
+  const [field] = fields;
+  if (field === undefined) rejectUnknown(name, pointer, contracts);
+  const width = widthOf(input);
+  if (width !== 1 && field?.field.kind !== 'array') throw mismatch(`${pointer}/shape`, shapeText(shape), `[-1] or [-1, 1]: ${name} is one value a row`);
+  for (const { name: own } of fields) if (own !== name) sources.push({ input: index, width, names: [own] });
   if (field?.field.kind === 'image') {
-    readImages(field, { input, index }, { rows, sources });
+    readImages(name, { input, index }, { rows, sources });
     return;
   }
-  sources.push({ input: index, width: 1, names: [input.name] });
-  const values = valuesOf(input, pointer);
-  if (field !== undefined) fillColumn(field, values, { start: 0, stride: 1, read: columnReader(field, input.datatype), rows });
+  sources.push({ input: index, width, names: [name] });
+  fillField(field, input, { values: valuesOf(input, pointer), width, rows });
+};
+
+interface Filling extends Lists {
+  readonly values: Values;
+}
+
+/** What no version in force has a field for stays as it was sent. */
+const fillField = (field: RequestField | undefined, { name, datatype }: WireTensor, { values, width, rows }: Filling): void => {
+  if (field?.field.kind === 'array') fillLists(name, values, { width, rows });
+  else if (field !== undefined) fillColumn(name, values, { read: columnReader(field.name === name ? field : inOlderUnit(field), datatype), rows });
   else
     rows.forEach((row, position) => {
-      row[input.name] = values[position];
+      row[name] = values[position];
     });
 };
 
@@ -223,7 +232,7 @@ const readField = ({ input, index }: Indexed, contracts: ContractPair, { rows, s
 const magic = [Buffer.from([0xff, 0xd8]), Buffer.from([0x89, 0x50, 0x4e, 0x47]), Buffer.from('RIFF')];
 
 /** Images are encoded files as BYTES: the file's own bytes, or its base64 text. */
-const readImages = ({ name }: CompiledField, { input, index }: Indexed, { rows, sources }: Reading): void => {
+const readImages = (name: string, { input, index }: Indexed, { rows, sources }: Reading): void => {
   const pointer = `#/inputs/${index}`;
   if (input.datatype !== 'BYTES') throw mismatch(`${pointer}/datatype`, input.datatype, 'BYTES: one encoded image file a row');
   if (input.shape.slice(1).some((size) => size !== 1)) throw mismatch(`${pointer}/shape`, shapeText(input.shape), '[-1] or [-1, 1]: one image a row');
@@ -250,31 +259,4 @@ const rawTensor = (raw: Buffer, { baseline }: ContractPair): WireTensor => {
   if (datatype === 'BYTES') return { name, datatype, shape: whole, data: [raw] };
   if (raw.length !== size) throw malformed('#', { got: String(raw.length), expected: `${size}, one row of ${datatype} ${shapeText(whole)}`, unit: 'bytes' });
   return { name, datatype, shape: whole, data: readNumbers(datatype, raw, { pointer: '#/inputs/0' }) };
-};
-
-const rowPointer = /^#\/inputs\/(\d+)\/([^/]+)/;
-
-/** The place of a field's value of a row in the tensor that it came from. */
-const placeIn = (sources: readonly Source[], row: number, token: string): string | null => {
-  for (const { input, width, names } of sources) {
-    const column = names.findIndex((name) => pointerToken(name) === token);
-    if (column !== -1) return `#/inputs/${input}/data/${row * width + column}`;
-  }
-  return null;
-};
-
-const relocate = (violation: Violation, sources: readonly Source[]): Violation => {
-  const [, row, token = ''] = rowPointer.exec(violation.pointer) ?? [];
-  const pointer = row === undefined ? null : placeIn(sources, Number(row), token);
-  return pointer === null ? violation : { ...violation, pointer, detail: `${decodeURIComponent(token)} ${violation.detail}` };
-};
-
-/** Clients of the protocol show one sentence, so it says where the first fault is. */
-const located = (problem: ProblemError, sources: readonly Source[]): ProblemError => {
-  if (problem.type !== 'contract-violation' || problem.errors.length === 0) return problem;
-  const errors = problem.errors.slice(0, maxViolations).map((violation) => relocate(violation, sources));
-  const [first] = errors;
-  const moved = first !== undefined && first !== problem.errors[0];
-  const where = moved ? ` First: ${inWords(first.pointer)} ${first.detail}: got ${first.got}, expected ${first.expected}.` : '';
-  return new ProblemError(problem.type, `${problem.message}${where}`, { errors, cause: problem.cause });
 };

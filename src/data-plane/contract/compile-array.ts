@@ -43,16 +43,33 @@ const shown = (item: unknown): string =>
 
 const isText = (value: unknown): boolean => typeof value === 'string' && isWholeText(value);
 
-const itemTest = ({ minimum, maximum, exclusiveMinimum, exclusiveMaximum, itemKind }: Field, datatype: Datatype): ((value: unknown) => boolean) => {
+/** What 64 bits hold: JSON cannot tell all of it apart, a tensor that was sent can. */
+const wideLimits: Partial<Readonly<Record<Datatype, readonly [bigint, bigint]>>> = {
+  INT64: [-(2n ** 63n), 2n ** 63n - 1n],
+  UINT64: [0n, 2n ** 64n - 1n],
+};
+
+/** Numbers and bigints compare exactly, and a bigint that is written into a smaller datatype wraps without a word. */
+const wideTest = ({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Field, datatype: Datatype): ((value: bigint) => boolean) => {
+  const [lowest, highest] = wideLimits[datatype] ?? datatypeLimits[datatype];
+  const low = minimum !== undefined && minimum > lowest ? minimum : lowest;
+  const high = maximum !== undefined && maximum < highest ? maximum : highest;
+  const above = exclusiveMinimum ?? Number.NEGATIVE_INFINITY;
+  const below = exclusiveMaximum ?? Number.POSITIVE_INFINITY;
+  return (value) => value >= low && value <= high && value > above && value < below;
+};
+
+const itemTest = (field: Field, datatype: Datatype): ((value: unknown) => boolean) => {
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, itemKind } = field;
   const [lowest, highest] = datatypeLimits[datatype];
   const low = Math.max(minimum ?? lowest, lowest);
   const high = Math.min(maximum ?? highest, highest);
   const above = exclusiveMinimum ?? Number.NEGATIVE_INFINITY;
   const below = exclusiveMaximum ?? Number.POSITIVE_INFINITY;
   const whole = isWhole(datatype) || itemKind === 'integer';
+  const isWideItem = wideTest(field, datatype);
   return (value) => {
-    // A tensor holds 64-bit integers that JSON cannot: for them only the field's own bounds count.
-    if (typeof value === 'bigint') return !(value < (minimum ?? value) || value > (maximum ?? value) || value <= above || value >= below);
+    if (typeof value === 'bigint') return isWideItem(value);
     const number = asNumber(value, itemKind === 'boolean');
     return number >= low && number <= high && number > above && number < below && (!whole || Number.isInteger(number));
   };
@@ -64,9 +81,9 @@ const asNumber = (value: unknown, takesBooleans: boolean): number => {
   return Number.NaN;
 };
 
-/** Copies the valid value of an array field into its place in the tensor. */
+/** Copies the valid value of an array field into its place in the tensor. Anything else is a bug: the zeros that are there already would be taken for values. */
 export const writeArray = (data: TensorData, start: number, value: unknown): void => {
-  if (!isArrayValue(value)) return;
+  if (!isArrayValue(value)) throw new Error(`the value of an array field is no list but of type ${typeof value}`);
   if (ArrayBuffer.isView(value) && value.constructor === data.constructor) {
     (data as Float64Array).set(value as Float64Array, start);
     return;

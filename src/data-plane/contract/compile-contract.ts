@@ -1,8 +1,8 @@
 import { type Field, type ModelContract, type TensorSpec, widthOf } from '../../bundle/contract.ts';
-import type { Manifest } from '../../bundle/manifest.ts';
+import type { Manifest, Migration } from '../../bundle/manifest.ts';
 import { compileArray, writeArray } from './compile-array.ts';
 import type { CompiledField } from './compile-field.ts';
-import { compileField } from './compile-field.ts';
+import { compileField, compilePassThrough } from './compile-field.ts';
 import { compileMigration, type FindValue } from './compile-migration.ts';
 import type { Tensor, TensorData, Tensors } from './tensor.ts';
 import { allocate } from './tensor.ts';
@@ -19,6 +19,8 @@ export interface InputRules extends Pick<Manifest, 'migration'> {
 export interface RequestField extends CompiledField {
   /** Null for a field without a declared migration: its value is under its name. */
   readonly migrated: FindValue | null;
+  /** What `migrated` was made of: the older name, and what turns the numbers under it into this field's unit. */
+  readonly migration: Migration | null;
 }
 
 /** A tensor of the graph with the fields that are its columns; a single array field is a whole row. */
@@ -51,14 +53,14 @@ const compileColumn = (field: Field, spec: TensorSpec, categories: readonly stri
 
 /** Compiles a contract together with the manifest's input steps (text categories) and migrations. */
 export const compileContract = (contract: ModelContract, { interface: { inputs }, migration }: InputRules): CompiledContract => {
-  const migrations = new Map(migration.map((entry) => [entry.field, compileMigration(entry)]));
-  const requestField = (field: CompiledField): RequestField => ({ ...field, migrated: migrations.get(field.name) ?? null });
+  const migrations = new Map(migration.map((entry) => [entry.field, { migration: entry, migrated: compileMigration(entry) }]));
+  const requestField = (field: CompiledField): RequestField => ({ ...field, ...(migrations.get(field.name) ?? { migration: null, migrated: null }) });
   const categories = new Map(inputs.flatMap(({ steps }) => steps.flatMap((step) => ('encode' in step ? Object.entries(step.encode) : []))));
   const tensors = contract.inputs.map((spec) => ({
     spec,
     columns: spec.fields.map((field) => requestField(compileColumn(field, spec, categories.get(field.name)))),
   }));
-  const fields = [...tensors.flatMap((tensor) => tensor.columns), ...contract.passThrough.map((field) => requestField(compileField(field, 'BYTES')))];
+  const fields = [...tensors.flatMap((tensor) => tensor.columns), ...contract.passThrough.map((field) => requestField(compilePassThrough(field)))];
   return {
     fields,
     tensors,
@@ -72,7 +74,7 @@ const encodeTensor = ({ spec, columns }: CompiledTensor, rows: readonly Row[]): 
   const [first] = columns;
   if (first?.field.kind === 'image') return { datatype: 'BYTES', shape: [rows.length], data: rows.map((row) => String(valueIn(row, first))) };
   const shape = [rows.length, ...spec.shape.slice(1)];
-  if (first?.field.kind === 'array') return { datatype: spec.datatype, shape, data: arrayData(spec, rows, first.name) };
+  if (first?.field.kind === 'array') return { datatype: spec.datatype, shape, data: arrayData(spec, rows, first) };
   const data = allocate(spec.datatype, rows.length * columns.length);
   const write = writer(data);
   let index = 0;
@@ -85,10 +87,10 @@ const encodeTensor = ({ spec, columns }: CompiledTensor, rows: readonly Row[]): 
   return { datatype: spec.datatype, shape, data };
 };
 
-const arrayData = (spec: TensorSpec, rows: readonly Row[], name: string): TensorData => {
+const arrayData = (spec: TensorSpec, rows: readonly Row[], column: RequestField): TensorData => {
   const width = widthOf(spec);
   const data = allocate(spec.datatype, rows.length * width);
-  for (const [index, row] of rows.entries()) writeArray(data, index * width, row[name]);
+  for (const [index, row] of rows.entries()) writeArray(data, index * width, valueIn(row, column));
   return data;
 };
 

@@ -123,3 +123,17 @@ export const compileField = (field: Field, datatype: Datatype, categories?: read
   if (categories !== undefined) return compileCategory(field, categories);
   return datatype === 'BYTES' || field.kind === 'image' || field.kind === 'string' ? compileText(field) : compileNumber(field, datatype);
 };
+
+const numericKinds: readonly Field['kind'][] = ['number', 'integer', 'boolean'];
+
+/**
+ * Makes a field that enters no tensor ready for the request path: a value of its kind, or none if it may be absent. It comes
+ * back as it was sent, so nothing that would be read as something else is taken: no other unit, no time stamp, no stand-in.
+ */
+export const compilePassThrough = (field: Field): CompiledField => {
+  if (!numericKinds.includes(field.kind)) return compileField(field, 'BYTES');
+  const { timePart: _part, timeZone: _zone, imputeValue: _value, ...plain } = field;
+  const compiled = compileNumber({ ...plain, acceptedUnits: {} }, 'FP64');
+  const holds = (value: unknown): boolean => (value === null || value === undefined ? !field.required : typeof value !== 'object' && compiled.holds(value));
+  return { ...compiled, holds };
+};

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Datatype } from '../../../src/bundle/datatype.ts';
 import { readBundle } from '../../../src/bundle/read-bundle.ts';
-import { compileContract } from '../../../src/data-plane/contract/compile-contract.ts';
+import { compileContract, type Row } from '../../../src/data-plane/contract/compile-contract.ts';
 import { exampleBundles, placeOf } from '../../support/bundle-copy.ts';
 import { contractWith, fieldWith, inputRules, tensorOf } from '../../support/contract-fields.ts';
 
@@ -76,6 +76,27 @@ describe('encode', () => {
       inputRules([{ tensor: 'features', steps: [{ order: ['channel'] }, { encode: { channel: ['b', 'a'] } }] }]),
     );
     expect([...(contract.encode([{ channel: 'a' }, { channel: 'b' }]).features?.data ?? [])]).toEqual([1, 0]);
+  });
+
+  it.each<[string, unknown]>([
+    ['its own name', { embedding: [1, 2, 3] }],
+    ['an older name', { vector: [1, 2, 3] }],
+    ['an older name, as a view of a tensor', { vector: Float32Array.of(1, 2, 3) }],
+    ['both names, of which its own counts', { embedding: [1, 2, 3], vector: [7, 8, 9] }],
+  ])('writes the list that was checked: under %s', (_, row) => {
+    const embedding = fieldWith({ name: 'embedding', kind: 'array', itemKind: 'number' });
+    const contract = compileContract(
+      contractWith({ inputs: [{ ...tensorOf([embedding]), shape: [-1, 3] }] }),
+      inputRules([], [{ field: 'embedding', from: 'vector' }]),
+    );
+    expect(contract.holds(row as Row)).toBe(true);
+    expect([...(contract.encode([row as Row, { embedding: [4, 5, 6] }]).features?.data ?? [])]).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('refuses to write a row without the list', () => {
+    const embedding = fieldWith({ name: 'embedding', kind: 'array', itemKind: 'number' });
+    const contract = compileContract(contractWith({ inputs: [{ ...tensorOf([embedding]), shape: [-1, 3] }] }), inputRules());
+    expect(() => contract.encode([{}])).toThrow(/array field is no list/);
   });
 
   it('keeps rank 1 when the tensor has it', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compileField } from '../../../src/data-plane/contract/compile-field.ts';
+import type { Field } from '../../../src/bundle/contract.ts';
+import { compileField, compilePassThrough } from '../../../src/data-plane/contract/compile-field.ts';
 import { fieldWith } from '../../support/contract-fields.ts';
 
 const float32Maximum = 3.4028234663852886e38;
@@ -278,5 +279,44 @@ describe('what is expected, in words', () => {
     [compileField(fieldWith({ kind: 'image' }), 'FP32'), 'a base64-encoded image'],
   ])('%#: names kind, limits, units and nulls', (field, expected) => {
     expect(field.expected).toBe(expected);
+  });
+});
+
+describe('a pass-through field', () => {
+  const id = (changes: Partial<Field>) => compilePassThrough(fieldWith({ name: 'id', ...changes }));
+
+  it.each<[NonNullable<Field['kind']>, readonly unknown[], readonly unknown[]]>([
+    ['integer', [5, 0, -1, Number.MAX_SAFE_INTEGER], ['5', 5.5, 2 ** 53, 5n, true, [5], {}]],
+    ['number', [5, 5.5, -1e300], ['5.5', Number.NaN, Number.POSITIVE_INFINITY, true, {}]],
+    ['boolean', [true, false], ['true', 0, 1, {}]],
+    ['string', ['5', '', 'a b'], [5, true, 'zero\0byte', {}]],
+  ])('of kind %s takes values of its kind', (kind, held, refusals) => {
+    const { holds } = id({ kind });
+    expect([held.map(holds), refusals.map(holds)]).toEqual([held.map(() => true), refusals.map(() => false)]);
+  });
+
+  it.each(['integer', 'number', 'boolean', 'string'] as const)('of kind %s may be null or absent unless it is required', (kind) => {
+    const [required, optional] = [id({ kind }), id({ kind, required: false })];
+    expect([null, undefined].map(required.holds)).toEqual([false, false]);
+    expect([null, undefined].map(optional.holds)).toEqual([true, true]);
+    expect(optional.expected).toMatch(/or null$/);
+  });
+
+  it('is held to its bounds and its domain', () => {
+    expect([0, 1, 2].map(id({ kind: 'integer', minimum: 1 }).holds)).toEqual([false, true, true]);
+    expect([0, 1, 2].map(id({ validValues: [1] }).holds)).toEqual([false, true, false]);
+  });
+
+  it('takes nothing that would come back in another form than it was read in', () => {
+    const price = id({ unit: 'EUR', acceptedUnits: { cent: 0.01 } });
+    const hour = id({ kind: 'integer', timePart: 'hour', timeZone: 'UTC' });
+    expect(
+      [
+        { value: 5, unit: 'cent' },
+        { value: 5, unit: 'EUR' },
+      ].map(price.holds),
+    ).toEqual([false, false]);
+    expect(hour.holds('2026-03-20T23:30:00Z')).toBe(false);
+    expect([price.expected, hour.expected].join()).not.toMatch(/unit|timestamp/);
   });
 });

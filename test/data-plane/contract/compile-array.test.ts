@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import type { Field } from '../../../src/bundle/contract.ts';
+import type { Datatype } from '../../../src/bundle/datatype.ts';
+import { type ArrayValue, compileArray, writeArray } from '../../../src/data-plane/contract/compile-array.ts';
+import { allocate } from '../../../src/data-plane/contract/tensor.ts';
+import { fieldWith } from '../../support/contract-fields.ts';
+
+const listOf = (changes: Partial<Field> = {}): Field => fieldWith({ name: 'embedding', kind: 'array', itemKind: 'integer', ...changes });
+
+const wide = (...items: readonly bigint[]): BigInt64Array => BigInt64Array.from(items);
+const unsigned = (...items: readonly bigint[]): BigUint64Array => BigUint64Array.from(items);
+
+describe('64-bit integers of a tensor that was sent', () => {
+  it.each<[Datatype, ArrayValue]>([
+    ['INT64', wide(-(2n ** 63n), 2n ** 63n - 1n)],
+    ['INT64', unsigned(0n, 2n ** 63n - 1n)],
+    ['UINT64', unsigned(0n, 2n ** 64n - 1n)],
+    ['UINT64', wide(0n, 2n ** 63n - 1n)],
+    ['INT32', wide(-(2n ** 31n), 2n ** 31n - 1n)],
+    ['UINT8', unsigned(0n, 255n)],
+    ['BOOL', wide(0n, 1n)],
+    ['FP64', wide(-(2n ** 63n), 2n ** 63n - 1n)],
+    ['FP16', wide(-65_504n, 65_504n)],
+  ])('enter %s as what they are: %s', (datatype, value) => {
+    const data = allocate(datatype, 2);
+    expect(compileArray(listOf(), datatype, 2).holds(value)).toBe(true);
+    writeArray(data, 0, value);
+    expect([...data].map(Number)).toEqual([...value].map(Number));
+  });
+
+  it.each<[Datatype, ArrayValue]>([
+    ['INT64', unsigned(2n ** 63n, 0n)],
+    ['UINT64', wide(-1n, 0n)],
+    ['INT32', wide(2n ** 40n + 5n, 3n)],
+    ['INT32', wide(-(2n ** 31n) - 1n, 3n)],
+    ['UINT32', unsigned(2n ** 32n, 3n)],
+    ['INT8', unsigned(128n, 0n)],
+    ['BOOL', wide(2n, 0n)],
+    ['FP16', wide(65_505n, 0n)],
+  ])('are refused by %s when they would wrap: %s', (datatype, value) => {
+    const { holds, got } = compileArray(listOf(), datatype, 2);
+    expect(holds(value)).toBe(false);
+    expect(got?.(value)).toBe(`${value[0]} at place 0`);
+  });
+
+  it.each<[string, Partial<Field>, bigint, boolean]>([
+    ['the minimum', { minimum: 5 }, 5n, true],
+    ['less than the minimum', { minimum: 5 }, 4n, false],
+    ['a minimum below all that the tensor holds', { minimum: -1e30 }, -(2n ** 63n), true],
+    ['the maximum', { maximum: 5 }, 5n, true],
+    ['more than the maximum', { maximum: 5.5 }, 6n, false],
+    ['a maximum above all that the tensor holds', { maximum: 1e30 }, 2n ** 63n - 1n, true],
+    ['the excluded minimum', { exclusiveMinimum: 5 }, 5n, false],
+    ['more than the excluded minimum', { exclusiveMinimum: 5 }, 6n, true],
+    ['the excluded maximum', { exclusiveMaximum: 5 }, 5n, false],
+    ['less than the excluded maximum', { exclusiveMaximum: 5 }, 4n, true],
+  ])("are held to the field's own bounds too: %s", (...[, bounds, item, held]) => {
+    expect(compileArray(listOf(bounds), 'INT64', 1).holds(wide(item))).toBe(held);
+  });
+
+  it('hold where the same numbers hold as JSON, and only there', () => {
+    for (const item of [2 ** 40, -1, 0, 255, 256, 2 ** 31])
+      for (const datatype of ['BOOL', 'UINT8', 'INT16', 'INT32', 'UINT32', 'UINT64', 'INT64', 'FP32'] as const) {
+        const { holds } = compileArray(listOf(), datatype, 1);
+        expect([datatype, item, holds(wide(BigInt(item)))]).toEqual([datatype, item, holds([item])]);
+      }
+  });
+});
+
+describe('writing', () => {
+  it.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['null', null],
+    ['a number', 1],
+    ['text', 'abc'],
+    ['an object', { 0: 1, length: 1 }],
+  ])('%s is no list: it throws and leaves no zeros to compute on', (_, value) => {
+    expect(() => writeArray(new Float32Array(3), 0, value)).toThrow(/array field is no list/);
+  });
+});
