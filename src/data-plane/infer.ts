@@ -103,7 +103,7 @@ const validate = (request: InferRequest, step: Step): Checked => {
   const { maxRows } = (step.pinned ?? step.model.baseline ?? step.model.candidate)?.bundle.manifest.budgets ?? { maxRows: 0 };
   const count = request.inputs.length;
   if (count < 1 || count > maxRows) {
-    step.deps.observer.violated(step.model, [{ feature: 'other', rule: 'row' }]);
+    step.deps.observer.violated(step.model, [{ feature: 'other', rule: 'row', count: 1 }]);
     const violation = { pointer: '#/inputs', detail: 'has a wrong number of rows', got: String(count), expected: `1 to ${maxRows}`, unit: 'rows' };
     throw new ProblemError('contract-violation', `inputs: got ${count} rows, expected 1 to ${maxRows}.`, { errors: [violation] });
   }
@@ -122,7 +122,7 @@ const rowsOf = (inputs: InferRequest['inputs'], contracts: ContractPair, { model
     return inputs.read(contracts);
   } catch (error) {
     // What cannot even be read is counted at the edge, with the bodies that are no JSON.
-    if (ProblemError.from(error).type === 'contract-violation') deps.observer.violated(model, [{ feature: 'other', rule: 'row' }]);
+    if (ProblemError.from(error).type === 'contract-violation') deps.observer.violated(model, [{ feature: 'other', rule: 'row', count: 1 }]);
     throw error;
   }
 };

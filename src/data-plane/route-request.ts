@@ -54,7 +54,7 @@ const readRoutingKey = (model: ServingModel, rule: RoutingKeyRule | null, { chec
   } catch (error) {
     // Rows that disagree on the key hold against the contract, so they are counted here and not with its check.
     if (ProblemError.from(error).type === 'contract-violation')
-      deps.observer.violated(model, [{ feature: rule !== null && 'field' in rule ? rule.field : 'other', rule: 'row' }]);
+      deps.observer.violated(model, [{ feature: rule !== null && 'field' in rule ? rule.field : 'other', rule: 'row', count: 1 }]);
     throw error;
   }
 };
@@ -63,10 +63,11 @@ const readRoutingKey = (model: ServingModel, rule: RoutingKeyRule | null, { chec
 export const routeRequest = (model: ServingModel, { checked, pinned, context, deps }: RouteStep): Routed => {
   const { rollout } = model.traffic;
   const routingKey = rollout === null || pinned !== null ? null : readRoutingKey(model, rollout.routingKey, { checked, context, deps });
+  const matched = rollout !== null && isMatched(rollout.match, context.header);
   const assignment = assign(model.traffic, {
     pinned: pinned?.bundle.version ?? null,
     eligible: checked.eligible,
-    matched: rollout !== null && isMatched(rollout.match, context.header),
+    matched,
     key: routingKey,
     randomU32: deps.randomU32,
   });
@@ -74,7 +75,8 @@ export const routeRequest = (model: ServingModel, { checked, pinned, context, de
   if (assignment === null || version === undefined) throw notReady(model);
   const assignedAtMs = deps.wallMs();
   const routingKeyHash = routingKey === null ? null : deps.predictionIds.hashKey(routingKey);
-  const unit = beginUnit(deps.evidence, model, { assignment, routingKeyHash, eligible: checked.eligible, assignedAtMs });
+  // A cohort was chosen, not drawn: it counts for nothing, not even as eligible or not.
+  const unit = matched ? null : beginUnit(deps.evidence, model, { assignment, routingKeyHash, eligible: checked.eligible, assignedAtMs });
   const routed = { unit, assignment, version, routingKeyHash, assignedAtMs };
   tellAssigned(context.requestId, model, routed);
   return routed;

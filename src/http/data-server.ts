@@ -110,13 +110,28 @@ export const createDataServer = (deps: DataServerDeps): DataServer => {
 
   return {
     listener: (request, response) => {
-      const edge = request.method === 'POST' ? edgeOf(request.url ?? '') : null;
+      const url = inOriginForm(request);
+      const edge = request.method === 'POST' ? edgeOf(url) : null;
       if (edge !== null) void serve(request, response, edge);
-      else if (request.method === 'POST' && isOutcomes(request.url)) outcomes(request, response);
-      else deps.others(request, response);
+      else if (request.method === 'POST' && isOutcomes(url)) outcomes(request, response);
+      else deps.others(withoutFragment(request), response);
     },
     pending: () => pending,
   };
+};
+
+/** The url, from here on without scheme and host: a client may send both. @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2 */
+const inOriginForm = (request: IncomingMessage): string => {
+  const { url = '' } = request;
+  if (url.startsWith('/')) return url;
+  request.url = url.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*\/?/i, '/');
+  return request.url;
+};
+
+/** No target has a fragment. Express would pass over it, and so take `/infer#x` for a path that is dispatched here. */
+const withoutFragment = (request: IncomingMessage): IncomingMessage => {
+  if (request.url?.includes('#') === true) request.url = request.url.replaceAll('#', '%23');
+  return request;
 };
 
 const headerOf =

@@ -1,46 +1,51 @@
 import type { z } from 'zod';
-import { ProblemError, type Violation } from '../problem.ts';
+import { maxViolations, ProblemError, pointerToken, type Violation } from '../problem.ts';
 
 /** Long values are cut: the caller knows what was sent. */
 const maxShownCharacters = 120;
 
+/** A list or an object is told by its size: the whole of it may be deeper than can be written. */
 const shown = (value: unknown): string => {
-  const text = value === undefined ? 'nothing' : JSON.stringify(value);
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return `an object of ${Object.keys(value).length} fields`;
+  const text = JSON.stringify(value);
   return text.length > maxShownCharacters ? `${text.slice(0, maxShownCharacters - 3)}...` : text;
 };
 
 /** RFC 6901 §6: a JSON pointer as a URI fragment. */
-const pointerTo = (path: readonly PropertyKey[]): string =>
-  `#${path.map((part) => `/${encodeURIComponent(String(part).replaceAll('~', '~0').replaceAll('/', '~1'))}`).join('')}`;
+const pointerTo = (path: readonly PropertyKey[]): string => `#${path.map((part) => `/${pointerToken(String(part))}`).join('')}`;
 
 const at = (value: unknown, path: readonly PropertyKey[]): unknown =>
   path.reduce<unknown>((inner, key) => (typeof inner === 'object' && inner !== null ? Reflect.get(inner, key) : undefined), value);
 
-const violationsOf = (value: unknown, issue: z.core.$ZodIssue): readonly Violation[] => {
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
-      pointer: pointerTo([...issue.path, key]),
-      detail: 'is not known',
-      got: shown(at(value, [...issue.path, key])),
-      expected: 'no such field',
-    }));
-  }
+/** One by one, since a body has room for more unknown fields than an answer lists. `path` leads to the value. */
+const violationsOf = (value: unknown, issue: z.core.$ZodIssue, path: readonly PropertyKey[] = []): IteratorObject<Violation, undefined> => {
   const got = at(value, issue.path);
-  return [{ pointer: pointerTo(issue.path), detail: got === undefined ? 'is missing' : 'is wrong', got: shown(got), expected: issue.message }];
+  const pointer = pointerTo([...path, ...issue.path]);
+  if (issue.code !== 'unrecognized_keys')
+    return [{ pointer, detail: got === undefined ? 'is missing' : 'is wrong', got: shown(got), expected: issue.message }].values();
+  return issue.keys
+    .values()
+    .map((key) => ({ pointer: `${pointer}/${pointerToken(key)}`, detail: 'is not known', got: shown(at(got, [key])), expected: 'no such field' }));
 };
 
 /** Every fault of a part of a body that did not parse; the pointers begin at `path`. */
 export const violationsIn = (value: unknown, error: z.ZodError, path: readonly PropertyKey[]): readonly Violation[] =>
-  error.issues.flatMap((issue) => violationsOf(value, issue)).map((violation) => ({ ...violation, pointer: pointerTo(path) + violation.pointer.slice(1) }));
+  error.issues.flatMap((issue) => [...violationsOf(value, issue, path)]);
 
 /**
- * A parsed body, or every fault of it.
+ * A parsed body, or every fault of it that an answer lists.
  * @throws ProblemError malformed-request
  */
 export const parseOrRefuse = <Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> => {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.flatMap((issue) => violationsOf(body, issue));
+  const errors = parsed.error.issues
+    .values()
+    .flatMap((issue) => violationsOf(body, issue))
+    .take(maxViolations)
+    .toArray();
   throw new ProblemError('malformed-request', 'The body has fields that cannot be used.', { errors });
 };
 

@@ -72,7 +72,7 @@ const routingKeyOf = ({ routing_key: key }: Parameters): string | null => {
 const timeoutMsOf = ({ timeout }: Parameters): number | null => {
   if (timeout === undefined || timeout === 0) return null;
   if (typeof timeout === 'number' && timeout > 0) return timeout / 1_000;
-  throw malformed('#/parameters/timeout', { got: String(timeout), expected: 'a positive number', unit: 'us' });
+  throw malformed('#/parameters/timeout', { got: typeof timeout === 'number' ? String(timeout) : typeof timeout, expected: 'a positive number', unit: 'us' });
 };
 
 const outputsOf = (outputs: unknown, otherwise: boolean): readonly RequestedOutput[] | null => {

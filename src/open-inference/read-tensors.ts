@@ -22,7 +22,15 @@ const isDatatype = (value: unknown): value is WireTensor['datatype'] => typeof v
 
 const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
-const text = (value: unknown): string => (value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value)).slice(0, 60));
+/** A list or an object is told by its size: the whole of it may be deeper than can be written. */
+const text = (value: unknown): string => {
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  return isFields(value) ? `an object of ${Object.keys(value).length} fields` : JSON.stringify(value).slice(0, 60);
+};
+
+/** As many as a NumPy array could have before version 2; each costs a call for every list of nested data. */
+const maxRank = 32;
 
 /** A tensor as the JSON of a message describes it, and where its data is. */
 export interface TensorHead {
@@ -42,11 +50,17 @@ export interface TensorHead {
 const readShape = ({ name, datatype, shape }: Fields, pointer: string): Omit<TensorHead, 'binaryBytes' | 'json'> => {
   if (typeof name !== 'string' || name === '') throw malformed(`${pointer}/name`, { got: text(name), expected: 'the name of a tensor' });
   if (!isDatatype(datatype)) throw malformed(`${pointer}/datatype`, { got: text(datatype), expected: `one of ${datatypes.join(', ')}` });
-  if (!Array.isArray(shape) || shape.length === 0 || !shape.every(isSize))
-    throw malformed(`${pointer}/shape`, { got: text(shape), expected: 'a list of sizes, the rows first' });
+  return { name, datatype, pointer, ...readSizes(shape, `${pointer}/shape`) };
+};
+
+const readSizes = (shape: unknown, pointer: string): Pick<TensorHead, 'shape' | 'count'> => {
+  if (!Array.isArray(shape) || shape.length === 0) throw malformed(pointer, { got: text(shape), expected: 'a list of sizes, the rows first' });
+  if (shape.length > maxRank) throw malformed(pointer, { got: `${shape.length} sizes`, expected: `at most ${maxRank}` });
+  const odd = shape.findIndex((size) => !isSize(size));
+  if (odd !== -1) throw malformed(`${pointer}/${odd}`, { got: text(shape[odd]), expected: 'a whole number of at least 0' });
   const count = shape.reduce<number>((product, size) => product * size, 1);
-  if (!Number.isSafeInteger(count)) throw malformed(`${pointer}/shape`, { got: text(shape), expected: 'a size that a message can have' });
-  return { name, datatype, shape, count, pointer };
+  if (!Number.isSafeInteger(count)) throw malformed(pointer, { got: `[${shape.join(', ')}]`, expected: 'a size that a message can have' });
+  return { shape, count };
 };
 
 const readSize = (size: unknown, { datatype, count, pointer }: Pick<TensorHead, 'datatype' | 'count' | 'pointer'>): number => {

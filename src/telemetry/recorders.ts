@@ -58,8 +58,8 @@ export interface VersionRecorder {
 export interface ModelRecorder {
   /** A request satisfied the baseline's contract only. */
   readonly ineligible: () => void;
-  /** One violation of the contract; a feature that the model does not declare is counted as `other`. */
-  readonly violated: (broken: { readonly feature: string; readonly rule: ContractRule }) => void;
+  /** Violations of the contract; a feature that the model does not declare is counted as `other`. */
+  readonly violated: (broken: { readonly feature: string; readonly rule: ContractRule; readonly count: number }) => void;
   /** Replaces the shown state: the phase, null without a rollout, and the share of traffic of each version, 0 to 1. */
   readonly setRollout: (state: { readonly phase: Phase | null; readonly weights: Readonly<Record<string, number>> }) => void;
 }
@@ -148,9 +148,9 @@ const recordModel = (families: Families): Recorders['forModel'] => {
       ineligible: () => {
         ineligible.value += 1;
       },
-      violated: ({ feature, rule }) => {
+      violated: ({ feature, rule, count }) => {
         const known = declared.get(model)?.has(feature) === true;
-        families.violations.of({ model, feature: known ? feature : 'other', rule }).value += 1;
+        families.violations.of({ model, feature: known ? feature : 'other', rule }).value += count;
       },
       setRollout: ({ phase, weights }) => {
         families.weight.release({ model });

@@ -107,12 +107,22 @@ describe('the weight', () => {
       body: { weight: -1, reason: 'x', 'a/b': true },
       errors: [expect.objectContaining({ pointer: '#/weight' }), { pointer: '#/a~1b', detail: 'is not known', got: 'true', expected: 'no such field' }],
     },
-    { body: '[]', errors: [{ pointer: '#', detail: 'is wrong', got: '[]', expected: 'an object with weight and reason' }] },
+    { body: '[]', errors: [{ pointer: '#', detail: 'is wrong', got: 'a list of 0', expected: 'an object with weight and reason' }] },
+    {
+      body: '{"weight":5,"reason":"x","\\ud800":1}',
+      errors: [{ pointer: '#/%EF%BF%BD', detail: 'is not known', got: '1', expected: 'no such field' }],
+    },
     { body: '', errors: [{ pointer: '#', detail: 'is missing', got: 'nothing', expected: 'an object with weight and reason' }] },
   ])('is refused with every fault: $body', async ({ body, errors }) => {
     const response = await setWeight(body).expect(400).expect('content-type', 'application/problem+json');
     expect(response.body).toMatchObject({ type: '/problems/malformed-request', errors });
     expect(admin.rollouts.get('card-fraud').revision).toBe(1);
+  });
+
+  it('is refused when the body is deeper than can be written', async () => {
+    const response = await setWeight(`{"weight":5,"reason":${'['.repeat(20_000)}${']'.repeat(20_000)}}`).expect(400);
+    expect(response.body.errors).toEqual([{ pointer: '#/reason', detail: 'is wrong', got: 'a list of 1', expected: 'text of 1 to 500 characters' }]);
+    expect(admin.logged).toEqual([]);
   });
 
   it('takes a reason of 500 characters', async () => {

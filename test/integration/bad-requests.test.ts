@@ -196,6 +196,18 @@ describe('a gateway', { shuffle: false }, () => {
         ),
       ));
 
+    test('more unknown fields than an answer lists, all counted', async () => {
+      const unknown = () => gateway.metric(/^gateway_contract_violations_total\{.*rule="unknown"\}/);
+      const before = await unknown();
+      const extra = Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`f${index}`, 1]));
+      await refusesInputs('card-fraud', [{ ...transaction, ...extra }], {
+        status: 400,
+        type: 'contract-violation',
+        detail: /in 5000 places, of which the first 1000 are listed/,
+      });
+      expect((await unknown()) - before).toBe(5_000);
+    });
+
     test.each(rowCases)('$it in place of a row', ({ row, got }) =>
       refusesInputs(
         'card-fraud',

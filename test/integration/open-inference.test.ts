@@ -290,6 +290,8 @@ describe('what is wrong', () => {
     ['too few values', { inputs: [jsonInput([1, 2, 3], [1, 17])] }, /inputs\[0\].data: got 3 values, expected 17/],
     ['too many rows', { inputs: [jsonInput(Array(17 * 65).fill(1), [65, 17])] }, /got 65 rows, expected 1 to 64/],
     ['no rows', { inputs: [jsonInput([], [0, 17])] }, /got 0 rows/],
+    ['a size that is none', { inputs: [jsonInput([1], [1, -17])] }, /inputs\[0\].shape\[1\]: got -17, expected a whole number of at least 0/],
+    ['more sizes than a tensor has', { inputs: [jsonInput([[[1]]], Array(4_000).fill(1))] }, /inputs\[0\].shape: got 4000 sizes, expected at most 32/],
     ['a size beyond all', { inputs: [jsonInput([1], [2 ** 40, 2 ** 40])] }, /expected a size that a message can have/],
     ['text for a number', { inputs: [jsonInput([...Array(16).fill(1), 'x'])] }, /inputs\[0\].data\[16\]: got text of 1 characters, expected a finite number/],
     ['a value out of its range', { inputs: [jsonInput([-1, ...Array(16).fill(0)])] }, /First: inputs\[0\].data\[0\] amount breaks the contract: got -1/],
@@ -303,6 +305,13 @@ describe('what is wrong', () => {
     expect(json.error).toMatch(error);
     expect(headers['content-type']).toBe('application/json');
     expect(status === 400 || status === 501).toBe(true);
+  });
+
+  test('a shape that is deeper than can be written', async () => {
+    const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+    const body = `{"inputs":[{"name":"features","datatype":"FP32","shape":${deep},"data":[1]}]}`;
+    const { status, json } = await ask({ url: gateway.url, path: card, body });
+    expect({ status, error: json.error }).toEqual({ status: 400, error: 'inputs[0].shape[0]: got a list of 1, expected a whole number of at least 0.' });
   });
 
   test('an output that the model does not have is refused before anything is computed', async () => {

@@ -177,6 +177,20 @@ describe('a malformed body', () => {
     expect(answer.body).toMatchObject({ type: '/problems/malformed-request', errors: [{ pointer, got: expect.any(String), expected: expect.any(String) }] });
   });
 
+  test.each([
+    {
+      title: 'one that is deeper than can be written',
+      body: `{"outcomes":[${'['.repeat(20_000)}${']'.repeat(20_000)}]}`,
+      pointer: '#/outcomes/0',
+      got: 'a list of 1',
+    },
+    { title: 'half a surrogate pair', body: '{"outcomes":[{}],"\\ud800":1}', pointer: '#/%EF%BF%BD', got: '1' },
+  ])('is refused by the place of its fault: $title', async ({ body, pointer, got }) => {
+    const answer = await send({ url: gateway.url, path: '/outcomes', headers: { 'content-type': 'application/json' }, body });
+    expect(answer.status).toBe(400);
+    expect(answer.body).toMatchObject({ type: '/problems/malformed-request', errors: [{ pointer, got }] });
+  });
+
   test('is refused when it is no JSON, or of another type', async () => {
     const headers = { 'content-type': 'application/json' };
     expect((await send({ url: gateway.url, path: '/outcomes', headers, body: '{' })).status).toBe(400);

@@ -24,7 +24,7 @@ const makeFilled = (): Metrics => {
   version.setBreakerOpen(true);
   const model = metrics.forModel({ model: 'card-fraud', features: ['amount', 'hour'] });
   model.ineligible();
-  model.violated({ feature: 'amount', rule: 'value' });
+  model.violated({ feature: 'amount', rule: 'value', count: 1 });
   model.setRollout({ phase: 'progressing', weights: { '1.4.0': 0.9, '2.0.0': 0.1 } });
   const comparison = metrics.forComparison({ model: 'card-fraud' });
   comparison.drawn('versions');
@@ -249,10 +249,10 @@ describe('versions and models', () => {
   it('count violations of fields that nobody declared as other', async () => {
     const metrics = createMetrics();
     const model = metrics.forModel({ model: 'card-fraud', features: ['amount'] });
-    for (const feature of ['amount', 'x1', 'x2', 'x3']) model.violated({ feature, rule: 'unknown' });
+    for (const [index, feature] of ['amount', 'x1', 'x2', 'x3'].entries()) model.violated({ feature, rule: 'unknown', count: index + 2 });
     expect((await samples(metrics, 'gateway_contract_violations_total')).map(({ labels, value }) => [labels.feature, value])).toEqual([
-      ['amount', 1],
-      ['other', 3],
+      ['amount', 2],
+      ['other', 12],
     ]);
   });
 

@@ -11,10 +11,14 @@ export interface ContractPair {
   readonly known: ReadonlySet<string>;
 }
 
-/** A feature and the rule that it broke, for the metric: both from closed lists. */
+const rules = ['unknown', 'missing', 'value', 'row'] as const;
+type Rule = (typeof rules)[number];
+
+/** How often a feature broke a rule, for the metric: both are from closed lists. */
 export interface BrokenRule {
   readonly feature: string;
-  readonly rule: 'unknown' | 'missing' | 'value' | 'row';
+  readonly rule: Rule;
+  readonly count: number;
 }
 
 /** Rows that may be answered, and whether both versions can answer them; or everything that is wrong. */
@@ -43,42 +47,51 @@ export const checkInputs = (inputs: readonly unknown[], contracts: ContractPair)
 };
 
 const refuse = (inputs: readonly unknown[], contracts: ContractPair): ContractCheck => {
-  const violations: Violation[] = [];
-  const broken: BrokenRule[] = [];
-  let total = 0;
-  const add = (rule: BrokenRule, violation: Violation): void => {
-    total += 1;
-    if (violations.length < maxViolations) violations.push(violation);
-    broken.push(rule);
-  };
+  const { add, read } = createTally();
   inputs.forEach((input, index) => {
     const pointer = `#/inputs/${index}`;
-    if (!isRow(input)) add({ feature: 'other', rule: 'row' }, { pointer, detail: 'is not a row', got: kindOf(input), expected: 'an object of named fields' });
-    else checkRow(input, { contracts, pointer, add });
+    if (isRow(input)) checkRow(input, { contracts, pointer, add });
+    else add('row', 'other', () => ({ pointer, detail: 'is not a row', got: kindOf(input), expected: 'an object of named fields' }));
   });
-  return { ok: false, violations, total, broken };
+  return { ok: false, ...read() };
+};
+
+type AddBroken = (rule: Rule, feature: string, violation: () => Violation) => void;
+
+/** One body has room for hundreds of thousands of violations: each is counted, and described only if it is listed. */
+const createTally = () => {
+  const violations: Violation[] = [];
+  const counts: Readonly<Record<Rule, Map<string, number>>> = { unknown: new Map(), missing: new Map(), value: new Map(), row: new Map() };
+  let total = 0;
+  const add: AddBroken = (rule, feature, violation) => {
+    total += 1;
+    counts[rule].set(feature, (counts[rule].get(feature) ?? 0) + 1);
+    if (violations.length < maxViolations) violations.push(violation());
+  };
+  const brokenBy = (rule: Rule): readonly BrokenRule[] => [...counts[rule]].map(([feature, count]) => ({ feature, rule, count }));
+  return { add, read: () => ({ violations, total, broken: rules.flatMap(brokenBy) }) };
 };
 
 interface RowCheck {
   readonly contracts: ContractPair;
   readonly pointer: string;
-  readonly add: (rule: BrokenRule, violation: Violation) => void;
+  readonly add: AddBroken;
 }
 
 const checkRow = (row: Row, { contracts, pointer, add }: RowCheck): void => {
-  for (const name of Object.keys(row)) {
-    if (!contracts.known.has(name)) {
-      add(
-        { feature: 'other', rule: 'unknown' },
-        { pointer: `${pointer}/${pointerToken(name)}`, detail: 'is an unknown field', got: 'a field that no version declares', expected: 'no such field' },
-      );
-    }
-  }
+  for (const name of Object.keys(row)) if (!contracts.known.has(name)) add('unknown', 'other', () => unknownField(name, pointer));
   for (const field of contracts.baseline.fields) {
     const value = valueIn(row, field);
-    if (!field.holds(value)) add({ feature: field.name, rule: value === undefined ? 'missing' : 'value' }, violationOf(field, value, pointer));
+    if (!field.holds(value)) add(value === undefined ? 'missing' : 'value', field.name, () => violationOf(field, value, pointer));
   }
 };
+
+const unknownField = (name: string, pointer: string): Violation => ({
+  pointer: `${pointer}/${pointerToken(name)}`,
+  detail: 'is an unknown field',
+  got: 'a field that no version declares',
+  expected: 'no such field',
+});
 
 const violationOf = (field: CompiledField, value: unknown, pointer: string): Violation => ({
   pointer: `${pointer}/${pointerToken(field.name)}`,

@@ -15,10 +15,10 @@ export interface AssignedRequest {
   readonly assignedAtMs: number;
 }
 
-/** Counts a request at its assignment; null when it is no evidence. Cohorts and pinned versions count for nothing, not even as eligible. */
+/** Counts a request at its assignment; null when it is no evidence. Pinned versions count for nothing, not even as eligible. */
 export const beginUnit = (evidence: Evidence, { traffic: { rollout } }: ServingModel, request: AssignedRequest): PendingUnit | null => {
   const { assignment, routingKeyHash, eligible, assignedAtMs } = request;
-  if (rollout === null || assignment.arm === null || assignment.reason === 'targeting_match') return null;
+  if (rollout === null || assignment.arm === null) return null;
   evidence.eligibility(rollout.id, eligible);
   if (!assignment.evidence) return null;
   return evidence.begin({

@@ -93,7 +93,7 @@ describe('checkInputs', () => {
     expect(violationsOf(check)).toEqual([
       { pointer: `#/inputs/0/${token}`, detail: 'is an unknown field', got: 'a field that no version declares', expected: 'no such field' },
     ]);
-    expect(brokenOf(check)).toEqual([{ feature: 'other', rule: 'unknown' }]);
+    expect(brokenOf(check)).toEqual([{ feature: 'other', rule: 'unknown', count: 1 }]);
   });
 
   it('does not take fields from a prototype', () => {
@@ -113,7 +113,7 @@ describe('checkInputs', () => {
   ])('refuses %s for a row', (_, inputs, got) => {
     const check = checkInputs(inputs, alone);
     expect(violationsOf(check)).toEqual([{ pointer: '#/inputs/0', detail: 'is not a row', got, expected: 'an object of named fields' }]);
-    expect(brokenOf(check)).toEqual([{ feature: 'other', rule: 'row' }]);
+    expect(brokenOf(check)).toEqual([{ feature: 'other', rule: 'row', count: 1 }]);
   });
 
   it('finds everything at once, in all rows', () => {
@@ -128,13 +128,12 @@ describe('checkInputs', () => {
       '#/inputs/3/age is missing',
     ]);
     expect(brokenOf(check)).toEqual([
-      { feature: 'other', rule: 'unknown' },
-      { feature: 'amount', rule: 'value' },
-      { feature: 'age', rule: 'value' },
-      { feature: 'a/b ~é', rule: 'value' },
-      { feature: 'other', rule: 'row' },
-      { feature: 'amount', rule: 'value' },
-      { feature: 'age', rule: 'missing' },
+      { feature: 'other', rule: 'unknown', count: 1 },
+      { feature: 'age', rule: 'missing', count: 1 },
+      { feature: 'amount', rule: 'value', count: 2 },
+      { feature: 'age', rule: 'value', count: 1 },
+      { feature: 'a/b ~é', rule: 'value', count: 1 },
+      { feature: 'other', rule: 'row', count: 1 },
     ]);
   });
 
@@ -142,6 +141,23 @@ describe('checkInputs', () => {
     const check = checkInputs([Object.fromEntries(Array.from({ length: 1_500 }, (_, index) => [`f${index}`, 1]))], alone);
     expect(check).toMatchObject({ ok: false, total: 1_502 });
     expect(violationsOf(check)).toHaveLength(1_000);
+    expect(brokenOf(check)).toEqual([
+      { feature: 'other', rule: 'unknown', count: 1_500 },
+      { feature: 'amount', rule: 'missing', count: 1 },
+      { feature: 'age', rule: 'missing', count: 1 },
+    ]);
+  });
+
+  it('describes a violation only if it is listed', () => {
+    let described = 0;
+    const got = () => {
+      described += 1;
+      return 'it';
+    };
+    const watched = { ...baseline, fields: baseline.fields.map((field) => ({ ...field, got })) };
+    const inputs = Array.from({ length: 1_200 }, () => ({ amount: -1, age: 30 }));
+    expect(checkInputs(inputs, { ...alone, baseline: watched })).toMatchObject({ total: 1_200 });
+    expect(described).toBe(1_000);
   });
 
   it('answers a value that is nested deeper than can be written', () => {
