@@ -18,7 +18,7 @@ const restMs = 5_000;
 
 const rested = (): InferenceFailure => new InferenceFailure('circuit-open', 'the version failed too often and is rested');
 
-const isCallersFault = (error: unknown): boolean => error instanceof InferenceFailure && error.reason === 'invalid-input';
+const isCallersFault = (error: unknown): boolean => error instanceof InferenceFailure && (error.reason === 'invalid-input' || error.isHurried);
 
 /** One breaker a version, fired once a batch. Deadlines are the batcher's and the worker's, so opossum's own timeout is off. */
 export const createBreaker = (onChange: (open: boolean) => void): Breaker => {

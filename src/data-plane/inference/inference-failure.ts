@@ -13,16 +13,25 @@ export interface InvalidInput {
   readonly expected: string;
 }
 
+interface FailureDetails {
+  readonly cause?: unknown;
+  readonly invalid?: InvalidInput;
+  readonly isHurried?: boolean;
+}
+
 /** A failed attempt to get an answer from one version. */
 export class InferenceFailure extends Error {
   readonly reason: FailureReason;
   readonly invalid: InvalidInput | null;
+  /** The caller left too little time for this to say anything of the version. */
+  readonly isHurried: boolean;
 
-  constructor(reason: FailureReason, message: string, details: { readonly cause?: unknown; readonly invalid?: InvalidInput } = {}) {
+  constructor(reason: FailureReason, message: string, details: FailureDetails = {}) {
     super(message, { cause: details.cause });
     this.name = 'InferenceFailure';
     this.reason = reason;
     this.invalid = details.invalid ?? null;
+    this.isHurried = details.isHurried ?? false;
   }
 
   static from(error: unknown): InferenceFailure {

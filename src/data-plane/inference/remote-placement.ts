@@ -28,6 +28,11 @@ export interface RemotePlacementDeps {
 const maxInFlight = 16;
 const metadataTimeoutMs = 5_000;
 const retryMs = 200;
+/**
+ * A run that had less of the version's own time than this and was not answered in it is its caller's haste: it must not rest the version for
+ * everybody. A candidate's attempt has at least half of the time.
+ */
+const fairShare = 0.25;
 
 /** The path of a model below the server's base URL. */
 const modelPath = ({ model, version }: RemotePlacement): string =>
@@ -138,8 +143,10 @@ interface Inference extends RemotePlacementDeps {
 const infer = async (feeds: Tensors, inference: Inference): Promise<RunResult> => {
   const { http, remote, contract, call, maxRunMs, monotonicMs } = inference;
   const startedMs = monotonicMs();
-  const timeoutMs = Math.min(maxRunMs(), (call?.deadlineMs ?? Number.POSITIVE_INFINITY) - startedMs);
-  if (timeoutMs <= 0) throw new InferenceFailure('timeout', 'the deadline passed before the remote server was asked');
+  const fullMs = maxRunMs();
+  const timeoutMs = Math.min(fullMs, (call?.deadlineMs ?? Number.POSITIVE_INFINITY) - startedMs);
+  const isHurried = timeoutMs < fullMs * fairShare;
+  if (timeoutMs <= 0) throw new InferenceFailure('timeout', 'the deadline passed before the remote server was asked', { isHurried });
   const message = requestMessage(feeds, inference, timeoutMs);
   const hasBytes = message.binary.length > 0;
   const trace = startTrace(inference, startedMs);
@@ -157,8 +164,9 @@ const infer = async (feeds: Tensors, inference: Inference): Promise<RunResult> =
     trace.end(null);
     return { outputs, luma: null, computeMs: monotonicMs() - startedMs };
   } catch (error) {
-    trace.end(InferenceFailure.from(error).reason);
-    throw error;
+    const failure = InferenceFailure.from(error);
+    trace.end(failure.reason);
+    throw failure.reason === 'timeout' ? new InferenceFailure('timeout', failure.message, { cause: failure, isHurried }) : failure;
   }
 };
 

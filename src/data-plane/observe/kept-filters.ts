@@ -89,12 +89,14 @@ const track = (name: string, initial: KeyFilterSize | KeyFilterState, { hashedBy
     return { kind: 'snapshot', name, upTo: entered, size: sizeOf(state, hashedBy), chunks: changed.map((index) => chunkOf(state, index)) };
   };
   const kept = ({ kind, upTo }: FilterChange): void => {
-    const done = Math.max(0, upTo - (entered - waiting.size()));
+    const gone = entered - waiting.size();
+    const done = Math.max(0, upTo - gone);
     waiting.drop(done);
     entriesKept = kind === 'snapshot' ? 0 : entriesKept + done;
     if (kind === 'entries') return;
     snapshotUpTo = upTo;
-    mustSnapshot = false;
+    // What was dropped while the snapshot was on its way is not in it.
+    mustSnapshot = gone > upTo;
   };
   return { filter, changes, kept };
 };

@@ -57,6 +57,14 @@ describe('breaker', () => {
     expect(breaker.isOpen()).toBe(false);
   });
 
+  test('is not opened by callers that leave a version no time', async () => {
+    const hurried = (): Promise<unknown> => Promise.reject(new InferenceFailure('timeout', 'as asked', { isHurried: true }));
+    for (let time = 0; time < 5 * opensAfter; time += 1) await expect(breaker.fire(hurried)).rejects.toMatchObject({ reason: 'timeout' });
+    expect(breaker.isOpen()).toBe(false);
+    await failOften(6 * opensAfter, 'timeout');
+    expect(breaker.isOpen()).toBe(true);
+  });
+
   test('stays closed while no more than half of the batches fail', async () => {
     for (let pair = 0; pair < opensAfter; pair += 1) {
       await succeed();

@@ -126,6 +126,23 @@ describe('a remote placement', () => {
     expect((await failureOf(remote.run(feeds, { deadlineMs: systemClock.monotonicMs() - 1, spans: [] }))).reason).toBe('timeout');
   });
 
+  it('tells a run that its caller hardly gave any time from one that was too slow', async () => {
+    const url = await serve(() => undefined);
+    const remote = await open({ url, model: 'm' }, { maxRunMs: 100 });
+    const within = (ms: number) => failureOf(remote.run(feeds, { deadlineMs: systemClock.monotonicMs() + ms, spans: [] }));
+    expect(await within(10)).toMatchObject({ reason: 'timeout', isHurried: true });
+    expect(await within(-1)).toMatchObject({ reason: 'timeout', isHurried: true });
+    expect(await within(50)).toMatchObject({ reason: 'timeout', isHurried: false });
+    expect(await within(1_000)).toMatchObject({ reason: 'timeout', isHurried: false });
+  });
+
+  it('holds an error against the server however little time it had', async () => {
+    const url = await serve((_asked, response) => json(response, { error: 'no' }, 500));
+    const remote = await open({ url, model: 'm' }, { maxRunMs: 60_000 });
+    const hurried = remote.run(feeds, { deadlineMs: systemClock.monotonicMs() + 5_000, spans: [] });
+    expect(await failureOf(hurried)).toMatchObject({ reason: 'error', isHurried: false });
+  });
+
   it.each<[string, (response: ServerResponse) => void, string, RegExp]>([
     ['an error', (response) => json(response, { error: 'no' }, 500), 'error', /answered 500: no/],
     ['that it is busy', (response) => json(response, { error: 'busy' }, 429), 'queue-full', /429/],

@@ -110,6 +110,19 @@ describe('the key filters of a rollout', () => {
     expect(createKeptFilters(shelf.kept(), secret).filters.of('seen', size).state()).toEqual(filter.state());
   });
 
+  it('lose nothing when more comes than waits while a snapshot is being kept', () => {
+    const shelf = createShelf();
+    const { filters } = createKeptFilters([], secret);
+    const filter = filters.of('seen', { sizeLog2: 21, bitsPerEntry: 12 });
+    filter.enter(key(0), 1);
+    const changes = filters.changes();
+    for (let number = 1; number <= 70_000; number += 1) filter.enter(key(number), 1);
+    shelf.keep(changes);
+    filters.kept(changes);
+    shelf.keep(filters.changes());
+    expect(createKeptFilters(shelf.kept(), secret).filters.of('seen', size).state()).toEqual(filter.state());
+  });
+
   it('have nothing to keep when no key came', () => {
     const { filters } = createKeptFilters([], secret);
     filters.of('seen', size);
