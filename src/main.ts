@@ -1,6 +1,6 @@
 import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createApp } from './app.ts';
+import { type App, createApp } from './app.ts';
 import type { Launcher } from './data-plane/processes/launcher.ts';
 import type { Settings } from './settings.ts';
 
@@ -49,6 +49,16 @@ const portOf = (server: Server): number => (server.address() as AddressInfo).por
 /** Settings -> app -> listen. The ports answer at once and each model as soon as it is proven; `listening` is logged when the first look at the folders is over. */
 export const startGateway = async (settings: Settings, launcher: Launcher): Promise<RunningGateway> => {
   const app = await createApp(settings, launcher);
+  try {
+    return await listenAll(settings, app);
+  } catch (error) {
+    // A start that fails is no death of the gateway: the next one would hold it against the candidate.
+    await app.close();
+    throw error;
+  }
+};
+
+const listenAll = async (settings: Settings, app: App): Promise<RunningGateway> => {
   const data = await listen(app.data, { host: settings.host, port: settings.port });
   const { admin: adminApp, metrics: metricsApp } = await app.others;
   const admin = await listen(adminApp, { host: settings.adminHost, port: settings.adminPort });

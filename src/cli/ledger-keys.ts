@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { deriveLedgerKey, type LedgerKey, ledgerKeyFile, parseLedgerSecret } from '../ledger/ledger-key.ts';
+import { deriveLedgerKey, type LedgerKey, ledgerKeyFile, parseSecret } from '../ledger/ledger-key.ts';
 import type { CliIo } from './io.ts';
 import { LedgerCommandError, type LedgerSource } from './ledger-source.ts';
 
 const parsedKey = (text: string, name: string): LedgerKey => {
-  const secret = parseLedgerSecret(text);
+  const secret = parseSecret(text);
   if (secret === null) throw new LedgerCommandError(2, `${name}: got no key, expected 64 hexadecimal digits`);
   return deriveLedgerKey(secret);
 };

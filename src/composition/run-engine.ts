@@ -24,7 +24,7 @@ export interface RunEngineDeps {
 /** For a model whose baseline is gone: no request can be waited for longer than a bundle may ask. */
 const longestDeadlineMs = 600_000;
 
-/** The engine at work: one tick a second until it is stopped. */
+/** The engine at work: one tick a second until it is stopped. A model whose tick takes longer holds up no other, nor the pager. */
 export const runEngine = ({ context, evidence, restoreKeys, incarnation, registry, signals, pager, log }: RunEngineDeps): Repeating => {
   const deadlineSecondsOf = (model: string): number =>
     Math.ceil((registry.get(model)?.baseline?.bundle.manifest.budgets.deadlineMs ?? longestDeadlineMs) / 1_000);
@@ -36,9 +36,16 @@ export const runEngine = ({ context, evidence, restoreKeys, incarnation, registr
     evidence: keepingWithKeys(measure.evidence, restoreKeys),
     onFault: (model, error) => log.error({ model, err: error }, 'a rollout could not be looked at'),
   });
-  return everySecond(async () => {
+  let looking = Promise.resolve();
+  const ticking = everySecond(async () => {
     signals.look();
-    await engine.tick();
-    await pager.tick();
+    looking = engine.tick();
   });
+  const paging = everySecond(pager.tick);
+  return {
+    stop: async () => {
+      await Promise.all([ticking.stop(), paging.stop()]);
+      await looking;
+    },
+  };
 };

@@ -4,8 +4,21 @@ import type { DecisionEvidence } from '../ledger/ledger-entry.ts';
 import { ProblemError } from '../problem.ts';
 import type { RolloutRecord, RolloutStore } from '../store/rollout-store.ts';
 import type { TrafficAssignment } from '../store/traffic-assignment.ts';
+import type { Position } from './position.ts';
 import { rulesOf } from './rollout-rules.ts';
 import type { Standing } from './standing.ts';
+
+/** A rollback that somebody has decided. What was decided stays decided, however the evidence looks later. */
+export interface Rollback {
+  readonly to: Position;
+  readonly sentence: string;
+  readonly actor: string;
+}
+
+/** A rollback that the store has not kept; `saving` is its answer that is still to come. */
+export interface UnkeptRollback extends Rollback {
+  readonly saving: Promise<RolloutRecord> | null;
+}
 
 /** What the control plane is made of, shared by its operations. */
 export interface ControlContext {
@@ -22,6 +35,8 @@ export interface ControlContext {
   readonly verifyAgain?: (model: string, version: string) => Promise<string | null>;
   /** Where each model stands. Written only by a task that holds the model's turn. */
   readonly standings: Map<string, Standing>;
+  /** Rollbacks that are in force and not kept as far as is known, by rollout. Written as the standings are. */
+  readonly unkept: Map<string, UnkeptRollback>;
   readonly inTurn: InTurn;
 }
 
@@ -29,6 +44,7 @@ export interface ControlContext {
 export const createControlContext = (deps: Pick<ControlContext, 'store' | 'clock' | 'newId' | 'publish' | 'verifyAgain'>): ControlContext => ({
   ...deps,
   standings: new Map(),
+  unkept: new Map(),
   inTurn: createInTurn(),
 });
 

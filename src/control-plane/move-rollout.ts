@@ -3,10 +3,11 @@ import { ProblemError } from '../problem.ts';
 import type { RolloutRecord } from '../store/rollout-store.ts';
 import { attemptWords } from './attempt.ts';
 import { newRollout } from './begin-rollout.ts';
-import { type ControlContext, changeRollout, takeStanding } from './change-rollout.ts';
+import { type ControlContext, changeRollout, type Rollback, takeStanding } from './change-rollout.ts';
 import { type Command, transition } from './command.ts';
 import { type RolloutState, rolloutStateOf } from './rollout-state.ts';
 import { hasEnded, keptBaseline, planOf, type Standing, standingAfter } from './standing.ts';
+import { keepRollback } from './unkept-rollback.ts';
 import { barToPromotion } from './verify-promotion.ts';
 
 /** Who moves a rollout, and why. */
@@ -88,10 +89,32 @@ const reasonFor = (subject: Subject, command: Command, reason: string): string =
   return `${reason} (${attemptWords(subject.attempt, risk.falseRollback)})`;
 };
 
+interface RollBack {
+  readonly standing: Standing;
+  readonly previous: RolloutRecord;
+  readonly rollback: Rollback;
+}
+
+/** Whoever takes traffic from a candidate gets it, with the store or without. */
+const rollBack = async (context: ControlContext, { standing, previous, rollback }: RollBack): Promise<RolloutState> => {
+  const { model } = previous;
+  const now = { ...standing, live: standing.live === null ? null : { ...standing.live, waitsFor: null } };
+  const keeping = await keepRollback(context, { standing: now, record: previous }, rollback);
+  if ('kept' in keeping) await takeStanding(context, standingAfter(now, keeping.kept));
+  return rolloutStateOf(model, standingOf(context, model));
+};
+
+const refuseUnkept = (error: unknown): never => {
+  if (error instanceof ProblemError) throw error;
+  throw new ProblemError('internal', 'The store failed, and nothing was changed. A rollback is possible without it.', { cause: error });
+};
+
 const moveOnce = async (context: ControlContext, command: Command, { model, request }: { readonly model: string; readonly request: MoveRequest }) => {
   const standing = standingOf(context, model);
   const previous = recordAt(model, standing, request.expectedRevision);
   refuseIllegal(previous, command);
+  if (context.unkept.has(previous.rollout) && command.move !== 'rollback')
+    throw new ProblemError('rollout-conflict', `The rollout of ${model} is rolled back; that is kept as soon as the store answers.`);
   // The first traffic: by the plan, or by a weight that a person sets.
   if (previous.phase === 'pending' && standing.barsToStart.length > 0) throw barred(`The rollout of ${model} cannot start.`, standing.barsToStart);
   const subject = await subjectOf(context, command, { record: previous, standing });
@@ -101,8 +124,11 @@ const moveOnce = async (context: ControlContext, command: Command, { model, requ
   if (!result.legal) throw new ProblemError('rollout-conflict', `${command.move} is not legal in phase ${result.phase}.`);
   const bar = await barToPromotion(context, subject, { from: subject, to: result.to });
   if (bar !== null) throw new ProblemError('rollout-conflict', `${command.move} is refused: ${bar}.`);
-  const next = { ...subject, ...result.to, reason: reasonFor(subject, command, request.reason) };
-  const record = await changeRollout(context, { previous, next, epoch: previous.epoch, move: command.move, actor: request.actor });
+  const reason = reasonFor(subject, command, request.reason);
+  if (command.move === 'rollback') return rollBack(context, { standing, previous, rollback: { to: result.to, sentence: reason, actor: request.actor } });
+  const next = { ...subject, ...result.to, reason };
+  const change = { previous, next, epoch: previous.epoch, move: command.move, actor: request.actor };
+  const record = await changeRollout(context, change).catch(refuseUnkept);
   const live = record.rollout === previous.rollout ? standing.live : null;
   const changed = standingAfter({ ...standing, live: live === null ? null : { ...live, waitsFor: null } }, record);
   await takeStanding(context, changed);
@@ -112,7 +138,7 @@ const moveOnce = async (context: ControlContext, command: Command, { model, requ
 /**
  * Makes the operation by which a person moves a rollout: saved first, then in force for the next request, then answered.
  * It rejects with model-not-found or rollout-conflict (no rollout, another revision, a phase that forbids the move), and
- * with the store's error when that fails; nothing is changed then.
+ * with the store's error when that fails; nothing is changed then. A rollback alone is in force without the store, and kept later.
  */
 export const createMove =
   (context: ControlContext) =>

@@ -36,7 +36,7 @@ export interface RolloutControl {
   readonly list: () => readonly RolloutState[];
   /** @throws ProblemError model-not-found, or not-found when the model has no rollout */
   readonly get: (model: string) => RolloutState;
-  /** Saves, publishes, then answers. Rejects with ProblemError model-not-found or rollout-conflict, or with the store's error; nothing is changed then. */
+  /** Saves, publishes, then answers. Rejects with ProblemError model-not-found or rollout-conflict, or with the store's error; nothing is changed then. A rollback is in force without the store. */
   readonly move: (model: string, command: Command, request: MoveRequest) => Promise<RolloutState>;
   /** The move `set-weight`, as `move`. */
   readonly setWeight: (model: string, request: WeightRequest) => Promise<RolloutState>;

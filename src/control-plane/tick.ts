@@ -11,6 +11,7 @@ import { type Decided, decide } from './decide.ts';
 import type { SeenAtDecision } from './decision-evidence.ts';
 import { isLive, ticked } from './position.ts';
 import { planOf, type Standing, standingAfter } from './standing.ts';
+import { keepRollback, takeUnkept } from './unkept-rollback.ts';
 import { barToPromotion } from './verify-promotion.ts';
 
 /** What is to be kept after an assessment, all in one transaction. */
@@ -45,7 +46,7 @@ export interface EngineDeps {
 }
 
 export interface Engine {
-  /** One look at every rollout. Call it once a second; while one is under way a call joins it. Never rejects. */
+  /** One look at every rollout, but for those whose last look is still under way. Call it once a second. Resolves when all are over; never rejects. */
   readonly tick: () => Promise<void>;
 }
 
@@ -53,8 +54,6 @@ export interface Engine {
 interface EngineState extends EngineDeps {
   /** The rollout of each model whose evidence is in this process. */
   readonly restored: Map<string, string>;
-  /** Rollbacks that the store could not keep, by rollout. They are in force, and stay so until they are kept. */
-  readonly unkept: Map<string, Decided>;
 }
 
 /** One model in one tick. */
@@ -106,7 +105,9 @@ const assessEvidence = async (state: EngineState, subject: Subject): Promise<Ass
 /** The evidence is on the disk before anything is decided from it. A store that fails stops the clocks, not the guards. */
 const keep = async ({ context, evidence, onFault }: EngineState, subject: Assessed): Promise<Assessed> => {
   const { model, record, tickedMs, assessment } = subject;
-  if (assessment.storeDown) return { ...subject, tickedMs: 0 };
+  const down = { ...subject, tickedMs: 0, assessment: { ...assessment, storeDown: true } };
+  // What it has not answered yet may be kept any moment, and the revision is another one then.
+  if (assessment.storeDown || context.unkept.get(record.rollout)?.saving != null) return down;
   const { stepElapsedMs, bakeElapsedMs } = ticked(record, tickedMs);
   const change = { model, rollout: record.rollout, expectedRevision: record.revision, progress: { stepElapsedMs, bakeElapsedMs } };
   try {
@@ -117,15 +118,15 @@ const keep = async ({ context, evidence, onFault }: EngineState, subject: Assess
     }
   } catch (error) {
     onFault(model, error);
-    return { ...subject, tickedMs: 0, assessment: { ...assessment, storeDown: true } };
+    return down;
   }
   throw new Error(`the rollout of ${model} was changed by someone else`);
 };
 
-const decideNow = ({ unkept }: EngineState, subject: Assessed): DecidedSubject => {
+const decideNow = ({ context }: EngineState, subject: Assessed): DecidedSubject => {
   const { record, standing, assessment, tickedMs } = subject;
-  const waiting = unkept.get(record.rollout);
-  if (waiting !== undefined) return { ...subject, decision: waiting };
+  const waiting = context.unkept.get(record.rollout);
+  if (waiting !== undefined) return { ...subject, decision: { action: 'roll-back', to: waiting.to, sentence: waiting.sentence } };
   const decision = decide({ record, plan: planOf(record), assessment, tickedMs });
   const isPossible = standing.availability === 'available' || decision.action === 'roll-back';
   return { ...subject, decision: isPossible ? decision : { action: 'nothing', waitsFor: 'a version that is not available' } };
@@ -139,24 +140,20 @@ const verify = async ({ context }: EngineState, subject: DecidedSubject): Promis
   return waitsFor === null ? subject : { ...subject, decision: { action: 'nothing', waitsFor } };
 };
 
-const save = async ({ context, unkept, evidence, onFault }: EngineState, subject: DecidedSubject): Promise<SavedSubject> => {
+const save = async ({ context, evidence, onFault }: EngineState, subject: DecidedSubject): Promise<SavedSubject> => {
   const { model, record, decision, assessment, tickedMs } = subject;
   if (decision.action === 'nothing') return { ...subject, saved: null };
-  const next = { ...record, ...decision.to, reason: decision.sentence };
-  // The ledger has one word for a rollback, whoever makes it.
-  const move = decision.action === 'roll-back' ? 'rollback' : decision.action;
-  try {
-    const seen = { before: ticked(record, tickedMs), assessment };
-    const change = { previous: record, next, epoch: record.epoch, move, actor: gateway };
-    const saved = await changeRollout(context, { ...change, evidence: evidence.forDecision(model, record, seen) });
-    unkept.delete(record.rollout);
-    return { ...subject, saved };
-  } catch (error) {
-    if (decision.action !== 'roll-back') throw error;
-    unkept.set(record.rollout, decision);
-    onFault(record.model, error);
+  const { action, to, sentence } = decision;
+  const seen = evidence.forDecision(model, record, { before: ticked(record, tickedMs), assessment });
+  if (action === 'roll-back') {
+    const actor = context.unkept.get(record.rollout)?.actor ?? gateway;
+    const keeping = await keepRollback(context, subject, { to, sentence, actor, ...(actor === gateway ? { evidence: seen } : {}) });
+    if ('kept' in keeping) return { ...subject, saved: keeping.kept };
+    onFault(model, keeping.error);
     return { ...subject, saved: null };
   }
+  const next = { ...record, ...to, reason: sentence };
+  return { ...subject, saved: await changeRollout(context, { previous: record, next, epoch: record.epoch, move: action, actor: gateway, evidence: seen }) };
 };
 
 const publish = async ({ context }: EngineState, subject: SavedSubject): Promise<void> => {
@@ -164,13 +161,8 @@ const publish = async ({ context }: EngineState, subject: SavedSubject): Promise
   const live = { assessment, waitsFor: decision.action === 'nothing' ? decision.waitsFor : null, tickedAtMs: context.clock.wallMs() };
   const now = { ...standing, record: ticked(record, tickedMs), live };
   if (saved !== null) return takeStanding(context, standingAfter(now, saved));
-  if (decision.action === 'nothing') {
-    context.standings.set(model, now);
-    return;
-  }
-  // A rollback that cannot be kept is in force all the same, in the epoch that it will be kept with.
-  const { assignment } = standingAfter(now, { ...record, phase: 'rolled-back', epoch: record.epoch + 1 });
-  await takeStanding(context, { ...now, assignment });
+  if (decision.action === 'nothing') context.standings.set(model, now);
+  else await takeUnkept(context, { standing: now, record: now.record }, decision.sentence);
 };
 
 const tickModel = async (state: EngineState, model: string, tickedMs: number): Promise<void> => {
@@ -187,26 +179,30 @@ const tickModel = async (state: EngineState, model: string, tickedMs: number): P
 /** Makes the engine. It ticks when it is told to and reads no clock but the context's. */
 export const createEngine = (deps: EngineDeps): Engine => {
   const { standings, clock, inTurn } = deps.context;
-  const state: EngineState = { ...deps, restored: new Map(), unkept: new Map() };
+  const state: EngineState = { ...deps, restored: new Map() };
+  const tickedAtMs = new Map<string, number>();
+  const underWay = new Map<string, Promise<void>>();
   let lastMs = clock.monotonicMs();
-  let underWay: Promise<void> | null = null;
 
-  const tickedSinceLast = (): number => {
-    const wholeMs = Math.max(0, Math.floor(clock.monotonicMs() - lastMs));
-    lastMs += wholeMs;
+  /** Whole milliseconds since the model's last tick, or since the engine's for one that is new. */
+  const tickedSince = (model: string): number => {
+    const sinceMs = tickedAtMs.get(model) ?? lastMs;
+    const wholeMs = Math.max(0, Math.floor(clock.monotonicMs() - sinceMs));
+    tickedAtMs.set(model, sinceMs + wholeMs);
     return Math.min(wholeMs, maxTickedMs);
   };
-  const tickAll = async (): Promise<void> => {
-    const tickedMs = tickedSinceLast();
-    const one = (model: string): Promise<void> => inTurn(model, () => tickModel(state, model, tickedMs)).catch((error: unknown) => deps.onFault(model, error));
-    await Promise.all([...standings.keys()].map(one));
+  const begin = (model: string): void => {
+    const tickedMs = tickedSince(model);
+    const looking = inTurn(model, () => tickModel(state, model, tickedMs))
+      .catch((error: unknown) => deps.onFault(model, error))
+      .finally(() => underWay.delete(model));
+    underWay.set(model, looking);
   };
   return {
-    tick: () => {
-      underWay ??= tickAll().finally(() => {
-        underWay = null;
-      });
-      return underWay;
+    tick: async () => {
+      for (const model of standings.keys()) if (!underWay.has(model)) begin(model);
+      lastMs = clock.monotonicMs();
+      await Promise.all(underWay.values());
     },
   };
 };

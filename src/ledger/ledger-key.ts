@@ -21,4 +21,4 @@ export const deriveLedgerKey = (secret: Uint8Array): LedgerKey => ({
 });
 
 /** The secret that a key file or setting holds: 64 lower-case hexadecimal digits, white space around them ignored; null when it is none. */
-export const parseLedgerSecret = (text: string): Buffer | null => (/^[0-9a-f]{64}$/.test(text.trim()) ? Buffer.from(text.trim(), 'hex') : null);
+export const parseSecret = (text: string): Buffer | null => (/^[0-9a-f]{64}$/.test(text.trim()) ? Buffer.from(text.trim(), 'hex') : null);

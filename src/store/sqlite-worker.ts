@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import type { LedgerEntry } from '../ledger/ledger-entry.ts';
-import { deriveLedgerKey, type LedgerKey } from '../ledger/ledger-key.ts';
+import { deriveLedgerKey, type LedgerKey, ledgerKeyFile } from '../ledger/ledger-key.ts';
 import { decisionEntry, decisionOf } from './decision-entry.ts';
-import { ledgerSecretIn } from './ledger-secret.ts';
+import { keptSecretIn } from './kept-secret.ts';
 import type { RolloutRecord } from './rollout-store.ts';
 import { createEpochTable } from './sqlite-epochs.ts';
 import { createFilterTables } from './sqlite-filters.ts';
@@ -88,7 +88,7 @@ const open = ({ dataDir, ledgerSecret }: SqliteWorkerData): OpenStore => {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const lock = lockDirectory(dataDir);
   try {
-    const key = deriveLedgerKey(ledgerSecret ?? ledgerSecretIn(dataDir));
+    const key = deriveLedgerKey(ledgerSecret ?? keptSecretIn(dataDir, ledgerKeyFile));
     return { lock, database: openDatabase(dataDir, key), key };
   } catch (error) {
     lock.close();

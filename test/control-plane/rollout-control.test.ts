@@ -397,9 +397,29 @@ describe('setting the weight', () => {
     const rollouts = await begun();
     const before = rollouts.get('card-fraud');
     await store.close();
-    await expect(rollouts.setWeight('card-fraud', { ...byHand, weight: 10 })).rejects.toThrow('closed');
+    expect(await refusalOf(rollouts.setWeight('card-fraud', { ...byHand, weight: 10 }))).toMatchObject({
+      type: 'internal',
+      detail: 'The store failed, and nothing was changed. A rollback is possible without it.',
+    });
     expect(rollouts.get('card-fraud')).toEqual(before);
     expect(published).toHaveLength(1);
+  });
+
+  it.each(['fails', 'hangs'])('rolls back without a store that %s, in the epoch that it would be kept with', async (how) => {
+    const rollouts = await begun();
+    await rollouts.setWeight('card-fraud', { ...byHand, weight: 10 });
+    const before = rollouts.get('card-fraud');
+    const { save } = store;
+    Object.assign(store, { save: () => (how === 'fails' ? Promise.reject(new Error('disk full')) : new Promise(() => undefined)) });
+    const state = await rollouts.move('card-fraud', { move: 'rollback' }, { ...byHand, reason: 'wrong amounts' });
+    expect(state).toMatchObject({ effective_weight: 0, revision: before.revision });
+    expect(state.reason).toBe('wrong amounts (in force, and kept as soon as the store answers)');
+    expect(published.at(-1)).toMatchObject({ epoch: before.epoch + 1, rollout: null });
+    Object.assign(store, { save });
+    expect(await refusalOf(rollouts.setWeight('card-fraud', { ...byHand, weight: 20 }))).toMatchObject({
+      type: 'rollout-conflict',
+      detail: 'The rollout of card-fraud is rolled back; that is kept as soon as the store answers.',
+    });
   });
 
   it('changes nothing when another writer was faster in the store', async () => {

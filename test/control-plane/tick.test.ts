@@ -273,6 +273,76 @@ describe('a bad candidate', () => {
   });
 });
 
+describe('a store that hangs', () => {
+  /** From now on the calls of these names are asked and not answered until they are told to go on. */
+  const hang = (...names: readonly ('save' | 'saveProgress')[]): (() => void) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    for (const name of names) {
+      const call = store[name] as (change: unknown) => Promise<unknown>;
+      Object.assign(store, {
+        [name]: async (change: unknown) => {
+          await promise;
+          return call(change);
+        },
+      });
+    }
+    return resolve;
+  };
+
+  it('keeps no bad candidate in the traffic, and what it keeps in the end is taken for kept', async () => {
+    const life = await started();
+    await seconds(life, 8);
+    const { revision } = life.control.get('card-fraud');
+    const goOn = hang('save');
+    assessment = bad;
+    let isOver = false;
+    const looking = second(life).then(() => {
+      isOver = true;
+    });
+    await expect.poll(() => published.at(-1)?.rollout, { interval: 5 }).toBe(null);
+    expect(isOver).toBe(false);
+    await looking;
+    expect(published.at(-1)).toMatchObject({ baseline: '1.4.0', rollout: null });
+    expect(life.control.get('card-fraud')).toMatchObject({
+      effective_weight: 0,
+      reason: 'Rolled back: 45 of 1,000 against 90 of 9,000; evidence 250, needed 100. (in force, and kept as soon as the store answers)',
+    });
+    await second(life);
+    goOn();
+    await second(life);
+    await second(life);
+    expect(life.control.get('card-fraud')).toMatchObject({ phase: 'rolled-back', weight: 0, revision: revision + 1 });
+    expect((await story()).filter(({ move }) => move === 'rollback')).toHaveLength(1);
+    expect(published.at(-1)?.epoch).toBe(life.control.get('card-fraud').epoch);
+    expect(faults).toContain('card-fraud: the store does not answer');
+  });
+
+  it('holds up no other model', async () => {
+    const files = found(['1.4.0', '2.0.0'], [planned, planFile({ model: 'search-ranker', steps }, 'rollout/search-ranker.yaml')]);
+    const ranker = ['1.4.0', '2.0.0'].map((version) => ({ model: 'search-ranker', version, digest: version }));
+    const life = await gateway({ ...files, versions: [...files.versions, ...ranker] });
+    for (const model of ['card-fraud', 'search-ranker']) await life.control.move(model, { move: 'start' }, byHand);
+    const stuck = Promise.withResolvers<Assessment>();
+    const looks: string[] = [];
+    assessment = (model) => {
+      looks.push(model);
+      return model === 'card-fraud' ? (stuck.promise as unknown as Assessment) : healthy();
+    };
+    nowMs += 1_000;
+    const first = life.engine.tick();
+    await life.control.move('search-ranker', { move: 'pause' }, byHand);
+    nowMs += 1_000;
+    const later = life.engine.tick();
+    await life.control.move('search-ranker', { move: 'resume' }, byHand);
+    stuck.resolve(healthy());
+    await Promise.all([first, later]);
+    expect(looks).toEqual(['card-fraud', 'search-ranker', 'search-ranker']);
+    await second(life);
+    // The time of the tick that was left out is not lost.
+    expect(life.control.get('card-fraud').step).toBe(1);
+  });
+});
+
 describe('a store that is down', () => {
   it('freezes the rollout where it is, and shows it held', async () => {
     const life = await started();
@@ -307,8 +377,13 @@ describe('ticking', () => {
 
   it('is one at a time', async () => {
     const life = await started();
-    expect(life.engine.tick()).toBe(life.engine.tick());
-    await life.engine.tick();
+    let looks = 0;
+    assessment = () => {
+      looks += 1;
+      return healthy();
+    };
+    await Promise.all([life.engine.tick(), life.engine.tick()]);
+    expect(looks).toBe(1);
   });
 
   it('leaves pending rollouts alone', async () => {

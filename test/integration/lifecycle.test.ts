@@ -120,6 +120,43 @@ describe('a data directory', () => {
   });
 });
 
+describe('a start that fails', () => {
+  test('is no death of the gateway: nothing is held against the candidate', async () => {
+    const folders = await makeFolders();
+    await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' }, edit: patient });
+    await deliver(folders, { from: { model: 'card-fraud', version: '2.0.0' }, edit: patient });
+    await plan(folders, { model: 'card-fraud', baseline: '1.4.0', candidate: '2.0.0' });
+    const first = await startGateway(folders);
+    onTestFinished(async () => void (await first.end('SIGKILL')));
+    await first.admin('PUT', '/rollouts/card-fraud/weight', { weight: 10, reason: 'before' });
+    expect(await first.end('SIGTERM')).toBe(0);
+
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    onTestFinished(() => void other.close());
+    const taken = String((other.address() as AddressInfo).port);
+    for (const port of ['--port', '--admin-port']) {
+      const others = port === '--port' ? ['--admin-port', '0'] : ['--port', '0'];
+      const folderFlags = [
+        '--data-dir',
+        folders.dataDir,
+        '--models-dir',
+        folders.modelsDir,
+        '--golden-dir',
+        folders.goldenDir,
+        '--rollout-dir',
+        folders.rolloutDir,
+      ];
+      const { code, stderr } = await runCli(['serve', port, taken, ...others, ...folderFlags]);
+      expect({ code, stderr }).toEqual({ code: 3, stderr: `listen EADDRINUSE: address already in use 127.0.0.1:${taken}\n` });
+    }
+
+    const next = await startGateway(folders);
+    onTestFinished(async () => void (await next.end('SIGKILL')));
+    expect((await next.admin('GET', '/rollouts/card-fraud')).body).toMatchObject({ phase: 'paused', weight: 10, reason: 'before' });
+  });
+});
+
 describe('a running gateway', () => {
   let folders: TeamFolders;
   let gateway: GatewayProcess;

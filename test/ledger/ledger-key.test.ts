@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deriveLedgerKey, parseLedgerSecret } from '../../src/ledger/ledger-key.ts';
+import { deriveLedgerKey, parseSecret } from '../../src/ledger/ledger-key.ts';
 import { ledgerKey, ledgerSecret, otherKey } from '../support/ledger-lines.ts';
 
 describe("the ledger's key", () => {
@@ -16,7 +16,7 @@ describe("the ledger's key", () => {
   });
 
   it('is read from 64 hexadecimal digits and nothing else', () => {
-    expect(parseLedgerSecret(`${ledgerSecret}\n`)?.toString('hex')).toBe(ledgerSecret);
-    for (const text of ['', 'secret', ledgerSecret.slice(1), `${ledgerSecret}0`, ledgerSecret.toUpperCase()]) expect(parseLedgerSecret(text)).toBeNull();
+    expect(parseSecret(`${ledgerSecret}\n`)?.toString('hex')).toBe(ledgerSecret);
+    for (const text of ['', 'secret', ledgerSecret.slice(1), `${ledgerSecret}0`, ledgerSecret.toUpperCase()]) expect(parseSecret(text)).toBeNull();
   });
 });

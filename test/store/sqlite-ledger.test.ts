@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LedgerEntry, LedgerHead } from '../../src/ledger/ledger-entry.ts';
-import { deriveLedgerKey, parseLedgerSecret } from '../../src/ledger/ledger-key.ts';
+import { deriveLedgerKey, parseSecret } from '../../src/ledger/ledger-key.ts';
 import { verifyChain } from '../../src/ledger/verify-chain.ts';
 import { LedgerDamagedError, openLedgerReader } from '../../src/store/sqlite-ledger-reader.ts';
 import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
@@ -28,7 +28,7 @@ afterEach(async () => {
 const path = (name: string): string => join(directory, name);
 
 const ownKey = async () => {
-  const key = deriveLedgerKey(parseLedgerSecret(await readFile(path('ledger.key'), 'utf8')) ?? Buffer.alloc(0));
+  const key = deriveLedgerKey(parseSecret(await readFile(path('ledger.key'), 'utf8')) ?? Buffer.alloc(0));
   return new Map([[key.id, key]]);
 };
 
