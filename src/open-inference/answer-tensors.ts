@@ -66,16 +66,28 @@ const itemOf = (datatype: ReturnType<typeof fieldDatatype>, value: unknown): num
   return datatype === 'INT64' ? BigInt(Number(value)) : Number(value);
 };
 
+/** Whether an id that the answer is to repeat is missing in the request. */
+const lacksId = ({ passThrough }: ModelContract, inputs: InferenceRequest['inputs'], name: string): boolean =>
+  passThrough.some((field) => field.name === name) && !('raw' in inputs ? [] : inputs).some((input) => input.name === name);
+
+type Asked = Form & Pick<InferenceRequest, 'inputs'>;
+
 /**
- * Refuses outputs that the model does not have, or has in no form that was asked for, before anything is computed.
+ * Refuses outputs that the model does not have, has in no form that was asked for, or would repeat from a request that lacks them, before
+ * anything is computed.
  * @throws ProblemError malformed-request
  */
-export const checkRequestedOutputs = (contract: ModelContract, { outputs, binaryOutput }: Form): void => {
+export const checkRequestedOutputs = (contract: ModelContract, asked: Asked): void => {
   const { parts, halves } = planOf(contract);
-  for (const [index, { name }] of (outputs ?? []).entries()) {
-    if (!parts.has(name)) throw malformed(`#/outputs/${index}/name`, { got: JSON.stringify(name.slice(0, 60)), expected: [...parts.keys()].join(', ') });
+  for (const [index, { name }] of (asked.outputs ?? []).entries()) {
+    const refuse = (expected: string) => malformed(`#/outputs/${index}/name`, { got: JSON.stringify(name.slice(0, 60)), expected });
+    if (!parts.has(name)) throw refuse([...parts.keys()].join(', '));
+    if (lacksId(contract, asked.inputs, name)) throw refuse('an output of the model, or an id that the request carries');
   }
-  if (halves.size === 0) return;
+  if (halves.size > 0) refuseHalves(halves, asked);
+};
+
+const refuseHalves = (halves: ReadonlySet<string>, { outputs, binaryOutput }: Form): void => {
   const asked = outputs ?? [...halves].map((name) => ({ name, binary: binaryOutput }));
   for (const [index, { name, binary }] of asked.entries()) {
     if (!binary && halves.has(name))

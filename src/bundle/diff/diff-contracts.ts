@@ -1,5 +1,5 @@
 import { type Field, type ModelContract, type TensorSpec, widthOf } from '../contract.ts';
-import type { Datatype } from '../datatype.ts';
+import { type Datatype, datatypeLimits } from '../datatype.ts';
 import { type Comparable, compareInterface, type InterfaceDifference } from './compare-interface.ts';
 import { type ComparedField, type Difference, type Rule, type Side, type Verdict, verdictOf } from './difference.ts';
 import { migratedField } from './migrate-field.ts';
@@ -12,6 +12,7 @@ import { length } from './rules/length.ts';
 import { listLength } from './rules/list-length.ts';
 import { multipleOf } from './rules/multiple-of.ts';
 import { nulls } from './rules/nulls.ts';
+import { outputTensor } from './rules/output-tensor.ts';
 import { pattern } from './rules/pattern.ts';
 import { range } from './rules/range.ts';
 import { timePart } from './rules/time-part.ts';
@@ -48,19 +49,25 @@ const rules: Readonly<Record<string, Rule>> = {
   acceptedUnits,
   timePart,
   listLength,
+  outputTensor,
   impute,
   classification,
 };
 
-/** What a number must be to enter a tensor; a wider bound of the contract is not in force. */
-const holds: Partial<Readonly<Record<Datatype, readonly [number, number]>>> = {
-  FP32: [-3.4028234663852886e38, 3.4028234663852886e38],
-  INT32: [-(2 ** 31), 2 ** 31 - 1],
-  BOOL: [0, 1],
-};
+type Limits = Readonly<Record<Datatype, readonly [number, number]>>;
+
+const unlimited = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY] as const;
+
+/** What a number must be to enter a tensor; a wider bound of the contract is not in force. A whole one beyond 2^53 enters none, so 64 bits limit nothing but the sign. */
+const numberLimits: Limits = { ...datatypeLimits, INT64: unlimited, UINT64: [0, Number.POSITIVE_INFINITY], FP64: unlimited, BYTES: unlimited };
+
+/** A list that is sent as a tensor has whole numbers of all 64 bits. */
+const itemLimits: Limits = { ...numberLimits, INT64: [-(2 ** 63), 2 ** 63], UINT64: [0, 2 ** 64] };
+
+const limitsOf: Partial<Readonly<Record<Field['kind'], Limits>>> = { number: numberLimits, integer: numberLimits, array: itemLimits };
 
 const tensorBounds = (side: Side, { kind: fieldKind, minimum, maximum }: Field, datatype: Datatype) => {
-  const limits = side === 'input' && (fieldKind === 'number' || fieldKind === 'integer') ? holds[datatype] : undefined;
+  const limits = side === 'input' ? limitsOf[fieldKind]?.[datatype] : undefined;
   if (limits === undefined) return {};
   return { minimum: Math.max(minimum ?? limits[0], limits[0]), maximum: Math.min(maximum ?? limits[1], limits[1]) };
 };
@@ -68,10 +75,18 @@ const tensorBounds = (side: Side, { kind: fieldKind, minimum, maximum }: Field, 
 const ofTensor = (side: Side, tensor: TensorSpec): readonly ComparedField[] => {
   const { datatype, fields } = tensor;
   const width = widthOf(tensor);
-  return fields.map((field) => ({ ...field, ...tensorBounds(side, field, datatype), side, datatype, listLength: field.kind === 'array' ? width : null }));
+  return fields.map((field) => ({
+    ...field,
+    ...tensorBounds(side, field, datatype),
+    side,
+    tensor: tensor.name,
+    datatype,
+    listLength: field.kind === 'array' ? width : null,
+  }));
 };
 
-const plain = (side: Side, fields: readonly Field[]): readonly ComparedField[] => fields.map((field) => ({ ...field, side, datatype: null, listLength: null }));
+const plain = (side: Side, fields: readonly Field[]): readonly ComparedField[] =>
+  fields.map((field) => ({ ...field, side, tensor: null, datatype: null, listLength: null }));
 
 const inputsOf = (contract: ModelContract): readonly ComparedField[] => [
   ...contract.inputs.flatMap((tensor) => ofTensor('input', tensor)),

@@ -23,6 +23,8 @@ export interface Difference {
 /** A field as the rules compare it. */
 export interface ComparedField extends Field {
   readonly side: Side;
+  /** The graph's tensor that it is in; null for a field that is in none. */
+  readonly tensor: string | null;
   readonly datatype: Datatype | null;
   /** Values of a list; null for a field that is none. */
   readonly listLength: number | null;

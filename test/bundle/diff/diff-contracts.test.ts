@@ -125,6 +125,27 @@ const mutations: readonly Mutation[] = [
     reason: /at least 5, at most 15, was at least 0, at most 10/,
   },
   { title: 'a tensor that holds less', datatypes: ['FP64', 'FP32'], rule: 'range', input: 'breaking', output: 'unchanged', reason: /3\.4/ },
+  { title: 'a tensor of smaller integers', datatypes: ['INT32', 'INT16'], rule: 'range', input: 'breaking', output: 'unchanged', reason: /32767/ },
+  {
+    title: 'integers of fewer bits',
+    before: { kind: 'integer' },
+    after: { kind: 'integer' },
+    datatypes: ['INT64', 'INT8'],
+    rule: 'range',
+    input: 'breaking',
+    output: 'unchanged',
+    reason: /at least -128, at most 127, was without a bound/,
+  },
+  {
+    title: 'integers without a sign',
+    before: { kind: 'integer' },
+    after: { kind: 'integer' },
+    datatypes: ['INT64', 'UINT64'],
+    rule: 'range',
+    input: 'breaking',
+    output: 'unchanged',
+    reason: /at least 0, was without a bound/,
+  },
   { title: 'a step where there was none', after: { multipleOf: 5 }, rule: 'multipleOf', input: 'breaking', output: 'compatible', reason: /of 5/ },
   { title: 'a step that is gone', before: { multipleOf: 5 }, rule: 'multipleOf', input: 'additive', output: 'breaking', reason: /was of 5/ },
   {
@@ -374,6 +395,78 @@ describe('fields that come and go', () => {
       { side: 'input', field: 'query_id', verdict: 'compatible' },
       { side: 'output', field: 'query_id', verdict: 'breaking' },
     ]);
+  });
+});
+
+describe('an output as clients of the Open Inference Protocol see it', () => {
+  const score = fieldWith({ name: 'score' });
+  const inTensor = (name: string, datatype: Datatype) => comparable(contractWith({ outputs: [tensorOf([score], datatype, name)] }));
+
+  test.each([
+    { title: 'that is found under another name', after: ['probabilities', 'FP32'], reason: 'is in the output probabilities, was in score' },
+    { title: 'that JSON cannot say any more', after: ['score', 'FP16'], reason: 'is FP16, which has no JSON form, was FP32' },
+  ] as const)('breaks them $title', ({ after, reason }) => {
+    const bars = [{ side: 'output', field: 'score', reason, remedy: 'outputs that clients of the baseline can read' }];
+    expect(checkCompatibility({ baseline: inTensor('score', 'FP32'), candidate: inTensor(after[0], after[1]) }, 'partial')).toEqual(bars);
+  });
+
+  test('is the same when it is derived from the graph now, under its own name', () => {
+    const derived = comparable(contractWith({ outputs: [], derived: [score] }));
+    expect(checkCompatibility({ baseline: inTensor('score', 'FP32'), candidate: derived }, 'full')).toEqual([]);
+  });
+});
+
+describe('a list', () => {
+  const verdictOf = (datatypes: readonly [Datatype, Datatype], bounds: Partial<Field> = {}) => {
+    const [before, after] = datatypes.map((datatype) => {
+      const itemKind = datatype === 'BYTES' ? 'string' : 'number';
+      const list = fieldWith({ name: 'embedding', kind: 'array', itemKind, ...bounds });
+      return comparable(contractWith({ inputs: [{ ...tensorOf([list], datatype), shape: [-1, 3] }] }));
+    });
+    if (before === undefined || after === undefined) throw new Error('two contracts are compared');
+    return onlyChanged(diffContracts(before, after)).map(({ verdict, changes }) => [verdict, ...changes.map(({ rule }) => rule)]);
+  };
+
+  it.each<readonly [Datatype, Datatype]>([
+    ['INT64', 'INT32'],
+    ['INT64', 'UINT64'],
+    ['UINT64', 'INT64'],
+    ['FP32', 'FP16'],
+    ['FP32', 'INT64'],
+    ['UINT8', 'BOOL'],
+  ])('of %s breaks as one of %s: its tensor holds less', (before, after) => {
+    expect(verdictOf([before, after])).toEqual([['breaking', 'range']]);
+  });
+
+  it.each<readonly [Datatype, Datatype]>([
+    ['INT32', 'INT64'],
+    ['UINT32', 'UINT64'],
+    ['INT64', 'FP64'],
+    ['BOOL', 'UINT8'],
+  ])('of %s is additive as one of %s: its tensor holds more', (before, after) => {
+    expect(verdictOf([before, after])).toEqual([['additive', 'range']]);
+  });
+
+  it.each<readonly [Datatype, Datatype]>([
+    ['INT64', 'INT64'],
+    ['UINT64', 'UINT64'],
+    ['FP64', 'FP64'],
+    ['BYTES', 'BYTES'],
+  ])('of %s is the same as one of %s', (before, after) => {
+    expect(verdictOf([before, after])).toEqual([]);
+  });
+
+  it('is the same in a smaller tensor that holds all that the contract allows', () => {
+    expect(verdictOf(['INT64', 'UINT8'], { minimum: 0, maximum: 255 })).toEqual([]);
+  });
+
+  it('of more than the candidate holds bars it from the traffic', () => {
+    const [baseline, candidate] = (['INT64', 'INT32'] as const).map((datatype) =>
+      comparable(contractWith({ inputs: [{ ...tensorOf([fieldWith({ kind: 'array', itemKind: 'integer' })], datatype), shape: [-1, 3] }] })),
+    );
+    if (baseline === undefined || candidate === undefined) throw new Error('two contracts are compared');
+    expect(checkCompatibility({ baseline, candidate }, 'full')).toMatchObject([{ side: 'input', field: 'amount' }]);
+    expect(checkCompatibility({ baseline, candidate }, 'partial')).toEqual([]);
   });
 });
 

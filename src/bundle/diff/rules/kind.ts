@@ -1,6 +1,6 @@
 import { type ComparedField, differenceOf, type Rule } from '../difference.ts';
 
-const isWhole = ({ kind, datatype }: ComparedField): boolean => kind === 'integer' || (kind === 'number' && (datatype === 'INT32' || datatype === 'INT64'));
+const isWhole = ({ kind, datatype }: ComparedField): boolean => kind === 'integer' || (kind === 'number' && datatype?.includes('INT') === true);
 
 /** The kind of a field's values: a tensor of integers takes whole numbers only, whatever the contract calls them. */
 const kindOf = (field: ComparedField): string => (isWhole(field) ? 'integer' : field.kind);
