@@ -1,6 +1,6 @@
 import { type Field, type ModelContract, requestFields, type TensorSpec, widthOf } from './contract.ts';
 import type { Fault } from './fault.ts';
-import type { Manifest, OutputStep } from './manifest.ts';
+import type { Manifest, Migration, OutputStep } from './manifest.ts';
 
 const file = 'handoff.yaml';
 
@@ -137,14 +137,22 @@ const checkAbstain = (manifest: Manifest, contract: ModelContract, report: Repor
   }
 };
 
-/** An older name that this version has itself would make two fields of one value. */
+const scaled: readonly Field['kind'][] = ['number', 'integer'];
+
 const checkMigration = ({ migration }: Manifest, contract: ModelContract, report: Report): void => {
-  const ofTensors = contract.inputs.flatMap((spec) => spec.fields.map((field) => field.name));
-  const own = requestFields(contract).map((field) => field.name);
-  for (const [index, { field, from }] of migration.entries()) {
+  const kinds = new Map(contract.inputs.flatMap((spec) => spec.fields.map(({ name, kind }) => [name, kind] as const)));
+  for (const [index, entry] of migration.entries()) {
+    const { field, factor } = entry;
     const at = `migration.${index}`;
-    if (!ofTensors.includes(field)) report(`${at}.field`, field, `a field of an input tensor (${listed(ofTensors)})`);
-    if (migration.findIndex((entry) => entry.field === field) < index) report(`${at}.field`, `${field} again`, 'one entry a field');
-    if (from !== undefined && own.includes(from)) report(`${at}.from`, from, 'a name that is no field of this version');
+    const kind = kinds.get(field);
+    if (kind === undefined) report(`${at}.field`, field, `a field of an input tensor (${listed([...kinds.keys()])})`);
+    else if (factor !== undefined && !scaled.includes(kind)) report(`${at}.factor`, `${factor} for a field of kind ${kind}`, 'a factor for numbers only');
+    if (migration.findIndex((other) => other.field === field) < index) report(`${at}.field`, `${field} again`, 'one entry a field');
+    checkOlderName(entry, contract, (name, got, expected) => report(`${at}.${name}`, got, expected));
   }
+};
+
+/** An older name that this version has itself would make two fields of one value. */
+const checkOlderName = ({ from }: Migration, contract: ModelContract, report: Report): void => {
+  if (from !== undefined && requestFields(contract).some(({ name }) => name === from)) report('from', from, 'a name that is no field of this version');
 };

@@ -221,6 +221,23 @@ describe('checkInterface', () => {
     expect(checkInterface(await manifestWith(changes), contract)).toEqual([{ file: 'handoff.yaml', field, got, expected }]);
   });
 
+  const lists = tensorOf([fieldWith({ name: 'embedding', kind: 'array', itemKind: 'number' })]);
+  it.each([
+    { title: 'of a field that there is not', entry: { field: 'sum', from: 'total' }, field: 'migration.0.field', got: 'sum', inputs: undefined },
+    { title: 'from a field of this version', entry: { field: 'amount', from: 'amount' }, field: 'migration.0.from', got: 'amount', inputs: undefined },
+    {
+      title: 'with a factor for lists',
+      entry: { field: 'embedding', from: 'vector', factor: 100 },
+      field: 'migration.0.factor',
+      got: '100 for a field of kind array',
+      inputs: [lists],
+    },
+  ])('finds a migration $title', async ({ entry, field, got, inputs }) => {
+    const manifest = { ...(await manifestWith({})), migration: [entry] };
+    const contract = contractWith(inputs === undefined ? {} : { inputs });
+    expect(checkInterface(manifest, contract).filter((fault) => fault.field.startsWith('migration'))).toMatchObject([{ field, got }]);
+  });
+
   it('finds everything at once', async () => {
     const manifest = await manifestWith({
       ...output({ threshold: { at: 0.5, output: 'flagged' } }),
