@@ -11,14 +11,10 @@ export const inferEdge: InferEdge = {
     const { request, id } = parseInferRequest(parseJsonBody(exchange.request, exchange.body));
     const answer = await exchange.infer(request, { timeoutMs: null, routingKey: null });
     const body = bodyOf(answer, id);
-    exchange.response.writeHead(200, [
-      'content-type',
-      'application/json',
-      'content-length',
-      String(Buffer.byteLength(body)),
-      ...answerHeaders(answer, exchange),
-    ]);
-    exchange.end(exchange.response, body, 'utf8');
+    const bytes = Buffer.byteLength(body);
+    exchange.response.writeHead(200, ['content-type', 'application/json', 'content-length', String(bytes), ...answerHeaders(answer, exchange)]);
+    // A byte a character: the same bytes in both encodings, and Latin-1 is copied where UTF-8 is made.
+    exchange.end(exchange.response, body, bytes === body.length ? 'latin1' : 'utf8');
   },
 };
 

@@ -98,6 +98,10 @@ describe('a split by a header', { shuffle: false }, () => {
   });
 
   // A right split lies outside the interval once in a thousand times: other keys are then tried, and both fail once in a million.
+  test.each(['plain', 'Grüße', '決済 🂡'])('echoes the id %j as it was sent', async (id) => {
+    expect((await ask({ model: 'card-fraud', id, inputs: [transaction] })).body).toMatchObject({ id, outputs: [{ flagged: false }] });
+  });
+
   test('gives a tenth of 10,000 keys to the candidate at weight 10', { retry: 1 }, async () => {
     attempt += 1;
     keys = Array.from({ length: 10_000 }, (_, index) => `customer-${attempt}-${index}`);
