@@ -8,9 +8,11 @@ import { checkEligibility } from '../control-plane/check-eligibility.ts';
 import { checkPlan } from '../control-plane/check-plan.ts';
 import type { Plan } from '../control-plane/plan.ts';
 import { readPlans } from '../control-plane/read-plans.ts';
+import type { PlanFile } from '../control-plane/settle-plan.ts';
 import { openVersion } from '../data-plane/inference/open-version.ts';
 import type { GoldenResult } from '../data-plane/inference/run-golden.ts';
 import type { Launcher } from '../data-plane/processes/launcher.ts';
+import type { CliIo } from './io.ts';
 import { withLauncher } from './with-launcher.ts';
 
 /** The folders that a command works on. */
@@ -27,11 +29,32 @@ export const withFolders = (command: Command): Command =>
     .addOption(new Option('--golden-dir <dir>', 'folder of the golden cases').env('HANDOFF_GOLDEN_DIR').default('golden'))
     .addOption(new Option('--rollout-dir <dir>', 'folder of the rollout plans').env('HANDOFF_ROLLOUT_DIR').default('rollout'));
 
+/** The words by which a bundle can be meant. */
+const namesOf = ({ model, version }: BundlePlace): readonly string[] => [model, `${model}/${version}`];
+
+const meant = (places: readonly BundlePlace[], names: readonly string[]): readonly BundlePlace[] =>
+  names.length === 0 ? places : places.filter((place) => namesOf(place).some((name) => names.includes(name)));
+
 /** The bundles that a list of `model` or `model/version` names; all of them for an empty list. */
-export const selectBundles = async (folders: BundleFolders, names: readonly string[]): Promise<readonly BundlePlace[]> => {
+export const selectBundles = async (folders: BundleFolders, names: readonly string[]): Promise<readonly BundlePlace[]> =>
+  meant(await findBundles(folders), names);
+
+/** Why a list of names means nothing that can be worked on; null when each is a bundle or more. */
+const unknownWords = (places: readonly BundlePlace[], names: readonly string[], { modelsDir }: BundleFolders): string | null => {
+  const unknown = names.filter((name) => !places.some((place) => namesOf(place).includes(name)));
+  if (names.length === 0) return places.length === 0 ? `no bundle in ${modelsDir}` : null;
+  if (unknown.length === 0) return null;
+  const known = places.map(({ model, version }) => `${model}/${version}`).join(', ');
+  return `no bundle ${unknown.join(', ')} in ${modelsDir}: ${known === '' ? 'there is none' : `there are ${known}`}`;
+};
+
+/** The bundles that are meant, or null once it is said which names are none: what was not looked at must not pass. */
+export const knownBundles = async (folders: BundleFolders, names: readonly string[], { stderr }: CliIo): Promise<readonly BundlePlace[] | null> => {
   const places = await findBundles(folders);
-  if (names.length === 0) return places;
-  return places.filter(({ model, version }) => names.includes(model) || names.includes(`${model}/${version}`));
+  const why = unknownWords(places, names, folders);
+  if (why === null) return meant(places, names);
+  stderr(`${why}\n`);
+  return null;
 };
 
 /** Everything that is wrong with one bundle, and how its golden cases came out on this machine. */
@@ -71,14 +94,21 @@ const candidateFaults = (file: string, plan: Plan, found: readonly Looked[]): re
   return [...(acceptance === undefined ? [] : checkPlan(file, plan, acceptance)), ...checkEligibility(file, plan, bundles)];
 };
 
+/** Versions that a plan names and that are not there. */
+export const missingVersions = (
+  { file, plan }: Pick<PlanFile, 'file' | 'plan'>,
+  places: readonly BundlePlace[],
+  { modelsDir }: BundleFolders,
+): readonly Fault[] =>
+  (['baseline', 'candidate'] as const)
+    .filter((field) => !places.some(({ model, version }) => model === plan.model && version === plan[field]))
+    .map((field) => ({ file, field, got: plan[field], expected: `a version in ${join(modelsDir, plan.model)}` }));
+
 /** What is wrong with the plans: their own text, and versions that are not there. */
 export const planFaults = async (folders: BundleFolders, found: readonly Looked[]): Promise<readonly Fault[]> => {
   const { plans, faults } = await readPlans(folders.rolloutDir);
-  const missing = plans.flatMap(({ file, plan }) =>
-    (['baseline', 'candidate'] as const)
-      .filter((field) => !found.some(({ place }) => place.model === plan.model && place.version === plan[field]))
-      .map((field) => ({ file, field, got: plan[field], expected: `a version in ${join(folders.modelsDir, plan.model)}` })),
-  );
+  const places = found.map(({ place }) => place);
+  const missing = plans.flatMap((planned) => missingVersions(planned, places, folders));
   return [...faults, ...missing, ...plans.flatMap(({ file, plan }) => candidateFaults(file, plan, found))];
 };
 

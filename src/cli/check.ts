@@ -1,6 +1,5 @@
 import { Command, Option } from 'commander';
 import { type Fault, faultText } from '../bundle/fault.ts';
-import { findBundles } from '../bundle/find-bundles.ts';
 import type { BundlePlace } from '../bundle/read-bundle.ts';
 import { readBundle } from '../bundle/read-bundle.ts';
 import { readTrustedKeys } from '../bundle/signing/keys.ts';
@@ -11,8 +10,8 @@ import { type Checked, type ChecklistDeps, runChecklist } from '../checklist/che
 import { CouldNotCheckError } from '../checklist/evaluation/cases.ts';
 import { goNoGo } from '../checklist/go-no-go.ts';
 import { systemClock } from '../clock.ts';
-import { readPlans } from '../control-plane/read-plans.ts';
-import { type BundleFolders, faultsBetween, planFaults, selectBundles, withFolders } from './bundle-folders.ts';
+import { type BundleFolders, faultsBetween, knownBundles, planFaults, withFolders } from './bundle-folders.ts';
+import { type Compared, withBaselines } from './check-baselines.ts';
 import { checkTable, criteriaTable, findingLines, goNoGoText, reportJson } from './check-report.ts';
 import type { CliIo } from './io.ts';
 import { trustedKeysOption, usableKeys } from './trusted-keys.ts';
@@ -29,22 +28,9 @@ interface CheckOptions extends BundleFolders {
   readonly trustedKeysDir?: string;
 }
 
-/** The version that each bundle is held against: the one that is asked for, or its plan's baseline when it is the plan's candidate. */
-const baselineFinder = async (options: CheckOptions): Promise<(place: BundlePlace) => BundlePlace | null> => {
-  const places = await findBundles(options);
-  const { plans } = await readPlans(options.rolloutDir);
-  return ({ model, version }) => {
-    const plan = plans.find((entry) => entry.plan.model === model)?.plan;
-    const planned = plan?.candidate === version ? plan.baseline : undefined;
-    const wanted = options.against === undefined || options.against === 'baseline' ? planned : options.against;
-    return places.find((place) => place.model === model && place.version === wanted && wanted !== version) ?? null;
-  };
-};
-
-const checkAll = async (places: readonly BundlePlace[], options: CheckOptions, deps: ChecklistDeps): Promise<readonly Checked[]> => {
-  const baselineOf = await baselineFinder(options);
+const checkAll = async (compared: readonly Compared[], deps: ChecklistDeps): Promise<readonly Checked[]> => {
   const results: Checked[] = [];
-  for (const place of places) results.push(await runChecklist(place, baselineOf(place), deps));
+  for (const { place, baseline } of compared) results.push(await runChecklist(place, baseline, deps));
   return results;
 };
 
@@ -102,11 +88,9 @@ const reportAll = async (
 };
 
 const check = async (names: readonly string[], options: CheckOptions, { io, program }: { readonly io: CliIo; readonly program: Command }): Promise<void> => {
-  const places = await selectBundles(options, names);
-  if (places.length === 0) {
-    io.stderr(`no bundle${names.length === 0 ? '' : ` ${names.join(', ')}`} in ${options.modelsDir}\n`);
-    return io.setExitCode(3);
-  }
+  const places = await knownBundles(options, names, io);
+  const compared = places === null ? null : await withBaselines(places, options, io);
+  if (places === null || compared === null) return io.setExitCode(3);
   if (options.writeDigests) for (const place of places) await writeDigests(place);
   if (!(await signOff(places, options, io))) return io.setExitCode(2);
   const { trustedKeysDir } = options;
@@ -114,7 +98,7 @@ const check = async (names: readonly string[], options: CheckOptions, { io, prog
   if (trustedKeys === null) return io.setExitCode(2);
   const { monotonicMs } = systemClock;
   const deps = { vocabulary: await gatewayVocabulary(program), machine: await readMachine(monotonicMs), monotonicMs, trustedKeys };
-  const results = await withLauncher((launcher) => checkAll(places, options, { ...deps, launcher })).catch((error: unknown) => couldNotCheck(error, io));
+  const results = await withLauncher((launcher) => checkAll(compared, { ...deps, launcher })).catch((error: unknown) => couldNotCheck(error, io));
   if (results === null) return io.setExitCode(3);
   io.setExitCode(await reportAll(results, { names, options, io }));
 };

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import type { Acceptance } from '../bundle/acceptance.ts';
 import { type Fault, faultText } from '../bundle/fault.ts';
+import { findBundles } from '../bundle/find-bundles.ts';
 import { type Bundle, readBundle } from '../bundle/read-bundle.ts';
 import { checkPlan, withRequirements } from '../control-plane/check-plan.ts';
 import type { Plan } from '../control-plane/plan.ts';
 import { readPlans } from '../control-plane/read-plans.ts';
-import type { BundleFolders } from './bundle-folders.ts';
+import { type BundleFolders, missingVersions } from './bundle-folders.ts';
 import type { ExitCode } from './io.ts';
 
 /** The plan of a model with its bundles and its candidate's criteria, or why there is none. */
@@ -27,6 +28,8 @@ export const findPlan = async (model: string, folders: BundleFolders): Promise<F
   if (planned === undefined) return { ok: false, exitCode: 3, lines: [`no plan for ${model} in ${folders.rolloutDir}`, ...faults.map(faultText)] };
   if (others.length > 0) return refused([{ file: planned.file, field: 'model', got: `${model} in ${others.length + 1} plans`, expected: 'one plan a model' }]);
   const { file, plan } = planned;
+  const missing = missingVersions(planned, await findBundles(folders), folders);
+  if (missing.length > 0) return refused(missing);
   const [baseline, candidate] = [await readVersion(model, plan.baseline, folders), await readVersion(model, plan.candidate, folders)];
   if (baseline.bundle === null || candidate.bundle === null) return refused([...baseline.faults, ...candidate.faults]);
   const { acceptance } = candidate.bundle;

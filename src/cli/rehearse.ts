@@ -45,7 +45,8 @@ const count = (value: number): string => value.toLocaleString('en-US');
 
 const caughtWords = ({ fault, ok, ending }: RehearsedRollout): string => {
   if (ok) return fault === null ? ending.phase : (ending.blamed ?? ending.phase);
-  return fault === null ? `ROLLED BACK (${ending.blamed ?? 'no guard'})` : `MISSED (${ending.phase})`;
+  if (fault !== null) return `MISSED (${ending.phase})`;
+  return ending.phase === 'held' ? 'HELD' : `ROLLED BACK (${ending.blamed ?? 'no guard'})`;
 };
 
 const rowOf = (rollout: RehearsedRollout): readonly string[] => {
@@ -121,7 +122,9 @@ const rehearseModel = async (model: string, options: RehearseOptions, io: CliIo)
 /** `handoff rehearse`: plays the whole plan on a simulated clock, once clean and once under each fault that the acceptance file declares. */
 export const rehearseCommand = (io: CliIo): Command =>
   withFolders(new Command('rehearse'))
-    .description('play the plan of a model on a simulated clock, clean and under each declared fault; 1 when a fault is missed or the clean run is rolled back')
+    .description(
+      'play the plan of a model on a simulated clock, clean and under each declared fault; 1 when a fault is missed, or the clean run is rolled back or held without end',
+    )
     .argument('<model>', 'name of the model')
     .option('--rps <number>', 'requests per second', positive, usualRps)
     .option('--unit-share <share>', 'share of the requests that are the first of their routing key', share, 1)

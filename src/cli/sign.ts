@@ -4,7 +4,7 @@ import { type Fault, faultText } from '../bundle/fault.ts';
 import { type BundlePlace, readBundle } from '../bundle/read-bundle.ts';
 import { KeyError, readPrivateKey } from '../bundle/signing/keys.ts';
 import { signBundle } from '../bundle/signing/sign-bundle.ts';
-import { type BundleFolders, selectBundles, withFolders } from './bundle-folders.ts';
+import { type BundleFolders, knownBundles, withFolders } from './bundle-folders.ts';
 import type { CliIo } from './io.ts';
 
 interface SignOptions extends BundleFolders {
@@ -50,11 +50,8 @@ const report = (results: readonly Signed[], { json }: SignOptions, io: CliIo): v
 };
 
 const sign = async (names: readonly string[], options: SignOptions, io: CliIo): Promise<void> => {
-  const places = await selectBundles(options, names);
-  if (places.length === 0) {
-    io.stderr(`no bundle ${names.join(', ')} in ${options.modelsDir}\n`);
-    return io.setExitCode(3);
-  }
+  const places = await knownBundles(options, names, io);
+  if (places === null) return io.setExitCode(3);
   const key = await usableKey(options.key, io);
   if (key === null) return io.setExitCode(2);
   const results: Signed[] = [];

@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { faultText } from '../bundle/fault.ts';
 import { type Difference, differencesFrom, type GoldenCase } from '../bundle/golden-case.ts';
 import { type BundlePlace, readBundle } from '../bundle/read-bundle.ts';
-import { type BundleFolders, type BundleProof, proveBundles, selectBundles, withFolders } from './bundle-folders.ts';
+import { type BundleFolders, type BundleProof, knownBundles, proveBundles, withFolders } from './bundle-folders.ts';
 import type { CliIo } from './io.ts';
 import { textTable } from './text-table.ts';
 
@@ -104,11 +104,8 @@ const report = (results: readonly CaseResult[], { json }: SmokeOptions, io: CliI
 };
 
 const smoke = async (names: readonly string[], options: SmokeOptions, io: CliIo): Promise<void> => {
-  const places = await selectBundles(options, names);
-  if (places.length === 0) {
-    io.stderr(`no bundle${names.length === 0 ? '' : ` ${names.join(', ')}`} in ${options.modelsDir}\n`);
-    return io.setExitCode(3);
-  }
+  const places = await knownBundles(options, names, io);
+  if (places === null) return io.setExitCode(3);
   const key = await readKey(options.keyFile);
   if (key === undefined) {
     io.stderr(`${options.keyFile} cannot be read\n`);

@@ -3,7 +3,7 @@ import { type Fault, faultText } from '../bundle/fault.ts';
 import { type BundlePlace, readBundle } from '../bundle/read-bundle.ts';
 import { checkSignature } from '../bundle/signing/check-signature.ts';
 import { readPublicKey, readTrustedKeys, type TrustedKey } from '../bundle/signing/keys.ts';
-import { type BundleFolders, selectBundles, withFolders } from './bundle-folders.ts';
+import { type BundleFolders, knownBundles, withFolders } from './bundle-folders.ts';
 import type { CliIo } from './io.ts';
 import { textTable } from './text-table.ts';
 import { trustedKeysOption, usableKeys } from './trusted-keys.ts';
@@ -58,11 +58,8 @@ const someKeys = async (options: VerifyOptions, io: CliIo): Promise<readonly Tru
 };
 
 const verify = async (names: readonly string[], options: VerifyOptions, io: CliIo): Promise<void> => {
-  const places = await selectBundles(options, names);
-  if (places.length === 0) {
-    io.stderr(`no bundle ${names.join(', ')} in ${options.modelsDir}\n`);
-    return io.setExitCode(3);
-  }
+  const places = await knownBundles(options, names, io);
+  if (places === null) return io.setExitCode(3);
   const keys = await someKeys(options, io);
   if (keys === null) return io.setExitCode(2);
   const results: Verified[] = [];

@@ -13,7 +13,7 @@ import { type PlayedEnding, playRollout } from './simulated-rollout.ts';
 export interface RehearsedRollout {
   /** Name of the injected fault; null for the clean one. */
   readonly fault: string | null;
-  /** A fault must be rolled back for a guard, the clean candidate must not. */
+  /** A fault must be rolled back for a guard; the clean candidate must not be, and must not be held without end. */
   readonly ok: boolean;
   readonly ending: PlayedEnding;
 }
@@ -78,7 +78,7 @@ export const rehearse = async (rehearsal: Rehearsal): Promise<readonly Rehearsed
     rehearsal.onEnd(rollout);
   };
   const ending = await play(clean, rehearsal.seed);
-  end({ fault: null, ok: ending.phase !== 'rolled-back', ending });
+  end({ fault: null, ok: ending.phase !== 'rolled-back' && ending.phase !== 'held', ending });
   for (const [index, fault] of acceptance.faults.entries()) {
     const struck = await play({ ...clean, tampered: await tamperedRuns(rehearsal, fault, clean), strike: strikeOf(fault) }, rehearsal.seed + 1 + index);
     end({ fault: fault.name, ok: struck.phase === 'rolled-back' && struck.blamed !== null, ending: struck });

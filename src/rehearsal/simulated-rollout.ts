@@ -2,7 +2,7 @@
  * One rollout on a simulated clock: the engine, the store, the routing and the counters of the gateway, and traffic that is
  * drawn from measured cases. A second composition root beside app.ts: see docs/decisions/0027.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LabelGroups } from '../checklist/evaluation/case-values.ts';
@@ -19,9 +19,10 @@ import { createEvidence } from '../data-plane/observe/evidence.ts';
 import { createModelRegistry, type ModelRegistry } from '../data-plane/registry.ts';
 import type { Phase, RolloutStore } from '../store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../store/sqlite-rollout-store.ts';
-import { lapseOf, lapsePlan } from './lapse-plan.ts';
+import { lapseOf, lapsePlan, patienceSecondsOf } from './lapse-plan.ts';
 import { createTraffic, type Material, type Traffic } from './play-traffic.ts';
 import { createPlayedOutcomes, unlabelledCriteria } from './played-outcomes.ts';
+import { requestsDue } from './requests-due.ts';
 import { createSeededRandom, type SeededRandom } from './seeded-random.ts';
 
 /** What a rollout is played with. */
@@ -40,9 +41,13 @@ export interface PlayedRollout {
   readonly startMs: number;
 }
 
+/** Phases that end a rehearsal. */
+const endings = ['rolled-back', 'promoted', 'inconclusive'] as const satisfies readonly Phase[];
+
 /** How a played rollout ended. */
 export interface PlayedEnding {
-  readonly phase: Phase;
+  /** `held`: it waits for what has not come in twice the time that the plan allows. */
+  readonly phase: (typeof endings)[number] | 'held';
   readonly sentence: string;
   /** The guard that was blamed; null when none was. */
   readonly blamed: string | null;
@@ -123,8 +128,6 @@ const standingIn = ({ context }: Simulation, { model }: Plan): Standing & { read
 /** A long step is looked at every five seconds of the clock, which is as long as a tick may count for; a young one every second. */
 const secondsToNextLook = (elapsedMs: number): number => Math.min(5, Math.max(1, Math.floor(elapsedMs / 20_000)));
 
-const endings: readonly Phase[] = ['rolled-back', 'promoted', 'inconclusive'];
-
 /** Traffic up to the next look, then the look. A person resumes every pause; at weight 100 nobody is compared any more. */
 const advance = async (simulation: Simulation, { plan, requestsPerSecond }: PlayedRollout): Promise<void> => {
   const { record } = standingIn(simulation, plan);
@@ -132,7 +135,8 @@ const advance = async (simulation: Simulation, { plan, requestsPerSecond }: Play
   const lapse = lapseOf(plan);
   for (let passed = 0; passed < seconds; passed += 1) {
     const model = simulation.registry.get(plan.model);
-    if (model !== undefined && record.weightHundredths < 10_000) simulation.traffic.play(model, Math.round(requestsPerSecond * lapse));
+    const due = requestsDue(simulation.seconds(), requestsPerSecond * lapse);
+    if (model !== undefined && record.weightHundredths < 10_000) simulation.traffic.play(model, due);
     simulation.pass(1);
   }
   await simulation.engine.tick();
@@ -142,12 +146,16 @@ const advance = async (simulation: Simulation, { plan, requestsPerSecond }: Play
     await simulation.control.move(plan.model, { move: 'resume' }, { reason: 'a person resumes', actor });
 };
 
+const endingPhase = (phase: Phase): (typeof endings)[number] | undefined => endings.find((ending) => ending === phase);
+
 const endingOf = (simulation: Simulation, { plan, candidate }: PlayedRollout, weight: number): PlayedEnding => {
   const { record, live } = standingIn(simulation, plan);
   const unmeasured = (live?.assessment.guardrails ?? []).filter(({ verdict }) => verdict === 'not-measured').map(({ name }) => name);
+  const ended = endingPhase(record.phase);
+  const waitsFor = ended === undefined ? (live?.waitsFor ?? null) : null;
   return {
-    phase: record.phase,
-    sentence: record.reason,
+    phase: ended ?? 'held',
+    sentence: waitsFor === null ? record.reason : `held: ${waitsFor}`,
     blamed: live?.assessment.worse?.name ?? null,
     step: record.step,
     weight: weight / 100,
@@ -159,26 +167,38 @@ const endingOf = (simulation: Simulation, { plan, candidate }: PlayedRollout, we
 
 const run = async (simulation: Simulation, played: PlayedRollout): Promise<PlayedEnding> => {
   await simulation.control.move(played.plan.model, { move: 'start' }, { reason: 'a rehearsal', actor });
+  const patience = patienceSecondsOf(played.plan);
   let weight = 0;
-  for (;;) {
+  while (simulation.seconds() <= patience) {
     const { record } = standingIn(simulation, played.plan);
-    if (endings.includes(record.phase)) return endingOf(simulation, played, weight);
+    if (endingPhase(record.phase) !== undefined) break;
     weight = record.weightHundredths;
     await advance(simulation, played);
+  }
+  return endingOf(simulation, played, weight);
+};
+
+/** A folder that is gone with the process too, which an interruption ends before the work can. */
+const inTemporaryFolder = async <Result>(work: (folder: string) => Promise<Result>): Promise<Result> => {
+  const folder = mkdtempSync(join(tmpdir(), 'handoff-rehearsal-'));
+  // The store may still be writing into it: then it is tried again.
+  const remove = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  process.once('exit', remove);
+  try {
+    return await work(folder);
+  } finally {
+    process.off('exit', remove);
+    remove();
   }
 };
 
 /** Plays one rollout from its start to its end. Rejects when the store fails or the plan is refused. */
-export const playRollout = async (played: PlayedRollout): Promise<PlayedEnding> => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'handoff-rehearsal-'));
-  try {
+export const playRollout = (played: PlayedRollout): Promise<PlayedEnding> =>
+  inTemporaryFolder(async (dataDir) => {
     const store = await createSqliteRolloutStore({ dataDir });
     try {
       return await run(await simulate(played, store), played);
     } finally {
       await store.close();
     }
-  } finally {
-    await rm(dataDir, { recursive: true, force: true });
-  }
-};
+  });

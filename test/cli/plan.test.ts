@@ -1,6 +1,6 @@
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { planCommand } from '../../src/cli/plan.ts';
 import { runCommand } from '../support/run-command.ts';
@@ -145,6 +145,16 @@ describe('handoff plan', () => {
     expect(await run(['card-fraud', '--rps', '5'])).toMatchObject({
       exitCode: 1,
       stderr: expect.stringMatching(/card-fraud\.yaml: bake: got 24 h, expected at least 192 h/),
+    });
+  });
+
+  it('ends with 1 for a plan whose versions are not there', async () => {
+    await changePlan('card-fraud', (text) => text.replace('baseline: 1.4.0', 'baseline: 1.3.0').replace('candidate: 2.0.0', 'candidate: 2.0.1'));
+    const file = `${basename(rolloutDir)}/card-fraud.yaml`;
+    const expected = `expected a version in ${join(repository, 'models/card-fraud')}`;
+    expect(await run(['card-fraud', '--rps', '5'])).toMatchObject({
+      exitCode: 1,
+      stderr: `${file}: baseline: got 1.3.0, ${expected}\n${file}: candidate: got 2.0.1, ${expected}\n`,
     });
   });
 

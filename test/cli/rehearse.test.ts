@@ -1,11 +1,15 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeDigests } from '../../src/bundle/write-digests.ts';
 import { rehearseCommand } from '../../src/cli/rehearse.ts';
 import { type CommandResult, runCommand } from '../support/run-command.ts';
 
+const cli = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
 const repository = new URL('../..', import.meta.url).pathname;
 
 /** Guards of requests alone, so that half an hour of the plan decides. */
@@ -54,14 +58,26 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-const accept = async (text: string): Promise<void> => {
+const change = async (file: string, text: string): Promise<void> => {
   const folder = join(root, 'models/card-fraud/2.0.0');
-  await writeFile(join(folder, 'acceptance.yaml'), text);
+  await writeFile(join(folder, file), text);
   await writeDigests({ model: 'card-fraud', version: '2.0.0', folder, goldenFolder: join(root, 'golden/card-fraud/2.0.0') });
 };
 
-const run = (words: readonly string[]): Promise<CommandResult> =>
-  runCommand(rehearseCommand, ['--models-dir', join(root, 'models'), '--golden-dir', join(root, 'golden'), '--rollout-dir', join(root, 'rollout'), ...words]);
+const accept = (text: string): Promise<void> => change('acceptance.yaml', text);
+
+/** Two cases that both versions take, and one that only the baseline does. */
+const keepFewCases = async (): Promise<void> => {
+  const file = 'evaluation/cases.jsonl';
+  const [first, second] = (await readFile(join(root, 'models/card-fraud/2.0.0', file), 'utf8')).split('\n');
+  const golden = await readFile(join(root, 'golden/card-fraud/1.4.0/01-ordinary-purchase.json'), 'utf8');
+  const { request } = JSON.parse(golden) as { readonly request: { readonly inputs: readonly unknown[] } };
+  await change(file, [first, second, JSON.stringify({ id: 'of-the-baseline-alone', inputs: request.inputs, labels: [0] })].join('\n'));
+};
+
+const folders = () => ['--models-dir', join(root, 'models'), '--golden-dir', join(root, 'golden'), '--rollout-dir', join(root, 'rollout')];
+
+const run = (words: readonly string[]): Promise<CommandResult> => runCommand(rehearseCommand, [...folders(), ...words]);
 
 const played = ['card-fraud', '--rps', '50', '--positive-share', '0.0095'];
 
@@ -72,6 +88,7 @@ interface Printed {
     readonly ok: boolean;
     readonly ending: {
       readonly phase: string;
+      readonly sentence: string;
       readonly blamed: string | null;
       readonly step: number;
       readonly weight: number;
@@ -125,6 +142,44 @@ describe('handoff rehearse', { shuffle: false }, () => {
     const { stdout, exitCode } = await run(played);
     expect(stdout).toMatch(/^\(none\) +ROLLED BACK \(flagged\) /m);
     expect(exitCode).toBe(1);
+  });
+
+  it('leaves no folder behind when it is interrupted', async () => {
+    await accept(criteria);
+    const temporary = await mkdtemp(join(root, 'temporary-'));
+    const left = () => readdir(temporary, { recursive: true });
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      const child = spawn(process.execPath, [cli, 'rehearse', ...folders(), ...played], { stdio: 'ignore', env: { ...process.env, TMPDIR: temporary } });
+      await expect.poll(left, { timeout: 30_000 }).toContainEqual(expect.stringMatching(/^handoff-rehearsal-.*handoff\.db$/));
+      child.kill(signal);
+      expect(await once(child, 'close')).toEqual([130, null]);
+      expect(await left()).not.toContainEqual(expect.stringContaining('handoff-rehearsal-'));
+    }
+  });
+
+  it('ends with 1 for a clean candidate that is held without end: nothing ends a wait for requests that both versions take', async () => {
+    await accept(criteria);
+    await keepFewCases();
+    const { stdout, stderr, exitCode } = await run(['card-fraud', '--rps', '1', '--json']);
+    const { ok, rollouts } = JSON.parse(stdout) as Printed;
+    const why = /^held: \d+ % of the requests of the last hour satisfy only the baseline's contract, the plan allows 0\.1 %$/;
+    expect({ ok, exitCode }).toEqual({ ok: false, exitCode: 1 });
+    expect(rollouts).toMatchObject([{ fault: null, ok: false, ending: { phase: 'held', blamed: null, sentence: expect.stringMatching(why) } }]);
+    expect(stderr).toMatch(/^clean: HELD\nthe clean candidate: held: /);
+    // The analysis may take six hours, the bake one: twice that, and a little for the other steps.
+    const { seconds } = rollouts[0]?.ending ?? { seconds: 0 };
+    expect(seconds / 3_600).toBeGreaterThan(14);
+    expect(seconds / 3_600).toBeLessThan(14.5);
+  });
+
+  it('ends with 1 for a shadow step in which nothing is compared, and misses the faults', async () => {
+    await accept(`${criteria}faults: [{ name: failing, errorRate: 0.02 }]\n`);
+    await writeFile(join(root, 'rollout/card-fraud.yaml'), plan.replace('steps:\n', 'steps:\n  - shadow: { share: 20, duration: 10m }\n'));
+    const { stdout, stderr, exitCode } = await run(['card-fraud', '--rps', '0.000001']);
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(/^\(none\) +HELD +0 +0 % +0 /m);
+    expect(stdout).toMatch(/^failing +MISSED \(held\) +0 +0 % +0 /m);
+    expect(stderr).toContain('the clean candidate: held: no request has been compared yet');
   });
 
   it('ends with 3 without evaluation cases, or without a plan', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { planSchema } from '../../src/control-plane/plan.ts';
-import { lapseOf, lapsePlan } from '../../src/rehearsal/lapse-plan.ts';
+import { lapseOf, lapsePlan, patienceSecondsOf } from '../../src/rehearsal/lapse-plan.ts';
 
 /** Sixteen hours in all. */
 const plan = planSchema.parse({
@@ -45,5 +45,16 @@ describe('the time lapse of a plan', () => {
     const short = { ...plan, block: 5_000, steps: plan.steps.slice(0, 2), bake: 600_000 };
     expect(lapseOf(short)).toBe(5);
     expect(lapsePlan(short).steps[0]).toEqual({ shadow: { share: 20, duration: 120_000 } });
+  });
+});
+
+describe('the patience with a plan', () => {
+  it('is twice the time that the plan may take: deadlines, durations and bake, and a second for a step that takes none', () => {
+    const [shadow, analysis, pause, bake] = [10, 168 * 60, 60, 530];
+    expect(patienceSecondsOf(plan)).toBe(2 * (shadow + 1 + analysis + 1 + pause + 1 + bake));
+  });
+
+  it('lets each step and the bake be looked at where nothing of the plan takes time', () => {
+    expect(patienceSecondsOf({ ...plan, steps: [{ setWeight: 1 }, { setWeight: 100 }], bake: 0 })).toBe(6);
   });
 });
