@@ -149,7 +149,7 @@ const save = async ({ context, evidence, onFault }: EngineState, subject: Decide
     const actor = context.unkept.get(record.rollout)?.actor ?? gateway;
     const keeping = await keepRollback(context, subject, { to, sentence, actor, ...(actor === gateway ? { evidence: seen } : {}) });
     if ('kept' in keeping) return { ...subject, saved: keeping.kept };
-    onFault(model, keeping.error);
+    onFault(model, new Error('a rollback is in force and not kept yet', { cause: keeping.error }));
     return { ...subject, saved: null };
   }
   const next = { ...record, ...to, reason: sentence };

@@ -314,7 +314,7 @@ describe('a store that hangs', () => {
     expect(life.control.get('card-fraud')).toMatchObject({ phase: 'rolled-back', weight: 0, revision: revision + 1 });
     expect((await story()).filter(({ move }) => move === 'rollback')).toHaveLength(1);
     expect(published.at(-1)?.epoch).toBe(life.control.get('card-fraud').epoch);
-    expect(faults).toContain('card-fraud: the store does not answer');
+    expect(faults).toContain('card-fraud: a rollback is in force and not kept yet');
   });
 
   it('holds up no other model', async () => {
