@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Fault, faultText } from '../bundle/fault.ts';
 import type { BundlePlace, BundleReading } from '../bundle/read-bundle.ts';
-import { readPlans } from '../control-plane/read-plans.ts';
+import { type PlanReading, readPlans } from '../control-plane/read-plans.ts';
 import type { RolloutControl } from '../control-plane/rollout-control.ts';
 import type { BundleLibrary, BundleReport } from '../data-plane/bundle-library.ts';
 import type { ModelRegistry } from '../data-plane/registry.ts';
@@ -46,7 +46,8 @@ export const createModelLoading = (deps: ModelLoadingDeps): ModelLoading => {
 
   const rescan = async (): Promise<RescanReport> => {
     const places = await deps.library.places();
-    const { plans, faults } = await readPlans(deps.rolloutDir);
+    const reading = await readPlans(deps.rolloutDir);
+    const { plans, faults } = reading;
     expected = new Set([...places.map((place) => place.model), ...plans.map(({ plan }) => plan.model)]);
     const already = served(deps.registry);
     const look = lookOnce(deps.library, { places, coming });
@@ -57,11 +58,11 @@ export const createModelLoading = (deps: ModelLoadingDeps): ModelLoading => {
     const begun: Settled['accepted'][number][] = [];
     await eachOf(models, async (model) => {
       await Promise.all(placesOf(model).map((place) => look.take(place)));
-      begun.push(...(await settle(deps, [model], plans)).accepted);
+      begun.push(...(await settle(deps, [model], reading)).accepted);
     });
     const reports = await Promise.all(places.map((place) => look.take(place)));
     const gone = await releaseGone(deps, places);
-    const settled = await settle(deps, [...expected, ...gone], plans);
+    const settled = await settle(deps, [...expected, ...gone], reading);
     complete = true;
     return reported(deps, { reports, already, settled: { ...settled, accepted: [...begun, ...settled.accepted] }, planFaults: faults });
   };
@@ -122,17 +123,15 @@ const bySize = async (places: readonly BundlePlace[]): Promise<readonly string[]
   return [...sizes.keys()].sort((left, right) => (sizes.get(left) ?? 0) - (sizes.get(right) ?? 0));
 };
 
-type Plans = Awaited<ReturnType<typeof readPlans>>['plans'];
-
 /** Settles baselines and rollouts for these models, then puts each version where its role wants it. */
-const settle = async ({ control, registry }: ModelLoadingDeps, models: readonly string[], plans: Plans) => {
+const settle = async ({ control, registry }: ModelLoadingDeps, models: readonly string[], { plans, broken: brokenPlans }: PlanReading) => {
   const versions = registry.list().flatMap((model) =>
     [...model.versions.values()].map(({ bundle }) => {
       const { model: name, version, digest, acceptance } = bundle;
       return { model: name, version, digest, acceptance, comparable: bundle };
     }),
   );
-  const settled = await (await control).reconcile({ versions, plans, models: new Set(models) });
+  const settled = await (await control).reconcile({ versions, plans, brokenPlans, models: new Set(models) });
   for (const model of models) await placeVersions(registry, model);
   return settled;
 };

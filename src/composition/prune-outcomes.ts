@@ -25,5 +25,5 @@ export const pruneOutcomes = ({ outcomes, wallMs, log }: PruneOutcomesDeps): Rep
       more = false;
       log.warn({ err: error }, 'old outcomes could not be dropped');
     }
-  });
+  }, log);
 };

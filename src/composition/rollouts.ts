@@ -58,7 +58,7 @@ const begin = async (settings: Settings, { ground, kept, context, events, contro
   const background: readonly Repeating[] = [
     runEngine({ ...ground, ...watched, restoreKeys, context }),
     runWebhook({ ...ground, settings, outbox: store.outbox, clock: systemClock, random }),
-    everySecond(async () => events.tick()),
+    everySecond(async () => events.tick(), log),
     pruneOutcomes({ outcomes: store.outcomes, wallMs: systemClock.wallMs, log }),
   ];
   /** What is shown of rollouts and signals is looked up at each scrape. */

@@ -40,8 +40,8 @@ export const runEngine = ({ context, evidence, restoreKeys, incarnation, registr
   const ticking = everySecond(async () => {
     signals.look();
     looking = engine.tick();
-  });
-  const paging = everySecond(pager.tick);
+  }, log);
+  const paging = everySecond(pager.tick, log);
   return {
     stop: async () => {
       await Promise.all([ticking.stop(), paging.stop()]);

@@ -42,7 +42,7 @@ export const runWebhook = ({ settings, outbox, clock, random, log, metrics }: Ru
       fault: (error) => log.error({ err: error }, 'the outbox could not be read'),
     },
   });
-  const looking = everySecond(delivery.look);
+  const looking = everySecond(delivery.look, log);
   return {
     stop: async () => {
       // What is not delivered now is at the next start; a receiver that hangs must not hold the end up.

@@ -8,7 +8,7 @@ import { type ControlContext, changeRollout, gateway, takeStanding } from './cha
 import type { Comparables } from './check-eligibility.ts';
 import { withRequirements } from './check-plan.ts';
 import { type Known, nothingKnown, type Recall } from './recall.ts';
-import { barsToStart, type ModelFiles, type PlanFile, settlePlan, startablePlan } from './settle-plan.ts';
+import { type BrokenPlan, barsToStart, type ModelFiles, type PlanFile, settlePlan, startablePlan } from './settle-plan.ts';
 import { type Availability, assignmentOf, availabilityOf, type PlannedStart, type Standing, type Versions } from './standing.ts';
 import { recordUncleanExit } from './unclean-exit.ts';
 
@@ -27,6 +27,8 @@ interface ServingVersion {
 export interface Found {
   readonly versions: readonly ServingVersion[];
   readonly plans: readonly PlanFile[];
+  /** Plan files that do not hold; absent: none. */
+  readonly brokenPlans?: readonly BrokenPlan[];
   /** Only these models are settled, the others keep what they have; absent: all. */
   readonly models?: ReadonlySet<string>;
 }
@@ -43,6 +45,7 @@ interface ModelFound {
   readonly acceptances: ReadonlyMap<string, Acceptance>;
   readonly comparables: Comparables;
   readonly plans: readonly PlanFile[];
+  readonly brokenPlans: readonly BrokenPlan[];
 }
 
 const availabilityReason = (record: RolloutRecord, availability: Availability): string => {
@@ -119,7 +122,18 @@ const foundOf = (model: string, found: Found): ModelFound => {
     acceptances: new Map(versions.flatMap(({ version, acceptance }) => (acceptance === undefined ? [] : [[version, acceptance]]))),
     comparables: new Map(versions.flatMap(({ version, comparable }) => (comparable === undefined ? [] : [[version, comparable]]))),
     plans: found.plans.filter(({ plan }) => plan.model === model),
+    brokenPlans: brokenFor(model, found),
   };
+};
+
+/** Also a plan that is named after the model and is for one that nobody knows: a typo in the name of a model is one in the plan. */
+const brokenFor = (model: string, { plans, brokenPlans = [], versions }: Found): readonly BrokenPlan[] => {
+  const isUnknown = (name: string): boolean => !versions.some((version) => version.model === name);
+  const misnamed = plans.filter(({ file, plan }) => plan.model !== model && file.endsWith(`/${model}.yaml`) && isUnknown(plan.model));
+  return [
+    ...brokenPlans.filter(({ models }) => models === 'any' || models.includes(model)),
+    ...misnamed.map(({ file, plan }) => ({ file, models: [model], baseline: plan.baseline })),
+  ];
 };
 
 /**

@@ -46,10 +46,16 @@ const stepTimes = (record: RolloutRecord): { readonly leastMs: number; readonly 
   return entry.pause.duration === undefined ? null : { leastMs: entry.pause.duration, mostMs: null };
 };
 
+/** The time, or null for one that no calendar has: a plan that was kept may say anything. */
+const timeAt = (ms: number): string | null => (Math.abs(ms) <= latestMs ? new Date(ms).toISOString() : null);
+
+/** @see https://tc39.es/ecma262/#sec-time-values-and-time-range */
+const latestMs = 8.64e15;
+
 const nextMove = (record: RolloutRecord, live: LiveView | null): NextMove | null => {
   const nowMs = Math.max(record.changedAtMs, live?.tickedAtMs ?? 0);
   const clockStands = record.signal !== null || (record.phase === 'held' && record.heldFor !== 'evidence');
-  const inMs = (remainingMs: number | null): string | null => (remainingMs === null || clockStands ? null : new Date(nowMs + remainingMs).toISOString());
+  const inMs = (remainingMs: number | null): string | null => (remainingMs === null || clockStands ? null : timeAt(nowMs + remainingMs));
   if (record.phase === 'baking') return { move: 'promote', not_before: inMs(planOf(record).bake - record.bakeElapsedMs), deadline: null };
   if (record.phase !== 'progressing' && record.phase !== 'held') return null;
   const times = stepTimes(record);

@@ -14,11 +14,22 @@ export interface PlanFile {
   readonly digest: string;
 }
 
+/** A plan file that does not hold, and what can be told of it all the same. */
+export interface BrokenPlan {
+  readonly file: string;
+  /** Models that it may be for. */
+  readonly models: readonly string[] | 'any';
+  /** The baseline that it names; null when that cannot be told. */
+  readonly baseline: string | null;
+}
+
 /** All that is known of one model when its plan is settled. */
 export interface ModelFiles {
   readonly model: string;
   readonly record: RolloutRecord | null;
   readonly plans: readonly PlanFile[];
+  /** Plan files that may be for this model and do not hold. */
+  readonly brokenPlans?: readonly BrokenPlan[];
   readonly versions: Versions;
   /** Acceptance criteria of the versions that have some. */
   readonly acceptances?: ReadonlyMap<string, Acceptance>;
@@ -35,22 +46,33 @@ export interface Settlement {
   readonly faults: readonly Fault[];
 }
 
+const agreed = (names: readonly (string | null)[]): string | null => (new Set(names).size === 1 ? (names[0] ?? null) : null);
+
 /** The baseline that the plans name, if they agree. */
-export const plannedBaseline = (plans: readonly PlanFile[]): string | null => {
-  const named = new Set(plans.map(({ plan }) => plan.baseline));
-  return named.size === 1 ? (plans[0]?.plan.baseline ?? null) : null;
-};
+export const plannedBaseline = (plans: readonly PlanFile[]): string | null => agreed(plans.map(({ plan }) => plan.baseline));
 
 /**
- * Store beats file, file beats guess. A plan that is refused still names the baseline: to guess the highest version
- * would give all traffic to the candidate that the plan was to try out. For the same reason a version that arrives in a
- * running gateway takes nothing from the one that serves.
+ * Store beats file, file beats guess. A plan that is refused, or cannot even be read, still stands for a baseline: to guess the
+ * highest version would give all traffic to the candidate that the plan was to try out. For the same reason a version that
+ * arrives in a running gateway takes nothing from the one that serves.
  */
-const baselineOf = ({ record, plans, versions, serving }: ModelFiles): string | null => {
+const baselineOf = ({ record, plans, brokenPlans = [], versions, serving }: ModelFiles): string | null => {
   if (record !== null) return keptBaseline(record);
   if (plans.length > 0) return plannedBaseline(plans);
-  return serving !== null && versions.has(serving) ? serving : highestRelease(versions.keys());
+  if (serving !== null && versions.has(serving)) return serving;
+  return brokenPlans.length > 0 ? agreed(brokenPlans.map(({ baseline }) => baseline)) : highestRelease(versions.keys());
 };
+
+/** Why a model whose versions are there is not served. */
+const unknownFaults = ({ model, brokenPlans = [], versions }: ModelFiles, baseline: string | null): readonly Fault[] =>
+  baseline === null && versions.size > 0
+    ? brokenPlans.map(({ file, baseline: named }) => ({
+        file,
+        field: 'baseline',
+        got: named ?? 'none that can be read',
+        expected: `the baseline of ${model}, which is not served until it is known: the highest version may be the candidate`,
+      }))
+    : [];
 
 const listed = (versions: Versions): string => (versions.size === 0 ? 'none is' : [...versions.keys()].join(', '));
 
@@ -141,5 +163,6 @@ const settleOne = (planned: PlanFile, files: ModelFiles): Omit<Settlement, 'base
 export const settlePlan = (files: ModelFiles): Settlement => {
   const [planned, ...others] = files.plans;
   const settled = planned !== undefined && others.length === 0 ? settleOne(planned, files) : { accept: null, faults: twoPlans(files.model, files.plans) };
-  return { baseline: baselineOf(files), accept: settled.accept, faults: [...digestFaults(files), ...settled.faults] };
+  const baseline = baselineOf(files);
+  return { baseline, accept: settled.accept, faults: [...digestFaults(files), ...settled.faults, ...unknownFaults(files, baseline)] };
 };

@@ -63,11 +63,41 @@ describe('readPlans', () => {
   });
 
   it('passes over other files', async () => {
-    expect(await readPlans(await folderWith({ 'README.md': 'x', 'a.yml': whole('a'), 'a.yaml.partial': 'x' }))).toEqual({ plans: [], faults: [] });
+    expect(await readPlans(await folderWith({ 'README.md': 'x', 'a.yml': whole('a'), 'a.yaml.partial': 'x' }))).toEqual({ plans: [], broken: [], faults: [] });
   });
 
   it('finds no plans in a folder that is not there', async () => {
-    expect(await readPlans('/nowhere/rollout')).toEqual({ plans: [], faults: [] });
+    expect(await readPlans('/nowhere/rollout')).toEqual({ plans: [], broken: [], faults: [] });
+  });
+
+  it('tells of a plan that does not hold which model and baseline it is for', async () => {
+    const folder = await folderWith({
+      'a.yaml': whole('a').replace('setWeight', 'setWeigth'),
+      'b.yaml': `${whole('b')}model: b\n`,
+      'c.yaml': whole('other').replace('baseline:', 'basline:'),
+      'd.yaml': '',
+      'e.yaml': `{ model: e, baseline: 1.0.0`,
+      'f.yaml': whole('"f"').replace('1.0.0', "'1.0.0-rc.1'   # ours").replace('kind: Rollout', 'kind: [Rollout'),
+    });
+    await mkdir(join(folder, 'g.yaml'));
+    expect((await readPlans(folder)).broken).toEqual([
+      { file: 'rollout/a.yaml', models: ['a', 'a'], baseline: '1.0.0' },
+      { file: 'rollout/b.yaml', models: ['b', 'b'], baseline: '1.0.0' },
+      { file: 'rollout/c.yaml', models: ['other', 'c'], baseline: null },
+      { file: 'rollout/d.yaml', models: ['d'], baseline: null },
+      { file: 'rollout/e.yaml', models: ['e'], baseline: null },
+      { file: 'rollout/f.yaml', models: ['f', 'f'], baseline: '1.0.0-rc.1' },
+      { file: 'rollout/g.yaml', models: ['g'], baseline: null },
+    ]);
+  });
+
+  it('takes a folder that cannot be read for one that may have a plan of any model', async () => {
+    const folder = await folderWith({ 'a.yaml': whole('a') });
+    expect(await readPlans(join(folder, 'a.yaml'))).toEqual({
+      plans: [],
+      broken: [{ file: 'a.yaml', models: 'any', baseline: null }],
+      faults: [{ file: 'a.yaml', field: '(whole file)', got: expect.stringContaining('ENOTDIR'), expected: 'a folder that can be read' }],
+    });
   });
 
   it('names a folder in place of a plan', async () => {

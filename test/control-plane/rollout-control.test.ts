@@ -393,6 +393,20 @@ describe('setting the weight', () => {
     expect(await refusalOf(rollouts.decisions('nobody', { limit: 1 }))).toMatchObject({ type: 'model-not-found' });
   });
 
+  it('takes a plan for a model that nobody knows for one of the model that its file is named after', async () => {
+    const rollouts = control();
+    await rollouts.reconcile(found(both, [planFile({ model: 'card-fruad' })]));
+    expect(published.find(({ model }) => model === 'card-fraud')).toMatchObject({ baseline: '1.4.0', rollout: null });
+  });
+
+  it('has no date for what a kept plan puts beyond all calendars', async () => {
+    const steps = [{ analysis: { atLeast: 1_000, minSamples: 1, deadline: 1e20 } }];
+    await seeded({ phase: 'progressing', step: 0, plan: JSON.stringify({ ...planFile().plan, steps }) });
+    const rollouts = control();
+    await rollouts.reconcile(found(both));
+    expect(rollouts.get('card-fraud').next).toEqual({ move: 'advance', not_before: expect.any(String), deadline: null });
+  });
+
   it('changes nothing when the store fails', async () => {
     const rollouts = await begun();
     const before = rollouts.get('card-fraud');

@@ -49,6 +49,34 @@ describe('the baseline', () => {
     expect(settled.accept).toBeNull();
   });
 
+  it('is the one that a plan names which does not hold', () => {
+    const settled = settle({ brokenPlans: [{ file: 'rollout/card-fraud.yaml', models: ['card-fraud'], baseline: '1.4.0' }] });
+    expect(settled).toEqual({ baseline: '1.4.0', accept: null, faults: [] });
+  });
+
+  it('is unknown when a plan that does not hold may be for the model and names none: the highest may be the candidate', () => {
+    const settled = settle({ brokenPlans: [{ file: 'rollout/card-fraud.yaml', models: 'any', baseline: null }] });
+    expect(settled).toEqual({
+      baseline: null,
+      accept: null,
+      faults: [
+        {
+          file: 'rollout/card-fraud.yaml',
+          field: 'baseline',
+          got: 'none that can be read',
+          expected: 'the baseline of card-fraud, which is not served until it is known: the highest version may be the candidate',
+        },
+      ],
+    });
+  });
+
+  it('stays what it is when a plan arrives that does not hold', () => {
+    const brokenPlans = [{ file: 'rollout/card-fraud.yaml', models: ['card-fraud'], baseline: null }];
+    expect(settle({ brokenPlans, serving: '1.4.0' })).toEqual({ baseline: '1.4.0', accept: null, faults: [] });
+    expect(settle({ brokenPlans, plans: [planFile()] }).baseline).toBe('1.4.0');
+    expect(settle({ brokenPlans, record: keptOf(planFile()) })).toMatchObject({ baseline: '1.4.0', faults: [] });
+  });
+
   it('is unknown when two plans of a new model name different ones', () => {
     expect(settle({ plans: [planFile(), planFile({ baseline: '1.3.0' }, 'rollout/other.yaml')] }).baseline).toBeNull();
   });

@@ -120,6 +120,34 @@ describe('a data directory', () => {
   });
 });
 
+describe('a plan with a typo', () => {
+  const start = async (folders: TeamFolders): Promise<GatewayProcess> => {
+    const gateway = await startGateway(folders);
+    onTestFinished(async () => void (await gateway.end('SIGKILL')));
+    return gateway;
+  };
+
+  test('leaves the model to the baseline that it names, never to the candidate', async () => {
+    const folders = await makeFolders();
+    for (const version of ['1.4.0', '2.0.0']) await deliver(folders, { from: { model: 'card-fraud', version }, edit: patient });
+    await plan(folders, { model: 'card-fraud', baseline: '1.4.0', candidate: '2.0.0' });
+    const file = join(folders.rolloutDir, 'card-fraud.yaml');
+    const whole = await readFile(file, 'utf8');
+    await writeFile(file, whole.replace('steps:', 'stepps:'));
+    const gateway = await start(folders);
+    expect(await gateway.infer({ model: 'card-fraud', inputs: [transaction] })).toMatchObject({ status: 200, body: { version: '1.4.0', arm: 'baseline' } });
+    await gateway.end('SIGTERM');
+
+    await writeFile(file, whole.replace('baseline:', 'bassline:'));
+    const unsure = await start(folders);
+    expect(await unsure.infer({ model: 'card-fraud', inputs: [transaction] })).toMatchObject({ status: 503, body: { type: '/problems/model-not-ready' } });
+    expect(unsure.log().map(({ msg }) => msg)).toContainEqual(expect.stringContaining('the highest version may be the candidate'));
+    await writeFile(file, whole);
+    await unsure.admin('POST', '/models/rescan');
+    expect(await unsure.infer({ model: 'card-fraud', inputs: [transaction] })).toMatchObject({ status: 200, body: { version: '1.4.0' } });
+  });
+});
+
 describe('a start that fails', () => {
   test('is no death of the gateway: nothing is held against the candidate', async () => {
     const folders = await makeFolders();
