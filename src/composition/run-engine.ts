@@ -2,6 +2,7 @@ import type { ControlContext } from '../control-plane/change-rollout.ts';
 import { createMeasure } from '../control-plane/measure.ts';
 import type { Pager } from '../control-plane/signals/page-signals.ts';
 import type { Signals } from '../control-plane/signals/watch-signals.ts';
+import { createSteadyWall } from '../control-plane/steady-wall.ts';
 import { createEngine } from '../control-plane/tick.ts';
 import type { Evidence } from '../data-plane/observe/evidence.ts';
 import type { ModelRegistry } from '../data-plane/registry.ts';
@@ -29,7 +30,8 @@ export const runEngine = ({ context, evidence, restoreKeys, incarnation, registr
   const deadlineSecondsOf = (model: string): number =>
     Math.ceil((registry.get(model)?.baseline?.bundle.manifest.budgets.deadlineMs ?? longestDeadlineMs) / 1_000);
   const { wallMs } = context.clock;
-  const measure = createMeasure({ counters: { ...evidence, incarnation }, deadlineSecondsOf, wallMs, outcomes: context.store.outcomes });
+  const maturityMs = createSteadyWall(context.clock);
+  const measure = createMeasure({ counters: { ...evidence, incarnation }, deadlineSecondsOf, wallMs, maturityMs, outcomes: context.store.outcomes });
   const engine = createEngine({
     context,
     assess: async (model, record) => ({ ...(await measure.assess(model, record)), signal: signals.holding(record) }),

@@ -39,6 +39,8 @@ export interface MeasureDeps {
   readonly deadlineSecondsOf: (model: string) => number;
   /** Milliseconds since the epoch. */
   readonly wallMs: () => number;
+  /** The same for what outcomes are mature by, which is not taken back; absent: the same. */
+  readonly maturityMs?: () => number;
   /** Where posted outcomes are kept; absent: none can come, and their guards are not measured. */
   readonly outcomes?: Pick<OutcomeStore, 'counts'>;
 }
@@ -111,13 +113,13 @@ const startMeasured = (
 const mature = async (
   { rollout, guards, kept }: Measured,
   { counts }: Observation,
-  { outcomes, wallMs }: Pick<MeasureDeps, 'wallMs'> & { readonly outcomes: MeasureDeps['outcomes'] | undefined },
+  { outcomes, nowMs }: { readonly nowMs: number; readonly outcomes: MeasureDeps['outcomes'] | undefined },
 ): Promise<Matured & { readonly failed: boolean }> => {
   const nothing = { counts: {}, kept: kept.outcomes, failed: false };
   const watched = outcomeGuardsOf(guards);
   if (outcomes === undefined || watched.length === 0) return nothing;
   try {
-    const deps = { rollout, store: outcomes, nowMs: wallMs(), firstOpenBucket: firstBucketOf(counts) };
+    const deps = { rollout, store: outcomes, nowMs, firstOpenBucket: firstBucketOf(counts) };
     return { ...(await takeMatured(kept.outcomes, watched, deps)), failed: false };
   } catch {
     return { ...nothing, failed: true };
@@ -125,7 +127,7 @@ const mature = async (
 };
 
 /** The two dependencies of the engine that know about evidence. */
-export const createMeasure = ({ counters, deadlineSecondsOf, wallMs, outcomes }: MeasureDeps): Pick<EngineDeps, 'assess' | 'evidence'> => {
+export const createMeasure = ({ counters, deadlineSecondsOf, wallMs, maturityMs = wallMs, outcomes }: MeasureDeps): Pick<EngineDeps, 'assess' | 'evidence'> => {
   const rollouts = new Map<string, Measured>();
 
   const start = (record: RolloutRecord, kept: Partial<KeptEvidence> | null): Measured => startMeasured(record, kept, { counters, outcomes });
@@ -147,7 +149,7 @@ export const createMeasure = ({ counters, deadlineSecondsOf, wallMs, outcomes }:
     const before = last.restored ? last : start(record, null);
     const begun = continueIn(before.kept, before.guards, counters.incarnation);
     const observation = counters.observe(record.rollout);
-    const matured = await mature({ ...before, kept: begun.kept }, observation, { outcomes, wallMs });
+    const matured = await mature({ ...before, kept: begun.kept }, observation, { outcomes, nowMs: maturityMs() });
     const rules = { blockSeconds: blockSecondsOf(planOf(record)), deadlineSeconds: deadlineSecondsOf(model) };
     const options = { guards: before.guards, rules, wallMs: wallMs(), matured: matured.counts };
     const { kept, sealed, keepFromSecond } = gather({ ...begun.kept, outcomes: matured.kept }, observation, options);
