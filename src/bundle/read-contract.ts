@@ -43,10 +43,12 @@ const readCustoms = (entry: Property, fault: FieldFault): Partial<z.infer<typeof
   return value;
 };
 
-/** The bounds of a value; those of an array are its items'. */
-const boundsOf = (entry: Property) => {
-  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = (entry.logicalType === 'array' ? entry.items : entry)?.logicalTypeOptions ?? {};
-  return { minimum, maximum, exclusiveMinimum, exclusiveMaximum };
+/** The limits of a value; those of an array are its items'. */
+const limitsOf = (entry: Property) => {
+  const { logicalTypeOptions = {}, quality = [] } = (entry.logicalType === 'array' ? entry.items : entry) ?? {};
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, minLength, maxLength, pattern } = logicalTypeOptions;
+  const validValues = [...quality, ...entry.quality].find((rule) => rule.metric === 'invalidValues')?.arguments?.validValues;
+  return { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, minLength, maxLength, pattern, validValues };
 };
 
 const itemKinds: Readonly<Record<string, NonNullable<Field['itemKind']>>> = { number: 'number', integer: 'integer', boolean: 'boolean', string: 'string' };
@@ -58,9 +60,8 @@ const itemKindOf = ({ logicalType, items }: Property): Pick<Field, 'itemKind'> =
 
 const fieldOf = (entry: Property, fault: FieldFault): Field => {
   const { acceptedUnits = {}, unit, timePart, timeZone, imputeValue } = readCustoms(entry, fault);
-  const { multipleOf, minLength, maxLength, pattern } = entry.logicalTypeOptions;
-  if (pattern !== undefined && !isPattern(pattern)) fault('logicalTypeOptions.pattern', pattern, 'a regular expression');
-  const validValues = entry.quality.find((rule) => rule.metric === 'invalidValues')?.arguments?.validValues;
+  const limits = limitsOf(entry);
+  if (limits.pattern !== undefined && !isPattern(limits.pattern)) fault('logicalTypeOptions.pattern', limits.pattern, 'a regular expression');
   return {
     name: entry.name,
     kind: entry.physicalType === 'base64-image' ? 'image' : entry.logicalType,
@@ -68,7 +69,7 @@ const fieldOf = (entry: Property, fault: FieldFault): Field => {
     acceptedUnits,
     classification: entry.classification ?? 'internal',
     ...itemKindOf(entry),
-    ...defined({ ...boundsOf(entry), multipleOf, minLength, maxLength, pattern, validValues, unit, timePart, timeZone, imputeValue }),
+    ...defined({ ...limits, unit, timePart, timeZone, imputeValue }),
   };
 };
 

@@ -66,6 +66,14 @@ describe('readContract', () => {
     expect(contract?.outputs[0]?.fields).toEqual([expect.objectContaining({ kind: 'array', minimum: 0, maximum: 1 })]);
   });
 
+  it('reads all of them: steps and domain too', () => {
+    const document = documentOf('photo-classifier', '1.0.0');
+    const [classes] = document.schema.find((entry: Document) => entry.physicalType === 'tensor' && entry.properties[0].logicalType === 'array').properties;
+    classes.items.logicalTypeOptions = { multipleOf: 0.5 };
+    classes.items.quality = [{ metric: 'invalidValues', arguments: { validValues: [0, 0.5, 1] }, mustBe: 0 }];
+    expect(readContract(file, document).contract?.outputs[0]?.fields[0]).toMatchObject({ multipleOf: 0.5, validValues: [0, 0.5, 1] });
+  });
+
   it('reads a closed domain from the rule invalidValues', () => {
     const document = documentOf('card-fraud', '2.0.0');
     document.schema[0].properties[1].quality = [{ metric: 'invalidValues', arguments: { validValues: [1, 2] }, mustBe: 0 }];

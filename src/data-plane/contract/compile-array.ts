@@ -1,7 +1,7 @@
 import type { Field } from '../../bundle/contract.ts';
 import { type Datatype, datatypeLimits, isWhole } from '../../bundle/datatype.ts';
-import { type CompiledField, isWholeText } from './compile-field.ts';
-import { numberInWords } from './field-in-words.ts';
+import { type CompiledField, compileField, isWholeText } from './compile-field.ts';
+import { numberInWords, textInWords } from './field-in-words.ts';
 import type { NumericData, TensorData } from './tensor.ts';
 
 /** Values of one row: a list as JSON gave it, or a view of a tensor that was sent. */
@@ -11,7 +11,7 @@ const isArrayValue = (value: unknown): value is ArrayValue => Array.isArray(valu
 
 /** Makes a field that is a whole row of a tensor ready for the request path: a flat list of `width` values, row-major. */
 export const compileArray = (field: Field, datatype: Datatype, width: number): CompiledField => {
-  const item = datatype === 'BYTES' ? isText : itemTest(field, datatype);
+  const item = withLimits(field, datatype);
   /** The place of the first item that does not hold; -1 when all do, the width when it is no such list. */
   const firstFault = (value: unknown): number => {
     if (!isArrayValue(value) || value.length !== width) return width;
@@ -26,7 +26,7 @@ export const compileArray = (field: Field, datatype: Datatype, width: number): C
   const [lowest, highest] = datatypeLimits[datatype];
   const minimum = Math.max(field.minimum ?? lowest, lowest);
   const maximum = Math.min(field.maximum ?? highest, highest);
-  const each = datatype === 'BYTES' ? 'text without NUL' : numberInWords({ ...field, kind: field.itemKind ?? 'number' }, minimum, maximum);
+  const each = datatype === 'BYTES' ? textOf(field) : numberInWords({ ...field, kind: field.itemKind ?? 'number' }, minimum, maximum);
   return {
     field,
     name: field.name,
@@ -36,6 +36,20 @@ export const compileArray = (field: Field, datatype: Datatype, width: number): C
     got,
     expected: `a flat list of ${width}, each ${each}`,
   };
+};
+
+const hasLimits = ({ multipleOf, validValues, minLength, maxLength, pattern }: Field): boolean =>
+  [multipleOf, validValues, minLength, maxLength, pattern].some((limit) => limit !== undefined);
+
+const textOf = (field: Field): string => (hasLimits(field) ? textInWords({ ...field, kind: 'string', required: true }) : 'text without NUL');
+
+/** A step, a domain and what limits a text are those of a single value; few lists have any, and a list is long. */
+const withLimits = (field: Field, datatype: Datatype): ((value: unknown) => boolean) => {
+  const test = datatype === 'BYTES' ? isText : itemTest(field, datatype);
+  if (!hasLimits(field)) return test;
+  const { imputeValue: _none, ...single } = field;
+  const { holds } = compileField({ ...single, kind: field.itemKind ?? (datatype === 'BYTES' ? 'string' : 'number'), required: true }, datatype);
+  return (value) => test(value) && holds(typeof value === 'bigint' ? Number(value) : value);
 };
 
 const shown = (item: unknown): string =>

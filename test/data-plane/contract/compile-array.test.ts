@@ -67,6 +67,28 @@ describe('64-bit integers of a tensor that was sent', () => {
   });
 });
 
+describe('limits of a single value', () => {
+  it.each<[string, Partial<Field>, Datatype, ArrayValue, ArrayValue, string]>([
+    ['a domain of numbers', { validValues: [1, 3] }, 'FP32', [1, 3], [1, 2], '2 at place 1'],
+    ['a domain, for 64 bits', { validValues: [1, 3] }, 'INT64', wide(1n, 3n), wide(2n, 3n), '2 at place 0'],
+    ['a step', { multipleOf: 5 }, 'INT64', [5, 10], [5, 7], '7 at place 1'],
+    ['a domain of texts', { itemKind: 'string', validValues: ['a', 'b'] }, 'BYTES', ['a', 'b'], ['a', 'c'], 'a string at place 1'],
+    ['a length', { itemKind: 'string', minLength: 1, maxLength: 2 }, 'BYTES', ['a', 'ab'], ['a', ''], 'a string at place 1'],
+    ['a pattern', { itemKind: 'string', pattern: '^[A-Z]+$' }, 'BYTES', ['A', 'AB'], ['A', 'b'], 'a string at place 1'],
+  ])('hold for each item of a list: %s', (...[, limits, datatype, good, bad, got]) => {
+    const field = compileArray(listOf(limits), datatype, 2);
+    expect(field.holds(good)).toBe(true);
+    expect(field.holds(bad)).toBe(false);
+    expect(field.got?.(bad)).toBe(got);
+  });
+
+  it('are said', () => {
+    const texts = compileArray(listOf({ itemKind: 'string', validValues: ['a', 'b'], maxLength: 2 }), 'BYTES', 3);
+    expect(texts.expected).toBe('a flat list of 3, each text of 0 to 2 characters of a, b');
+    expect(compileArray(listOf({ itemKind: 'string' }), 'BYTES', 3).expected).toBe('a flat list of 3, each text without NUL');
+  });
+});
+
 describe('writing', () => {
   it.each<[string, unknown]>([
     ['nothing', undefined],
