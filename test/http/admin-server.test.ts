@@ -151,8 +151,13 @@ describe('the weight', () => {
   it('is not changed when the store fails; the cause is logged and not shown', async () => {
     await admin.closeStore();
     const response = await setWeight({ weight: 5, reason: 'x' }).expect(500);
-    expect(response.text).not.toContain('store');
-    expect(admin.logged).toEqual([expect.objectContaining({ request_id: 'request-1', err: expect.objectContaining({ message: 'the store is closed' }) })]);
+    expect(response.body).toMatchObject({
+      type: '/problems/internal',
+      detail: 'The store failed, and nothing was changed. A rollback is possible without it.',
+    });
+    expect(response.text).not.toContain('closed');
+    const cause = expect.objectContaining({ message: 'the store is closed' });
+    expect(admin.logged).toEqual([expect.objectContaining({ request_id: 'request-1', err: expect.objectContaining({ cause }) })]);
     expect(admin.rollouts.get('card-fraud').weight).toBe(0);
   });
 });

@@ -266,7 +266,7 @@ describe('a disk that takes no more', () => {
     await once(child, 'close');
     const left = JSON.parse(lines().at(-1) ?? '{}');
     const heads = lines().slice(0, -1);
-    expect(left.error).toContain('the store failed');
+    expect(left.error).toContain('The store failed, and nothing was changed.');
     expect(left.after).toEqual(left.before);
     expect(heads.length).toBeGreaterThan(3);
     expect(`${left.head.sequence}:${left.head.hash}`).toBe(heads.at(-1));
