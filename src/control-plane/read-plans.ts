@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { checkDocument, type Fault } from '../bundle/fault.ts';
 import { parsedYaml } from '../bundle/yaml.ts';
 import { planSchema } from './plan.ts';
-import type { BrokenPlan, PlanFile } from './settle-plan.ts';
+import { agreed, type BrokenPlan, type PlanFile } from './settle-plan.ts';
 
 /** The plans of a folder that hold, and what is wrong with the others. */
 export interface PlanReading {
@@ -13,31 +13,45 @@ export interface PlanReading {
   readonly faults: readonly Fault[];
 }
 
-/** What a line of the text says of a key: enough of a file that cannot be read as a whole. */
-const saidOf = (key: string, text: string): string | null => new RegExp(`^${key}:[ \\t]*["']?([A-Za-z0-9][A-Za-z0-9.+-]*)`, 'm').exec(text)?.[1] ?? null;
+/** A plan file as far as it could be read. */
+interface Sight {
+  readonly text: string;
+  /** Absent when the text is no YAML. */
+  readonly document?: unknown;
+}
+
+/** All that is said of a key: by the document or, when that is none of keys and values, by what looks like the key in the text. */
+const saidOf = (key: string, { text, document }: Sight): readonly string[] => {
+  if (typeof document === 'object' && document !== null && !Array.isArray(document)) {
+    const value: unknown = Reflect.get(document, key);
+    return typeof value === 'string' ? [value] : [];
+  }
+  const said = text.matchAll(new RegExp(`(?:^|[{,])[ \\t\\uFEFF-]*["']?${key}["']?[ \\t]*:[ \\t]*["']?([A-Za-z0-9][A-Za-z0-9.+-]*)`, 'gm'));
+  return [...said].flatMap(([, value]) => value ?? []);
+};
 
 /** A file is for the model that it names, or that it is named after: the typo may be in either. */
-const brokenPlan = (file: string, text: string): BrokenPlan => {
-  const named = saidOf('model', text);
-  return { file, models: [...(named === null ? [] : [named]), basename(file, '.yaml')], baseline: saidOf('baseline', text) };
-};
+const brokenPlan = (file: string, sight: Sight): BrokenPlan => ({
+  file,
+  models: [...new Set([...saidOf('model', sight), basename(file, '.yaml')])],
+  baseline: agreed(saidOf('baseline', sight)),
+});
 
 const readPlan = async (folder: string, name: string): Promise<PlanReading> => {
   const file = `${basename(folder)}/${name}`;
   try {
     return parsePlan(file, await readFile(join(folder, name)));
   } catch (error) {
-    return unreadable(file, { broken: brokenPlan(file, ''), got: wordsOf(error), expected: 'a file that can be read' });
+    return unreadable(file, { broken: brokenPlan(file, { text: '' }), got: wordsOf(error), expected: 'a file that can be read' });
   }
 };
 
 const parsePlan = (file: string, bytes: Buffer): PlanReading => {
   const text = bytes.toString('utf8');
-  const broken = brokenPlan(file, text);
   const yaml = parsedYaml(text);
-  if ('fault' in yaml) return unreadable(file, { broken, got: yaml.fault, expected: 'YAML' });
+  if ('fault' in yaml) return unreadable(file, { broken: brokenPlan(file, { text }), got: yaml.fault, expected: 'YAML' });
   const { value: plan, faults } = checkDocument(planSchema, file, yaml.document);
-  if (plan === null) return { plans: [], broken: [broken], faults };
+  if (plan === null) return { plans: [], broken: [brokenPlan(file, { text, document: yaml.document })], faults };
   return { plans: [{ file, plan, digest: createHash('sha256').update(bytes).digest('hex') }], broken: [], faults };
 };
 

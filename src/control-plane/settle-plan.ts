@@ -46,7 +46,8 @@ export interface Settlement {
   readonly faults: readonly Fault[];
 }
 
-const agreed = (names: readonly (string | null)[]): string | null => (new Set(names).size === 1 ? (names[0] ?? null) : null);
+/** The one name that all say; null when they differ or there is none. */
+export const agreed = (names: readonly (string | null)[]): string | null => (new Set(names).size === 1 ? (names[0] ?? null) : null);
 
 /** The baseline that the plans name, if they agree. */
 export const plannedBaseline = (plans: readonly PlanFile[]): string | null => agreed(plans.map(({ plan }) => plan.baseline));
@@ -63,23 +64,26 @@ const baselineOf = ({ record, plans, brokenPlans = [], versions, serving }: Mode
   return brokenPlans.length > 0 ? agreed(brokenPlans.map(({ baseline }) => baseline)) : highestRelease(versions.keys());
 };
 
-/** Why a model whose versions are there is not served. */
-const unknownFaults = ({ model, brokenPlans = [], versions }: ModelFiles, baseline: string | null): readonly Fault[] =>
-  baseline === null && versions.size > 0
-    ? brokenPlans.map(({ file, baseline: named }) => ({
-        file,
-        field: 'baseline',
-        got: named ?? 'none that can be read',
-        expected: `the baseline of ${model}, which is not served until it is known: the highest version may be the candidate`,
-      }))
-    : [];
+const absent = (version: string): string => `${version}, which is not there or was refused`;
+
+/** Why a model whose versions are there is not served: only plans that do not hold could tell its baseline. */
+const unknownFaults = ({ model, record, plans, brokenPlans = [], versions }: ModelFiles, baseline: string | null): readonly Fault[] => {
+  const isMissing = versions.size > 0 && (baseline === null || !versions.has(baseline));
+  if (!isMissing || record !== null || plans.length > 0) return [];
+  return brokenPlans.map(({ file, baseline: named }) => ({
+    file,
+    field: 'baseline',
+    got: named === null || versions.has(named) ? (named ?? 'none that can be read') : absent(named),
+    expected: `the baseline of ${model}, which is not served until it is known: the highest version may be the candidate`,
+  }));
+};
 
 const listed = (versions: Versions): string => (versions.size === 0 ? 'none is' : [...versions.keys()].join(', '));
 
 const versionFaults = ({ file, plan }: PlanFile, versions: Versions): readonly Fault[] =>
   (['baseline', 'candidate'] as const)
     .filter((field) => !versions.has(plan[field]))
-    .map((field) => ({ file, field, got: `${plan[field]}, which is not there or was refused`, expected: `a version that serves (${listed(versions)})` }));
+    .map((field) => ({ file, field, got: absent(plan[field]), expected: `a version that serves (${listed(versions)})` }));
 
 const baselineFaults = ({ file, plan }: PlanFile, record: RolloutRecord | null): readonly Fault[] => {
   if (plan.candidate === plan.baseline) return [{ file, field: 'candidate', got: plan.candidate, expected: 'another version than the baseline' }];

@@ -6,6 +6,7 @@ import { outcomeBucketMs, outcomeBucketOf } from '../../src/bundle/outcome-windo
 import type { Assessment } from '../../src/control-plane/assessment.ts';
 import { createMeasure } from '../../src/control-plane/measure.ts';
 import { planSchema } from '../../src/control-plane/plan.ts';
+import { createSteadyWall } from '../../src/control-plane/steady-wall.ts';
 import { createEvidence, type Evidence } from '../../src/data-plane/observe/evidence.ts';
 import { outcomeDigest } from '../../src/data-plane/outcomes/outcome-digest.ts';
 import type { OutcomeStore, PostedOutcome } from '../../src/store/outcome-store.ts';
@@ -260,6 +261,24 @@ describe('an outcome criterion', () => {
     const assessment = await assess();
     expect(assessment.storeDown).toBe(false);
     expect((guardrail(assessment)?.candidate?.n ?? 0) + (guardrail(assessment)?.baseline?.n ?? 0)).toBe(2_000);
+  });
+
+  test('takes nothing early while the clock is days ahead, and all of it when it is due', async () => {
+    let aheadMs = 0;
+    const wallMs = (): number => nowMs + aheadMs;
+    const maturityMs = createSteadyWall({ wallMs, monotonicMs: () => nowMs - startMs });
+    measure = createMeasure({ counters: { ...evidence, incarnation: 'first' }, deadlineSecondsOf: () => 1, wallMs, maturityMs, outcomes: store.outcomes });
+    const random = createRandom(11);
+    await hoursOf(1, random, worseTraffic(random));
+    aheadMs = 10 * dayMs;
+    const ahead = await assess();
+    expect(guardrail(ahead)).toMatchObject({ baseline: { n: 0 }, candidate: { n: 0 } });
+    expect(ahead.outcomesDueAtMs).toBe(startMs + outcomeBucketMs + 8 * dayMs);
+    aheadMs = 0;
+    await hoursOf(1, random, worseTraffic(random));
+    nowMs = startMs + 2 * outcomeBucketMs + 8 * dayMs;
+    const { baseline, candidate } = guardrail(await assess()) ?? {};
+    expect((baseline?.n ?? 0) + (candidate?.n ?? 0)).toBe(4_000);
   });
 
   test('is not measured where no outcome can come', async () => {

@@ -81,14 +81,41 @@ describe('readPlans', () => {
     });
     await mkdir(join(folder, 'g.yaml'));
     expect((await readPlans(folder)).broken).toEqual([
-      { file: 'rollout/a.yaml', models: ['a', 'a'], baseline: '1.0.0' },
-      { file: 'rollout/b.yaml', models: ['b', 'b'], baseline: '1.0.0' },
+      { file: 'rollout/a.yaml', models: ['a'], baseline: '1.0.0' },
+      { file: 'rollout/b.yaml', models: ['b'], baseline: '1.0.0' },
       { file: 'rollout/c.yaml', models: ['other', 'c'], baseline: null },
       { file: 'rollout/d.yaml', models: ['d'], baseline: null },
-      { file: 'rollout/e.yaml', models: ['e'], baseline: null },
-      { file: 'rollout/f.yaml', models: ['f', 'f'], baseline: '1.0.0-rc.1' },
+      { file: 'rollout/e.yaml', models: ['e'], baseline: '1.0.0' },
+      { file: 'rollout/f.yaml', models: ['f'], baseline: '1.0.0-rc.1' },
       { file: 'rollout/g.yaml', models: ['g'], baseline: null },
     ]);
+  });
+
+  it.each([
+    ['JSON', '{\n  "model": "a", "baseline": "1.0.0",\n  "steps": [{ "setWeigth": 1 }]\n}\n'],
+    ['JSON that ends too early', '{\n  "kind": "Rollout", "model": "a",\n  "baseline": "1.0.0",\n  "steps": [\n'],
+    ['keys before spaces', 'model : a\nbaseline : 1.0.0\nsteps: []\n'],
+    ['indented keys and no YAML', '  model: a\n  baseline: 1.0.0\n  steps: [\n'],
+    ['a byte order mark', '\ufeffmodel: a\nbaseline: 1.0.0\nsteps: []\n'],
+    ['a list', '- model: a\n  baseline: 1.0.0\n'],
+    ['another baseline in a comment', 'model: a\nbaseline: 1.0.0\n# before, baseline: 0.9.0\nsteps: []\n'],
+  ])('tells that of %s as well', async (_, text) => {
+    expect((await readPlans(await folderWith({ 'canary.yaml': text }))).broken).toEqual([
+      { file: 'rollout/canary.yaml', models: ['a', 'canary'], baseline: '1.0.0' },
+    ]);
+  });
+
+  it.each([
+    ['names none', 'model: a\nbaseline:\ncandidate: 2.0.0\nsteps: [\n'],
+    ['names one in its comments', 'model: a\n# baseline: 1.0.0\nsteps: []\n'],
+    ['is one word', 'a'],
+  ])('knows no baseline of a plan that %s', async (_, text) => {
+    expect((await readPlans(await folderWith({ 'a.yaml': text }))).broken).toEqual([{ file: 'rollout/a.yaml', models: ['a'], baseline: null }]);
+  });
+
+  it('knows no baseline of a plan that names two: one of them may be the candidate', async () => {
+    const folder = await folderWith({ 'a.yaml': whole('a').replace('candidate:', 'baseline:') });
+    expect((await readPlans(folder)).broken).toEqual([{ file: 'rollout/a.yaml', models: ['a'], baseline: null }]);
   });
 
   it('takes a folder that cannot be read for one that may have a plan of any model', async () => {

@@ -70,11 +70,17 @@ describe('the baseline', () => {
     });
   });
 
+  it('that a plan names which does not hold is said to be missing when it is not there', () => {
+    const settled = settle({ brokenPlans: [{ file: 'rollout/card-fraud.yaml', models: ['card-fraud'], baseline: '1.3.9' }] });
+    expect(settled).toMatchObject({ baseline: '1.3.9', faults: [{ field: 'baseline', got: '1.3.9, which is not there or was refused' }] });
+  });
+
   it('stays what it is when a plan arrives that does not hold', () => {
     const brokenPlans = [{ file: 'rollout/card-fraud.yaml', models: ['card-fraud'], baseline: null }];
     expect(settle({ brokenPlans, serving: '1.4.0' })).toEqual({ baseline: '1.4.0', accept: null, faults: [] });
     expect(settle({ brokenPlans, plans: [planFile()] }).baseline).toBe('1.4.0');
     expect(settle({ brokenPlans, record: keptOf(planFile()) })).toMatchObject({ baseline: '1.4.0', faults: [] });
+    expect(settle({ brokenPlans, record: keptOf(planFile()), versions: versionsOf('2.0.0') })).toMatchObject({ baseline: '1.4.0', faults: [] });
   });
 
   it('is unknown when two plans of a new model name different ones', () => {
