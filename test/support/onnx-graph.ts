@@ -44,6 +44,8 @@ export interface GraphConstant {
   readonly type: 'float' | 'int64';
   readonly shape: readonly number[];
   readonly values: readonly number[];
+  /** The values are in this file, as ONNX external data, and not in the graph. */
+  readonly file?: string;
 }
 
 export interface Graph {
@@ -80,9 +82,12 @@ const attribute = ([name, value]: readonly [string, number]): Uint8Array => mess
 const node = ({ op, inputs, outputs, attributes = {} }: GraphNode): Uint8Array =>
   message(1, ...inputs.map((name) => text(1, name)), ...outputs.map((name) => text(2, name)), text(4, op), ...Object.entries(attributes).map(attribute));
 
-const constant = ({ name, type, shape, values }: GraphConstant): Uint8Array => {
+const inFile = (file: string): readonly Uint8Array[] => [message(13, text(1, 'location'), text(2, file)), integer(14, 1)];
+
+const constant = ({ name, type, shape, values, file }: GraphConstant): Uint8Array => {
   const data = type === 'float' ? new Float32Array(values) : BigInt64Array.from(values, BigInt);
-  return message(5, ...shape.map((size) => integer(1, size)), integer(2, elementTypes[type]), text(8, name), block(9, new Uint8Array(data.buffer)));
+  const stored = file === undefined ? [block(9, new Uint8Array(data.buffer))] : inFile(file);
+  return message(5, ...shape.map((size) => integer(1, size)), integer(2, elementTypes[type]), text(8, name), ...stored);
 };
 
 /** The bytes of a model with this graph. */

@@ -70,15 +70,35 @@ const fromOrt = (tensor: ort.Tensor): Tensor => {
   return { datatype, shape: tensor.dims, data: data as TensorData };
 };
 
+/** Without a folder of its own for them, the runtime reads a graph's external data from the working folder. In this one there can be no file. */
+const noFolder = '/dev/null';
+
+const sessionOptions: ort.InferenceSession.SessionOptions = {
+  intraOpNumThreads: 1,
+  interOpNumThreads: 1,
+  executionMode: 'sequential',
+  logSeverityLevel: 4,
+  extra: { session: { model_external_initializers_file_folder_path: noFolder } },
+};
+
+const createSession = async (model: Uint8Array): Promise<ort.InferenceSession> => {
+  try {
+    return await ort.InferenceSession.create(model, sessionOptions);
+  } catch (error) {
+    if (!String(error).includes('External data path')) throw error;
+    throw new Error('the graph has weights in another file, which no digest covers: export it as one file', { cause: error });
+  }
+};
+
 /**
  * Opens a graph from its verified bytes, never from a path, so that what was checked is what runs.
  * One thread a session: on shared cores the runtime's spinning threads make it slower. Its own log is off: what goes wrong
  * is thrown, and logged once, by us.
  *
- * @throws the runtime's error for bytes that are no graph it can run
+ * @throws Error the runtime's for bytes that are no graph it can run; ours for a graph with weights outside of these bytes
  */
 export const openSession = async (model: Uint8Array): Promise<OnnxSession> => {
-  const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential', logSeverityLevel: 4 });
+  const session = await createSession(model);
   return {
     signature: { inputs: session.inputMetadata.map(graphTensor), outputs: session.outputMetadata.map(graphTensor) },
     run: async (feeds) => {

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { openSession } from '../../../src/data-plane/inference/onnx-session.ts';
 import { echoModel, onnxModel } from '../../support/onnx-graph.ts';
 
@@ -44,5 +44,19 @@ describe('onnx session', () => {
     expect(second.y?.data).toEqual(Float32Array.of(7));
     expect(feeds.x.data).toEqual(Float32Array.of(7));
     await session.release();
+  });
+
+  test('takes no weights from a file, not even from one that lies in the working folder', async () => {
+    const file = `handoff-weights-${process.pid}.bin`;
+    onTestFinished(() => rm(file));
+    const width = 64;
+    await writeFile(file, new Uint8Array(new Float32Array(width * width).fill(7).buffer));
+    const external = onnxModel({
+      inputs: [{ name: 'x', shape: ['N', width] }],
+      outputs: [{ name: 'y', shape: ['N', width] }],
+      constants: [{ name: 'w', type: 'float', shape: [width, width], values: [], file }],
+      nodes: [{ op: 'MatMul', inputs: ['x', 'w'], outputs: ['y'] }],
+    });
+    await expect(openSession(external)).rejects.toThrow('the graph has weights in another file, which no digest covers: export it as one file');
   });
 });
