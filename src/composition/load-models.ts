@@ -20,8 +20,10 @@ export interface RescanReport {
 export interface ModelLoading {
   /** Calls run one after the other. */
   readonly rescan: () => Promise<RescanReport>;
-  /** The models that some folder or plan names: each must have a serving baseline for the gateway to be ready. */
+  /** The models that some folder or plan names. */
   readonly expected: () => ReadonlySet<string>;
+  /** Those of them that must have a serving baseline for the gateway to be ready: all that it began with, and of later ones those that served. */
+  readonly required: () => ReadonlySet<string>;
   /** Whether a version was found that is still to be proven. */
   readonly isComing: (model: string, version: string) => boolean;
   /** Whether the first look is over. */
@@ -40,6 +42,7 @@ export interface ModelLoadingDeps {
 
 export const createModelLoading = (deps: ModelLoadingDeps): ModelLoading => {
   let expected: ReadonlySet<string> = new Set();
+  let required: ReadonlySet<string> = new Set();
   const coming = new Set<string>();
   let complete = false;
   let last: Promise<unknown> = Promise.resolve();
@@ -49,6 +52,7 @@ export const createModelLoading = (deps: ModelLoadingDeps): ModelLoading => {
     const reading = await readPlans(deps.rolloutDir);
     const { plans, faults } = reading;
     expected = new Set([...places.map((place) => place.model), ...plans.map(({ plan }) => plan.model)]);
+    if (!complete) required = expected;
     const already = served(deps.registry);
     const look = lookOnce(deps.library, { places, coming });
     const models = await bySize(places);
@@ -63,6 +67,7 @@ export const createModelLoading = (deps: ModelLoadingDeps): ModelLoading => {
     const reports = await Promise.all(places.map((place) => look.take(place)));
     const gone = await releaseGone(deps, places);
     const settled = await settle(deps, [...expected, ...gone], reading);
+    required = new Set([...expected].filter((model) => required.has(model) || deps.registry.get(model)?.baseline != null));
     complete = true;
     return reported(deps, { reports, already, settled: { ...settled, accepted: [...begun, ...settled.accepted] }, planFaults: faults });
   };
@@ -74,6 +79,7 @@ export const createModelLoading = (deps: ModelLoadingDeps): ModelLoading => {
       return next;
     },
     expected: () => expected,
+    required: () => required,
     isComing: (model, version) => coming.has(keyOf({ model, version })),
     isComplete: () => complete,
   };

@@ -465,6 +465,28 @@ describe('a model whose baseline is refused', () => {
     expect((await gateway.infer({ model: 'broken', inputs: [oldTransaction] })).status).toBe(200);
   });
 
+  test('takes a running gateway out of service only if it served there before', async () => {
+    const folders = await makeFolders();
+    await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' }, edit: patient });
+    const gateway = await startGateway(folders);
+    onTestFinished(async () => void (await gateway.end('SIGKILL')));
+    const ready = async () => (await fetch(`${gateway.url}/health/ready`)).status;
+    const rescan = async () => (await gateway.admin('POST', '/models/rescan')).body;
+    await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' }, as: { model: 'late', version: '1.4.0' }, edit: patient });
+    const readme = join(folders.modelsDir, 'late', '1.4.0', 'README.md');
+    const whole = await readFile(readme);
+    await appendFile(readme, 'changed');
+    expect(await rescan()).toMatchObject({ refused: [expect.objectContaining({ file: 'late/1.4.0/README.md' })] });
+    expect(await ready()).toBe(200);
+    expect(await gateway.infer({ model: 'late', inputs: [oldTransaction] })).toMatchObject({ body: { type: '/problems/model-not-ready' } });
+    expect((await gateway.infer({ model: 'card-fraud', inputs: [oldTransaction] })).status).toBe(200);
+
+    await writeFile(readme, whole);
+    expect(await rescan()).toMatchObject({ refused: [] });
+    expect((await gateway.infer({ model: 'late', inputs: [oldTransaction] })).status).toBe(200);
+    expect(await ready()).toBe(200);
+  });
+
   test('is told apart from a model that is not there also when it has no other version', async () => {
     const folders = await makeFolders();
     await deliver(folders, { from: { model: 'card-fraud', version: '1.4.0' }, edit: patient });
