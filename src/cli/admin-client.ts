@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type GatewayAddress, headersFor, urlBelow, whyNoAnswer } from './gateway-address.ts';
 import type { ExitCode } from './io.ts';
 import { printable } from './text-table.ts';
 
@@ -10,13 +11,6 @@ export type AdminAnswer =
   | { readonly ok: true; readonly body: unknown }
   /** `body` is the problem as it was sent; undefined when there was none. */
   | { readonly ok: false; readonly exitCode: ExitCode; readonly message: string; readonly body?: unknown };
-
-/** Where the admin port is and what to show it. */
-export interface AdminAddress {
-  readonly url: URL;
-  /** The secret of an access key; null without. */
-  readonly secret: string | null;
-}
 
 /** What to ask. */
 export interface AdminRequest {
@@ -47,24 +41,17 @@ const refusal = (status: number, body: unknown): AdminAnswer => {
 };
 
 const urlOf = (base: URL, { path, query = {} }: AdminRequest): URL => {
-  const url = new URL(base);
-  url.pathname = `${base.pathname.replace(/\/$/, '')}/${path.map(encodeURIComponent).join('/')}`;
+  const url = urlBelow(base, path);
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
   return url;
 };
 
-const reasonOf = (error: unknown): string => {
-  const cause = error instanceof Error ? (error.cause ?? error) : error;
-  // A refused connection to a name with several addresses has no message of its own.
-  return cause instanceof Error ? cause.message || String(Reflect.get(cause, 'code') ?? cause.name) : String(cause);
-};
-
 /** Asks the admin port once. Never rejects: what goes wrong is an answer too. */
-export const askAdmin = async ({ url, secret }: AdminAddress, request: AdminRequest): Promise<AdminAnswer> => {
+export const askAdmin = async (address: GatewayAddress, request: AdminRequest): Promise<AdminAnswer> => {
   try {
-    const response = await fetch(urlOf(url, request), {
+    const response = await fetch(urlOf(address.url, request), {
       method: request.method,
-      headers: { 'content-type': 'application/json', ...(secret === null ? {} : { authorization: `Bearer ${secret}` }) },
+      headers: headersFor(address),
       ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
       // The secret goes to the address that was given and to no other.
       redirect: 'error',
@@ -73,6 +60,6 @@ export const askAdmin = async ({ url, secret }: AdminAddress, request: AdminRequ
     const body: unknown = response.ok && request.answersText === true ? await response.text() : await response.json().catch(() => undefined);
     return response.ok && body !== undefined ? { ok: true, body } : refusal(response.status, body);
   } catch (error) {
-    return { ok: false, exitCode: 3, message: `no answer from ${url.origin}: ${reasonOf(error)}` };
+    return { ok: false, exitCode: 3, message: `no answer from ${address.url.origin}: ${whyNoAnswer(error)}` };
   }
 };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { type AdminOptions, addressOf } from './admin-address.ts';
 import { type AdminAnswer, type AdminRequest, askAdmin } from './admin-client.ts';
+import { type AdminOptions, addressOf } from './gateway-address.ts';
 import type { CliIo, ExitCode } from './io.ts';
 
 /** The options of every command that asks the gateway about rollouts. */

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { z } from 'zod';
-import { defaultAdminUrl } from './admin-address.ts';
 import { ask, type ConnectionOptions } from './ask-gateway.ts';
+import { defaultAdminUrl } from './gateway-address.ts';
 import type { CliIo } from './io.ts';
 import { textTable } from './text-table.ts';
 

@@ -3,8 +3,8 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { z } from 'zod';
 import { canonicalJson } from '../ledger/canonical-json.ts';
 import { openLedgerReader } from '../store/sqlite-ledger-reader.ts';
-import { addressOf } from './admin-address.ts';
-import { type AdminAddress, askAdmin } from './admin-client.ts';
+import { askAdmin } from './admin-client.ts';
+import { addressOf, type GatewayAddress } from './gateway-address.ts';
 import type { CliIo, ExitCode } from './io.ts';
 
 /** The options that name a source; at most one of the first three. */
@@ -57,7 +57,7 @@ const ofDataDir = (dataDir: string): LedgerSource => ({
   },
 });
 
-const pageAfter = async (address: AdminAddress, after: number): Promise<z.infer<typeof page>> => {
+const pageAfter = async (address: GatewayAddress, after: number): Promise<z.infer<typeof page>> => {
   const answer = await askAdmin(address, { method: 'GET', path: ['ledger'], query: { after: String(after), limit: String(pageEntries) } });
   // Also a refusal leaves open what the ledger is.
   if (!answer.ok) throw new LedgerCommandError(3, answer.message);
@@ -66,7 +66,7 @@ const pageAfter = async (address: AdminAddress, after: number): Promise<z.infer<
   return parsed.data;
 };
 
-const ofAdminPort = (address: AdminAddress): LedgerSource => ({
+const ofAdminPort = (address: GatewayAddress): LedgerSource => ({
   name: address.url.href,
   dataDir: null,
   lines: async function* () {

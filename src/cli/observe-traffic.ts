@@ -2,7 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Acceptance } from '../bundle/acceptance.ts';
 import type { SupposedTraffic } from '../control-plane/forecast/supposed-traffic.ts';
-import { type AdminAddress, askAdmin } from './admin-client.ts';
+import { askAdmin } from './admin-client.ts';
+import type { GatewayAddress } from './gateway-address.ts';
 
 /** What a running gateway shows of a model's traffic; what it does not show is absent. */
 export type ObservedTraffic = Partial<SupposedTraffic>;
@@ -73,7 +74,7 @@ const ratesOfRollout = (state: unknown, { criteria }: Acceptance): ObservedTraff
 
 /** What is looked at, and for how long. */
 export interface Observing {
-  readonly address: AdminAddress;
+  readonly address: GatewayAddress;
   readonly model: string;
   /** The version whose rates and run times count. */
   readonly baseline: string;

@@ -5,9 +5,9 @@ import type { Forecast, GuardForecast, RollbackForecast, StepForecast } from '..
 import { forecastPlan } from '../control-plane/forecast/forecast-plan.ts';
 import { unforeseenFaults } from '../control-plane/forecast/suppose-effects.ts';
 import type { Plan } from '../control-plane/plan.ts';
-import { addressOf, defaultAdminUrl } from './admin-address.ts';
 import { type BundleFolders, withFolders } from './bundle-folders.ts';
 import { type FoundPlan, findPlan } from './find-plan.ts';
+import { addressOf, defaultAdminUrl } from './gateway-address.ts';
 import type { CliIo } from './io.ts';
 import { type ObservedTraffic, observeTraffic } from './observe-traffic.ts';
 import { positive, type StatedTraffic, type TrafficFigure, trafficOf, withTraffic } from './stated-traffic.ts';

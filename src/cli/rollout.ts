@@ -1,9 +1,9 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { weightPercent } from '../control-plane/plan.ts';
-import { defaultAdminUrl } from './admin-address.ts';
 import type { AdminRequest } from './admin-client.ts';
 import { ask, type ConnectionOptions, type RolloutAnswer, rolloutAnswer, weightSentence } from './ask-gateway.ts';
+import { defaultAdminUrl } from './gateway-address.ts';
 import type { CliIo } from './io.ts';
 import { addMoves, addStatus } from './rollout-moves.ts';
 import { textTable } from './text-table.ts';

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { faultText } from '../bundle/fault.ts';
 import { type Difference, differencesFrom, type GoldenCase } from '../bundle/golden-case.ts';
 import { type BundlePlace, readBundle } from '../bundle/read-bundle.ts';
 import { type BundleFolders, type BundleProof, knownBundles, proveBundles, withFolders } from './bundle-folders.ts';
+import { type GatewayAddress, gatewayAddress, headersFor, urlBelow, whyNoAnswer } from './gateway-address.ts';
 import type { CliIo } from './io.ts';
 import { textTable } from './text-table.ts';
 
@@ -31,21 +31,18 @@ const inProcess = ({ place: { model, version }, faults, golden }: BundleProof): 
   return golden.map(({ file, ok, differences }) => ({ model, version, file, result: ok ? 'ok' : 'failed', differences }));
 };
 
-const ask = async (url: string, body: unknown, key: string | null): Promise<Response> =>
-  fetch(new URL('/infer', url), {
+const ask = async (address: GatewayAddress, body: unknown): Promise<Response> =>
+  fetch(urlBelow(address.url, ['infer']), {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...(key === null ? {} : { authorization: `Bearer ${key}` }) },
+    headers: headersFor(address),
     body: JSON.stringify(body),
+    // The secret goes to the address that was given and to no other.
+    redirect: 'error',
     signal: AbortSignal.timeout(timeoutMs),
   });
 
 /** A gateway that is not there, not ready or does not let us in says nothing about the model. */
 const saysNothing = (status: number): boolean => status === 401 || status === 403 || status === 429 || status === 503;
-
-interface Gateway {
-  readonly url: string;
-  readonly key: string | null;
-}
 
 type Asked = Pick<CaseResult, 'result' | 'differences' | 'detail'>;
 
@@ -57,15 +54,15 @@ const answered = async (response: Response, golden: GoldenCase): Promise<Asked> 
   return { result: differences.length === 0 ? 'ok' : 'failed', differences };
 };
 
-const askCase = async ({ model, version }: BundlePlace, golden: GoldenCase, { url, key }: Gateway): Promise<Asked> => {
+const askCase = async ({ model, version }: BundlePlace, golden: GoldenCase, gateway: GatewayAddress): Promise<Asked> => {
   try {
-    return await answered(await ask(url, { model, version, inputs: golden.request.inputs }, key), golden);
+    return await answered(await ask(gateway, { model, version, inputs: golden.request.inputs }), golden);
   } catch (error) {
-    return { result: 'unanswered', differences: [], detail: error instanceof Error ? error.message : String(error) };
+    return { result: 'unanswered', differences: [], detail: whyNoAnswer(error) };
   }
 };
 
-const overHttp = async (place: BundlePlace, gateway: Gateway): Promise<readonly CaseResult[]> => {
+const overHttp = async (place: BundlePlace, gateway: GatewayAddress): Promise<readonly CaseResult[]> => {
   const { model, version } = place;
   const { bundle, faults } = await readBundle(place);
   if (bundle === null) return [{ model, version, file: '-', result: 'failed', differences: [], detail: faults.map(faultText).join('; ') }];
@@ -86,13 +83,6 @@ const tableOf = (results: readonly CaseResult[]): string =>
     ]),
   ]);
 
-/** The key of a file; undefined when it cannot be read, null when none is asked for. */
-const readKey = async (file: string | undefined): Promise<string | null | undefined> => {
-  if (file === undefined) return null;
-  const text = await readFile(file, 'utf8').catch(() => undefined);
-  return text?.trim();
-};
-
 const report = (results: readonly CaseResult[], { json }: SmokeOptions, io: CliIo): void => {
   const count = (result: CaseResult['result']): number => results.filter((entry) => entry.result === result).length;
   if (json) io.stdout(`${JSON.stringify({ ok: count('ok') === results.length, cases: results }, null, 2)}\n`);
@@ -106,15 +96,15 @@ const report = (results: readonly CaseResult[], { json }: SmokeOptions, io: CliI
 const smoke = async (names: readonly string[], options: SmokeOptions, io: CliIo): Promise<void> => {
   const places = await knownBundles(options, names, io);
   if (places === null) return io.setExitCode(3);
-  const key = await readKey(options.keyFile);
-  if (key === undefined) {
-    io.stderr(`${options.keyFile} cannot be read\n`);
+  const { url, keyFile } = options;
+  const gateway = url === undefined ? null : gatewayAddress({ option: '--url', url, keyFile });
+  if (typeof gateway === 'string') {
+    io.stderr(`${gateway}\n`);
     return io.setExitCode(2);
   }
-  const { url } = options;
-  if (url === undefined) return report((await proveBundles(places)).flatMap(inProcess), options, io);
+  if (gateway === null) return report((await proveBundles(places)).flatMap(inProcess), options, io);
   const results: CaseResult[] = [];
-  for (const place of places) results.push(...(await overHttp(place, { url, key })));
+  for (const place of places) results.push(...(await overHttp(place, gateway)));
   report(results, options, io);
 };
 
