@@ -56,7 +56,7 @@ export const createApp = async (settings: Settings, launcher: Launcher): Promise
     isDraining: () => draining,
     others: (request, response) => void others.then((ports) => ports.data(request, response)),
   });
-  metrics.observePendingRequests(data.pending);
+  metrics.observePending(data.pending);
   const loadOthers = async (): Promise<OtherPorts> => {
     // Express takes as long to load as a model to prove: the models' answers come first, but not if they take long.
     await Promise.race([loaded.catch(() => undefined), pause(expressAfterMs)]);

@@ -13,6 +13,8 @@ const whole = (least: number, most: number, expected: string) =>
   z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)], expected).pipe(z.int(expected).min(least, expected).max(most, expected));
 const port = whole(0, 65_535, 'a port from 0 to 65535');
 const positive = whole(1, Number.MAX_SAFE_INTEGER, 'a whole number of at least 1');
+/** As long as a timer can be set for. */
+const milliseconds = whole(1, 2 ** 31 - 1, 'a whole number from 1 to 2147483647');
 const text = z.string().min(1, 'some text');
 const secret = z.string().regex(/^[0-9a-f]{64}$/, '64 lower-case hexadecimal characters');
 const webhookSecret = z.string().refine((value) => parseWebhookSecret(value) !== null, '24 to 64 bytes in base64, with or without whsec_ before it');
@@ -43,8 +45,9 @@ export const settingsSchema = z.object({
   webhookUrl: webhookUrl.optional().describe('address that decisions and pages are posted to as CloudEvents; none: nothing is sent'),
   webhookSecret: webhookSecret.optional().describe('secret that the posts are signed with, as Standard Webhooks has it; without it they are not signed'),
   maxBodyBytes: positive.default(16 * 2 ** 20).describe('largest request body, bytes'),
+  maxPendingBytes: positive.default(256 * 2 ** 20).describe('bytes of request bodies that are held at once, inflated ones twice; more get 503'),
   maxPendingRequests: positive.default(2_048).describe('requests under way at once; more get 503'),
-  drainTimeoutMs: positive.default(25_000).describe('how long requests under way may take after SIGTERM, milliseconds'),
+  drainTimeoutMs: milliseconds.default(25_000).describe('how long requests under way may take after SIGTERM, milliseconds'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent'], 'debug, info, warn, error or silent').default('info').describe('least level that is logged'),
 });
 
@@ -131,6 +134,9 @@ const crossFaults = (settings: Partial<Settings>): readonly string[] => {
     faults.push('HANDOFF_TRUST: got require, expected HANDOFF_TRUSTED_KEYS_DIR beside it');
   if (settings.metricsHost !== undefined && settings.metricsPort === undefined)
     faults.push('HANDOFF_METRICS_HOST: got an address, expected HANDOFF_METRICS_PORT beside it');
+  const { maxBodyBytes = 0, maxPendingBytes = Number.POSITIVE_INFINITY } = settings;
+  if (maxPendingBytes < maxBodyBytes)
+    faults.push(`HANDOFF_MAX_PENDING_BYTES: got ${maxPendingBytes}, expected at least HANDOFF_MAX_BODY_BYTES, which is ${maxBodyBytes}`);
   return faults;
 };
 

@@ -36,6 +36,7 @@ describe('readSettings', () => {
       allowAnonymous: false,
       maxBodyBytes: 16_777_216,
       maxPendingRequests: 2_048,
+      maxPendingBytes: 268_435_456,
       drainTimeoutMs: 25_000,
       logLevel: 'info',
     });
@@ -74,7 +75,8 @@ describe('readSettings', () => {
   it.each([
     ['HANDOFF_MAX_BODY_BYTES', '0', 'a whole number of at least 1'],
     ['HANDOFF_MAX_PENDING_REQUESTS', 'many', 'a whole number of at least 1'],
-    ['HANDOFF_DRAIN_TIMEOUT_MS', '-1', 'a whole number of at least 1'],
+    ['HANDOFF_DRAIN_TIMEOUT_MS', '-1', 'a whole number from 1 to 2147483647'],
+    ['HANDOFF_DRAIN_TIMEOUT_MS', '2147483648', 'a whole number from 1 to 2147483647'],
     ['HANDOFF_LOG_LEVEL', 'loud', 'debug, info, warn, error or silent'],
     ['HANDOFF_ALLOW_ANONYMOUS', 'yes', 'true or false'],
     ['HANDOFF_MODELS_DIR', '', 'some text'],
@@ -109,6 +111,13 @@ describe('readSettings', () => {
       'HANDOFF_ADMIN_HOST',
       'HANDOFF_METRICS_HOST',
     ]);
+  });
+
+  it('let the largest body be read', () => {
+    expect(faultsOf({ maxBodyBytes: '1000', maxPendingBytes: '999' }, {})).toEqual([
+      'HANDOFF_MAX_PENDING_BYTES: got 999, expected at least HANDOFF_MAX_BODY_BYTES, which is 1000',
+    ]);
+    expect(readSettings({ maxBodyBytes: '1000', maxPendingBytes: '1000' }, {})).toMatchObject({ maxPendingBytes: 1_000 });
   });
 
   it('passes over variables of others', () => {

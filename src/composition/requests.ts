@@ -3,6 +3,7 @@ import { createInfer } from '../data-plane/infer.ts';
 import { createObserver } from '../data-plane/observe/observer.ts';
 import { createPostOutcomes } from '../data-plane/outcomes/post-outcomes.ts';
 import { createAuthorizer } from '../http/access.ts';
+import { createBodyBudget } from '../http/body-budget.ts';
 import { createDataServer, type DataServerDeps } from '../http/data-server.ts';
 import type { Settings } from '../settings.ts';
 import type { Bundles } from './bundles.ts';
@@ -19,7 +20,10 @@ interface RequestDeps extends Pick<DataServerDeps, 'newId' | 'random' | 'isDrain
 }
 
 /** The request path behind the data port. */
-export const createRequests = ({ maxBodyBytes, maxPendingRequests }: Settings, { ground, kept, bundles, rollouts, ...shared }: RequestDeps) => {
+export const createRequests = (
+  { maxBodyBytes, maxPendingBytes, maxPendingRequests }: Settings,
+  { ground, kept, bundles, rollouts, ...shared }: RequestDeps,
+) => {
   const { registry, evidence, metrics, log, keys, tracing, randomU32 } = ground;
   const { predictionIds, store } = kept;
   const { loading, isExpected } = bundles;
@@ -30,5 +34,6 @@ export const createRequests = ({ maxBodyBytes, maxPendingRequests }: Settings, {
   const declaredOf = declareOutcomes({ standings, registry, isComplete: loading.isComplete });
   const postOutcomes = createPostOutcomes({ predictionIds, declaredOf, epochs: store.epochs, record: store.outcomes.record, metrics, wallMs });
   const guards = { authorize: createAuthorizer(keys, 'infer'), authorizeOutcome: createAuthorizer(keys, 'outcome') };
-  return createDataServer({ ...shared, log, registry, infer, postOutcomes, tracing, metrics, monotonicMs, maxBodyBytes, maxPendingRequests, ...guards });
+  const limits = { maxBodyBytes, maxPendingRequests, bodies: createBodyBudget(maxPendingBytes) };
+  return createDataServer({ ...shared, log, registry, infer, postOutcomes, tracing, metrics, monotonicMs, ...limits, ...guards });
 };

@@ -3,9 +3,10 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Infer } from '../data-plane/infer.ts';
 import type { ModelRegistry } from '../data-plane/registry.ts';
-import { ProblemError, type ProblemType, problems } from '../problem.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
+import { type ProblemType, problems } from '../problem.ts';
+import type { Metrics, PendingReaders } from '../telemetry/metrics.ts';
 import type { RequestSpan } from '../telemetry/request-span.ts';
+import { createAdmission } from './admission.ts';
 import { createEndTogether } from './end-together.ts';
 import { inferEdge } from './infer-edge.ts';
 import type { Exchange, InferEdge } from './infer-exchange.ts';
@@ -31,7 +32,7 @@ export interface DataServerDeps extends OutcomesEndpointDeps {
 
 export interface DataServer {
   readonly listener: RequestListener;
-  readonly pending: () => number;
+  readonly pending: PendingReaders;
 }
 
 /** Faults of the caller that are found before the model is known; the others are counted for their model. */
@@ -58,7 +59,7 @@ export const createDataServer = (deps: DataServerDeps): DataServer => {
   const outcomes = createOutcomesEndpoint(deps);
   const edgeOf = createEdges(deps);
   const end = createEndTogether();
-  let pending = 0;
+  const admission = createAdmission({ ...deps, what: 'requests', onRefused: () => deps.metrics.unrouted.request('shed', 0) });
 
   const serve = async (request: IncomingMessage, response: ServerResponse, edge: InferEdge): Promise<void> => {
     const arrivedMs = deps.monotonicMs();
@@ -73,22 +74,22 @@ export const createDataServer = (deps: DataServerDeps): DataServer => {
       tracestate: header('tracestate'),
       startMs: arrivedMs,
     });
-    pending += 1;
+    const { admit, hold, leave } = admission.enter();
     try {
       deps.authorize(request);
-      if (pending > deps.maxPendingRequests) throw shed(deps);
-      const body = await readBody(request, deps.maxBodyBytes);
+      admit();
+      const body = await readBody(request, { maxBytes: deps.maxBodyBytes, hold });
       const infer: Exchange['infer'] = async (asked, { timeoutMs, routingKey }) => {
         const answer = await deps.infer(asked, { header, routingKey, arrivedMs, timeoutMs: earlier(readTimeoutMs(header), timeoutMs), span, requestId });
         endConnection(response);
         return answer;
       };
-      await edge.serve({ request, response, end, body, header, infer, requestId, span });
+      await edge.serve({ request, response, end, body, hold, header, infer, requestId, span });
       span.end({ status: 200, endMs: deps.monotonicMs() });
     } catch (error) {
       fail(error, { request, response, requestId, span, arrivedMs, route: edge.route });
     } finally {
-      pending -= 1;
+      leave();
     }
   };
 
@@ -116,7 +117,7 @@ export const createDataServer = (deps: DataServerDeps): DataServer => {
       else if (request.method === 'POST' && isOutcomes(url)) outcomes(request, response);
       else deps.others(withoutFragment(request), response);
     },
-    pending: () => pending,
+    pending: { requests: admission.pending, bytes: deps.bodies.bytes },
   };
 };
 
@@ -160,8 +161,3 @@ const isInfer = (url: string): boolean => url === '/infer' || url.startsWith('/i
 const pathOf = (url: string | undefined): string => (url ?? '').split('?', 1)[0] ?? '';
 
 const earlier = (one: number | null, other: number | null): number | null => (one === null || other === null ? (one ?? other) : Math.min(one, other));
-
-const shed = ({ metrics, maxPendingRequests }: DataServerDeps): ProblemError => {
-  metrics.unrouted.request('shed', 0);
-  return new ProblemError('overloaded', `${maxPendingRequests} requests are under way already.`);
-};

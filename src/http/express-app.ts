@@ -45,7 +45,7 @@ const readJson = async (request: Request, maxBodyBytes: number): Promise<unknown
   // Before the body is read, and for an empty one too: a page can send a plain form to another site, but never this type unasked.
   if (!isJson(contentType))
     throw new ProblemError('unsupported-media-type', `The content type is ${contentType ?? 'not given'}, application/json is expected.`);
-  const body = await readBody(request, maxBodyBytes);
+  const body = await readBody(request, { maxBytes: maxBodyBytes, hold: () => undefined });
   return body.length === 0 ? undefined : parseJsonBody(request, body);
 };
 

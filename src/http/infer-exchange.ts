@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { InferAnswer, InferRequest } from '../data-plane/infer.ts';
 import type { RequestSpan } from '../telemetry/request-span.ts';
+import type { HoldBytes } from './body-budget.ts';
 import type { EndResponse } from './end-together.ts';
 
 /** One request for predictions, its body read. */
@@ -10,6 +11,8 @@ export interface Exchange {
   /** Ends the response, once its head is written. */
   readonly end: EndResponse;
   readonly body: Buffer;
+  /** For what an edge makes of the body and is as large. */
+  readonly hold: HoldBytes;
   /** The first value of a header, by lower-case name. */
   readonly header: (name: string) => string | undefined;
   /** `timeoutMs` and `routingKey` are what the request itself says; headers are heard beside it. */

@@ -94,7 +94,10 @@ const readRequest = (body: Buffer, header: string | undefined, readKnown: ReadHe
 const serve = async (exchange: Exchange, asked: AskedModel, { registry, maxBodyBytes, readKnown }: Shared): Promise<void> => {
   const { request, header } = exchange;
   const encoding = request.headers['content-encoding'];
-  const body = encoding === undefined || encoding === 'identity' ? exchange.body : await inflateBody(exchange.body, encoding, maxBodyBytes);
+  const body =
+    encoding === undefined || encoding === 'identity'
+      ? exchange.body
+      : await inflateBody(exchange.body, encoding, { maxBytes: maxBodyBytes, hold: exchange.hold });
   const inference = readRequest(body, header(lengthHeader), readKnown);
   const { model, version } = asked;
   const serving = registry.get(model);

@@ -1,8 +1,10 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { PostOutcomes } from '../data-plane/outcomes/post-outcomes.ts';
-import { ProblemError, problems } from '../problem.ts';
+import { problems } from '../problem.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { RequestSpan, Tracing } from '../telemetry/request-span.ts';
+import { createAdmission, type Place } from './admission.ts';
+import type { BodyBudget } from './body-budget.ts';
 import { logFailure } from './log-failure.ts';
 import { parseOutcomesRequest } from './outcomes-request.ts';
 import { parseJsonBody, readBody } from './read-body.ts';
@@ -17,6 +19,7 @@ export interface OutcomesEndpointDeps {
   readonly random: () => number;
   readonly newId: () => string;
   readonly maxBodyBytes: number;
+  readonly bodies: BodyBudget;
   readonly maxPendingRequests: number;
   readonly isDraining: () => boolean;
   /** @throws ProblemError unauthenticated, forbidden */
@@ -36,16 +39,12 @@ interface Arrived {
 
 /** `POST /outcomes`: authorize ▶ admit ▶ read ▶ post ▶ answer. A batch is answered 202 once everything that it accepts is durable. */
 export const createOutcomesEndpoint = (deps: OutcomesEndpointDeps): RequestListener => {
-  let pending = 0;
+  const admission = createAdmission({ ...deps, what: 'requests with outcomes', onRefused: () => undefined });
 
-  const admit = (): void => {
-    if (pending > deps.maxPendingRequests) throw new ProblemError('overloaded', `${deps.maxPendingRequests} requests with outcomes are under way already.`);
-  };
-
-  const serve = async ({ request, response, requestId, span }: Arrived): Promise<void> => {
+  const serve = async ({ request, response, requestId, span }: Arrived, { admit, hold }: Place): Promise<void> => {
     deps.authorizeOutcome(request);
     admit();
-    const posts = parseOutcomesRequest(parseJsonBody(request, await readBody(request, deps.maxBodyBytes)));
+    const posts = parseOutcomesRequest(parseJsonBody(request, await readBody(request, { maxBytes: deps.maxBodyBytes, hold })));
     const body = JSON.stringify(await deps.postOutcomes(posts));
     if (deps.isDraining()) response.setHeader('connection', 'close');
     response.writeHead(202, {
@@ -84,13 +83,13 @@ export const createOutcomesEndpoint = (deps: OutcomesEndpointDeps): RequestListe
       startMs: deps.monotonicMs(),
     });
     const arrived = { request, response, requestId, span };
-    pending += 1;
+    const place = admission.enter();
     try {
-      await serve(arrived);
+      await serve(arrived, place);
     } catch (error) {
       fail(error, arrived);
     } finally {
-      pending -= 1;
+      place.leave();
     }
   };
 

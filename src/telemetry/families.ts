@@ -19,6 +19,7 @@ export const createFamilies = (register: RegisterFamily, requestBounds: () => re
     computeDuration: histogram('gateway_inference_compute_duration_seconds', 'Time of one run of the model.', () => stageBoundsSeconds),
     batchSize: histogram('gateway_inference_batch_size', 'Rows in one run of the model.', () => batchBoundsRows),
     pendingRequests: gauge('gateway_inference_pending_requests', 'Admitted inference requests without an answer yet.'),
+    pendingBytes: gauge('gateway_request_body_bytes', 'Bytes that the bodies of requests under way hold.'),
     ineligible: counter('gateway_ineligible_requests_total', "Requests that satisfied the baseline's contract but not the candidate's."),
     outcomes: counter('gateway_outcomes_total', 'Posted outcomes that were kept, by the arm that they joined.'),
     duplicateOutcomes: counter('gateway_outcomes_duplicate_total', 'Posted outcomes that were known already.'),

@@ -40,6 +40,13 @@ export interface ModelInfo {
   readonly contractVersion: string;
 }
 
+/** What is read at each scrape. */
+export interface PendingReaders {
+  readonly requests: () => number;
+  /** What the bodies of requests under way hold. */
+  readonly bytes: () => number;
+}
+
 /** The gateway's metrics. */
 export interface Metrics extends Recorders {
   /** 1 while the arm is beyond the limit, else 0. */
@@ -54,7 +61,7 @@ export interface Metrics extends Recorders {
   /** One posted outcome; `model` is `none` unless it is known here. */
   readonly outcome: (labels: { readonly model: string; readonly arm: ArmLabel; readonly result: OutcomeResult }) => void;
   /** `read` is called at every scrape. */
-  readonly observePendingRequests: (read: () => number) => void;
+  readonly observePending: (pending: PendingReaders) => void;
   readonly spansDropped: (count: number) => void;
   /** Of the newest entry of the decision ledger; 0 when there is none. */
   readonly setLedgerSequence: (sequence: number) => void;
@@ -84,11 +91,12 @@ export const createMetrics = ({ sloBoundsSeconds = [] }: { readonly sloBoundsSec
   const spansDropped = families.spansDropped.of({});
   const ledgerSequence = families.ledgerSequence.of({});
   const pendingRequests = families.pendingRequests.of({});
+  const pendingBytes = families.pendingBytes.of({});
   const webhookTries = seriesEach(webhookResults, (result) => families.webhookTries.of({ result }));
   const webhookPending = families.webhookPending.of({});
   const webhookOldestAge = families.webhookOldestAge.of({});
   const eventClients = families.eventClients.of({});
-  let readPendingRequests = (): number => 0;
+  let pending: PendingReaders = { requests: () => 0, bytes: () => 0 };
   const recorders = createRecorders(families);
   return {
     ...recorders,
@@ -106,8 +114,8 @@ export const createMetrics = ({ sloBoundsSeconds = [] }: { readonly sloBoundsSec
       for (const series of families.requestDuration.all()) series.addBounds(boundsSeconds);
     },
     outcome: countOutcome(families),
-    observePendingRequests: (read) => {
-      readPendingRequests = read;
+    observePending: (readers) => {
+      pending = readers;
     },
     spansDropped: (count) => {
       spansDropped.value += count;
@@ -131,7 +139,8 @@ export const createMetrics = ({ sloBoundsSeconds = [] }: { readonly sloBoundsSec
       for (const family of Object.values(families)) family.release(labels);
     },
     text: async () => {
-      pendingRequests.value = readPendingRequests();
+      pendingRequests.value = pending.requests();
+      pendingBytes.value = pending.bytes();
       return { contentType: registry.contentType, body: await registry.metrics() };
     },
   };

@@ -2,10 +2,12 @@ import { once } from 'node:events';
 import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { HoldBytes } from '../../src/http/body-budget.ts';
 import { isJson, parseJsonBody, readBody } from '../../src/http/read-body.ts';
 import { ProblemError } from '../../src/problem.ts';
 
 const maxBytes = 1_000;
+const free = (): void => undefined;
 
 interface Sent {
   readonly chunks: readonly (string | Buffer)[];
@@ -15,10 +17,10 @@ interface Sent {
 }
 
 /** What readBody makes of a real request: the body or the problem. */
-const outcomeOf = async ({ chunks, headers = {}, destroy = false }: Sent): Promise<Buffer | ProblemError> => {
+const outcomeOf = async ({ chunks, headers = {}, destroy = false }: Sent, hold: HoldBytes = free): Promise<Buffer | ProblemError> => {
   const { promise, resolve } = Promise.withResolvers<Buffer | ProblemError>();
   const server = createServer((message, response) => {
-    readBody(message, maxBytes)
+    readBody(message, { maxBytes, hold })
       .then(resolve, (error: unknown) => resolve(ProblemError.from(error)))
       .finally(() => response.end());
   });
@@ -45,6 +47,19 @@ describe('readBody', () => {
   ])('reads %s', async (_, sent, expected) => {
     const body = await outcomeOf(sent);
     expect(String(body)).toBe(expected);
+  });
+
+  it('keeps nothing that may not be held, and hears of every byte that it keeps', async () => {
+    const held: number[] = [];
+    const hold = (bytes: number): void => {
+      if (held.length === 2) throw new ProblemError('overloaded', 'full');
+      held.push(bytes);
+    };
+    expect(await outcomeOf({ chunks: ['123', '4567'] }, hold)).toEqual(Buffer.from('1234567'));
+    expect(held.reduce((sum, bytes) => sum + bytes, 0)).toBe(7);
+    held.push(0, 0);
+    held.length = 2;
+    expect(await outcomeOf({ chunks: ['123', '4567'] }, hold)).toMatchObject({ type: 'overloaded' });
   });
 
   it('refuses a declared length over the limit before it is read', async () => {

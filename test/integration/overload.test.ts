@@ -1,4 +1,5 @@
 /** More work than a gateway takes: what is too much is turned away at once, everything else is answered, and nothing lasts. */
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { deliver, goldenRows, makeTeamFolders, type TeamFolders } from '../support/bundles.ts';
 import { type GatewayProcess, startGateway } from '../support/gateway.ts';
@@ -7,6 +8,7 @@ import { hold, inParallel, type RawAnswer, send } from '../support/http-client.t
 type Row = Record<string, unknown>;
 
 const maxPendingRequests = 16;
+const maxPendingBytes = 20_000_000;
 const maxQueueRows = 8;
 
 let folders: TeamFolders;
@@ -20,6 +22,7 @@ const ask = (body: string, headers: Readonly<Record<string, string>> = {}): Prom
   send({ url: gateway.url, headers: { ...json, ...headers }, body });
 const holdMany = (count: number, body: string) => Array.from({ length: count }, () => hold({ url: gateway.url, body }));
 const pending = () => gateway.metric(/^gateway_inference_pending_requests/);
+const heldBytes = () => gateway.metric(/^gateway_request_body_bytes/);
 const shed = () => gateway.metric(/^gateway_inference_requests_total\{.*result="shed"\}/);
 const photoWorker = async () => (await gateway.admin('GET', '/models/photo-classifier/1.0.0')).body.worker_pid;
 const becomesIdle = () => expect.poll(pending, { timeout: 20_000, interval: 20 }).toBe(0);
@@ -41,7 +44,7 @@ beforeAll(async () => {
   transaction = JSON.stringify({ model: 'card-fraud', inputs: await goldenRows('card-fraud', ['1.4.0'], '01-ordinary-purchase.json') });
   [photo = {}] = await goldenRows('photo-classifier', ['1.0.0'], '01-coffee.json');
   photos = JSON.stringify({ model: 'photo-classifier', inputs: Array(4).fill(photo) });
-  gateway = await startGateway(folders, { flags: ['--max-pending-requests', String(maxPendingRequests)] });
+  gateway = await startGateway(folders, { flags: ['--max-pending-requests', String(maxPendingRequests), '--max-pending-bytes', String(maxPendingBytes)] });
 });
 
 afterAll(async () => {
@@ -79,6 +82,39 @@ describe('a gateway with as many requests under way as it takes', () => {
     expect((await gateway.admin('GET', '/models')).status).toBe(200);
     for (const request of held) request.abandon();
     await becomesIdle();
+  });
+});
+
+describe('a gateway with as many bytes of bodies as it takes', () => {
+  const large = ' '.repeat(12_000_000);
+  const full = /^The bodies of the requests under way have \d+ bytes, the limit is 20000000\.$/;
+
+  /** One request that holds most of the bytes, of whatever endpoint, for as long as the action takes. */
+  const beside = async (path: string, action: () => Promise<void>): Promise<void> => {
+    const held = hold({ url: gateway.url, path, body: `${large}{}` }, large.length);
+    await expect.poll(heldBytes, { timeout: 20_000 }).toBe(large.length);
+    await action();
+    held.abandon();
+    await expect.poll(heldBytes, { timeout: 20_000 }).toBe(0);
+    expect((await ask(large)).status).toBe(400);
+  };
+
+  test.each(['/infer', '/v2/models/card-fraud/infer', '/outcomes'])('turns large ones away while %s has them, and answers small ones', async (path) => {
+    await beside(path, async () => {
+      const before = await shed();
+      expectOverloaded(await ask(large), full);
+      expect(await shed()).toBe(before + 1);
+      expectOverloaded(await send({ url: gateway.url, path: '/outcomes', headers: json, body: large }), full);
+      expect((await ask(transaction)).status).toBe(200);
+    });
+  });
+
+  test('counts what a small one becomes when it is inflated', async () => {
+    const path = '/v2/models/card-fraud/infer';
+    const bomb = { url: gateway.url, path, headers: { ...json, 'content-encoding': 'gzip' }, body: gzipSync(large) };
+    expect((await send(bomb)).status).toBe(400);
+    await beside('/infer', async () => expectOverloaded(await send(bomb), full));
+    expect((await send(bomb)).status).toBe(400);
   });
 });
 

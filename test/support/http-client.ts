@@ -64,15 +64,15 @@ export interface HeldRequest {
   readonly abandon: () => void;
 }
 
-/** Sends the head of a request and the first byte of its body. */
-export const hold = (raw: RawRequest): HeldRequest => {
+/** Sends the head of a request and the first bytes of its body. */
+export const hold = (raw: RawRequest, sentBytes = 1): HeldRequest => {
   const body = Buffer.from(raw.body ?? '');
   const request = start({ ...raw, headers: { 'content-type': 'application/json', 'content-length': String(body.length), ...raw.headers } });
   const answer = answerOf(request);
   // Whoever abandons a request does not ask for its answer.
   answer.catch(() => undefined);
-  request.write(body.subarray(0, 1));
-  return { answer, release: () => request.end(body.subarray(1)), abandon: () => request.destroy() };
+  request.write(body.subarray(0, sentBytes));
+  return { answer, release: () => request.end(body.subarray(sentBytes)), abandon: () => request.destroy() };
 };
 
 /** An agent that keeps as many connections open as there are requests at once. */

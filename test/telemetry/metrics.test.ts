@@ -36,7 +36,7 @@ const makeFilled = (): Metrics => {
   metrics.outcome({ model: 'card-fraud', arm: 'candidate', result: 'accepted' });
   metrics.outcome({ model: 'card-fraud', arm: 'baseline', result: 'duplicate' });
   metrics.outcome({ model: 'none', arm: 'none', result: 'too_late' });
-  metrics.observePendingRequests(() => 4);
+  metrics.observePending({ requests: () => 4, bytes: () => 5 });
   metrics.spansDropped(2);
   metrics.setSignals({
     values: [{ signal: 'feature-lag', value: 12.5, ageMs: 1_500 }],
@@ -113,6 +113,7 @@ describe('the scrape', () => {
       'gateway_outcomes_refused_total',
       'gateway_outcomes_total',
       'gateway_page_open',
+      'gateway_request_body_bytes',
       'gateway_rollout_phase',
       'gateway_rollout_weight_ratio',
       'gateway_signal_age_seconds',
@@ -256,11 +257,12 @@ describe('versions and models', () => {
     ]);
   });
 
-  it('read the pending requests at the scrape', async () => {
+  it('read the pending requests and what their bodies hold at the scrape', async () => {
     const metrics = createMetrics();
     let pending = 1;
-    metrics.observePendingRequests(() => pending);
+    metrics.observePending({ requests: () => pending, bytes: () => pending * 100 });
     pending = 7;
     expect(await sampleValue(metrics, 'gateway_inference_pending_requests')).toBe(7);
+    expect(await sampleValue(metrics, 'gateway_request_body_bytes')).toBe(700);
   });
 });
