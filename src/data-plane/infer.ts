@@ -127,8 +127,12 @@ const rowsOf = (inputs: InferRequest['inputs'], contracts: ContractPair, { model
   }
 };
 
+/**
+ * By the baseline's queue alone: its rows, and the candidate's that it may have to rescue. A candidate whose own queue is full
+ * fails like any other, at its own cost.
+ */
 const admit = (model: ServingModel, rows: number, observer: Observer): void => {
-  const queued = (model.baseline?.queuedRows() ?? 0) + (model.candidate?.queuedRows() ?? 0);
+  const queued = model.baseline?.queuedRows() ?? 0;
   const limit = model.baseline?.bundle.manifest.budgets.maxQueueRows ?? Number.POSITIVE_INFINITY;
   if (queued + rows <= limit) return;
   observer.shed(model);
