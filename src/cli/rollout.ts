@@ -35,8 +35,9 @@ const stateTable = (rollouts: readonly RolloutAnswer[]): string =>
   ]);
 
 const explainSentence = (model: string, { key, bucket, weight, arm, epoch, rollout }: z.infer<typeof explanation>): string => {
-  const split = rollout === null ? 'there is no rollout' : `bucket ${bucket} of 10000, weight ${weight} %, rollout ${rollout}`;
-  return textTable([[`${model}: key ${key} goes to ${arm ?? 'nobody'} (${split}, epoch ${epoch}).`]]);
+  const place = bucket === null ? 'the plan has no routing key' : `bucket ${bucket} of 10000`;
+  const split = rollout === null ? 'there is no rollout' : `${place}, weight ${weight} %, rollout ${rollout}`;
+  return textTable([[`${model}: key ${key} goes to ${arm ?? 'either arm, by a draw for each request'} (${split}, epoch ${epoch}).`]]);
 };
 
 const weightArgument = (text: string): number => {

@@ -186,6 +186,14 @@ describe('rollout explain', () => {
   });
 });
 
+it('explain says that a plan without a routing key gives a key no arm', async () => {
+  const answer = { key: 'k', bucket: null, weight: 10, arm: null, epoch: 1, rollout: 'rollout-1' };
+  const url = await listen((_request, response) => response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer)));
+  expect((await run(url, 'explain', 'card-fraud', '--key', 'k')).stdout).toBe(
+    'card-fraud: key k goes to either arm, by a draw for each request (the plan has no routing key, weight 10 %, rollout rollout-1, epoch 1).\n',
+  );
+});
+
 describe('the connection', () => {
   it('fails with 3 when nobody answers', async () => {
     const url = await listen(() => {});

@@ -210,6 +210,12 @@ describe('the ledger', () => {
 });
 
 describe('models', () => {
+  it('say of a wrong query that it is the query', async () => {
+    const { body } = await request(admin.app).get('/models').query({ prediction_id: '' }).expect(400);
+    expect(body).toMatchObject({ type: '/problems/malformed-request', detail: 'The query cannot be used. prediction_id: got "", expected one prediction id.' });
+    expect(body.errors).toBeUndefined();
+  });
+
   it('are listed, and given one by one', async () => {
     expect((await request(admin.app).get('/models').expect(200)).body).toEqual({ models: [{ model: 'card-fraud', version: '1.4.0' }] });
     expect((await request(admin.app).get('/models/card-fraud/1.4.0').expect(200)).body).toEqual({ model: 'card-fraud', version: '1.4.0' });

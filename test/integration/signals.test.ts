@@ -76,7 +76,7 @@ describe('a gateway with signals', { shuffle: false }, () => {
     expect((await gateway.admin('GET', '/rollouts/card-fraud/explain?key=key-1')).body).toMatchObject({ weight: 0, arm: 'baseline' });
     expect((await setWeight(80)).body).toMatchObject({ phase: 'paused', weight: 80, effective_weight: 0 });
     await push(200);
-    await become({ weight: 80, effective_weight: 0, reason: expect.stringContaining('is not below 120 s yet') });
+    await become({ weight: 80, effective_weight: 0, reason: expect.stringContaining('but not below 120 s yet') });
     await push(119);
     await become({ phase: 'paused', weight: 80, effective_weight: 80 });
     expect((await arms()).candidate).toBeGreaterThan(50);

@@ -23,7 +23,7 @@ const causeWords = ({ rule, status, reading, nowMs }: Spoken): string => {
     case 'above':
       return (reading?.value ?? 0) > holdAbove
         ? `is ${reading?.value} ${unit}, above its limit of ${holdAbove} ${unit}`
-        : `is ${reading?.value} ${unit}, was above its limit of ${holdAbove} ${unit} and is not below ${clearBelow} ${unit} yet`;
+        : `is ${reading?.value} ${unit}, within its limit of ${holdAbove} ${unit} but not below ${clearBelow} ${unit} yet`;
     case 'missing':
       return `is missing: no value has come since the gateway looks for it, one is due every ${durationWords(staleAfterMs)}`;
     case 'stale':

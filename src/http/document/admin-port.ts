@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ZodOpenApiPathsObject } from 'zod-openapi';
 import { rolloutState } from '../rollout-state-schema.ts';
 import { maxLedgerEntries } from '../routes/ledger-routes.ts';
+import { rescanBody } from '../routes/model-routes.ts';
 import { moveBody, promoteBody } from '../routes/rollout-moves.ts';
 import { setWeightBody } from '../routes/rollout-routes.ts';
 import { signalBody } from '../routes/signal-routes.ts';
@@ -135,7 +136,10 @@ export const adminPaths: ZodOpenApiPathsObject = {
     get: {
       summary: 'The arm of a routing key',
       requestParams: { path: model, query: z.object({ key: z.string() }) },
-      responses: { ...ok(anyJson, 'Bucket, weight and arm.'), ...failures('malformed-request', 'model-not-found', 'model-not-ready', ...guarded) },
+      responses: {
+        ...ok(anyJson, 'Bucket, weight and arm; without a routing key in the plan no bucket, and no arm that is certain.'),
+        ...failures('malformed-request', 'model-not-found', 'model-not-ready', ...guarded),
+      },
     },
   },
   '/rollouts/{model}/ledger': {
@@ -175,7 +179,15 @@ export const adminPaths: ZodOpenApiPathsObject = {
   '/models/rescan': {
     post: {
       summary: 'Look for new bundles and plans now',
-      responses: { ...ok(anyJson, 'What was accepted and what was refused, and why.'), ...failures('unsupported-media-type', ...guarded) },
+      requestBody: {
+        required: false,
+        description: 'Nothing or an empty object, but of this content type, which no page of another site can send unasked.',
+        content: { 'application/json': { schema: rescanBody } },
+      },
+      responses: {
+        ...ok(anyJson, 'What was accepted and what was refused, and why.'),
+        ...failures('malformed-request', 'request-too-large', 'unsupported-media-type', ...guarded),
+      },
     },
   },
 };

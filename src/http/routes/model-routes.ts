@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { pathParameter, type Resource } from '../express-app.ts';
-import { parseOrRefuse } from '../parse-or-refuse.ts';
+import { parseOrRefuse, parseQuery } from '../parse-or-refuse.ts';
 
 /** What the model resources need. */
 export interface ModelRoutesDeps {
@@ -16,17 +16,19 @@ export interface ModelRoutesDeps {
   readonly rescan: () => unknown;
 }
 
+const onePredictionId = 'one prediction id';
+
 /** One prediction's bundle instead of all that are there. Other parameters are left alone, as they always were. */
-const listQuery = z.object({ prediction_id: z.string().min(1).max(2_000).optional() });
+const listQuery = z.object({ prediction_id: z.string(onePredictionId).min(1, onePredictionId).max(2_000, onePredictionId).optional() });
 
 /** A rescan takes no options. */
-const rescanBody = z.strictObject({}).optional();
+export const rescanBody = z.strictObject({}).optional();
 
 /** The loaded bundles, and the look for new ones, by path. */
 export const modelResources = ({ models, rescan }: ModelRoutesDeps): Readonly<Record<string, Resource>> => ({
   '/models': {
     get: async (request, response) => {
-      const { prediction_id: id } = parseOrRefuse(listQuery, request.query);
+      const { prediction_id: id } = parseQuery(listQuery, request.query);
       response.json(id === undefined ? { models: await models.list() } : await models.explain(id));
     },
   },

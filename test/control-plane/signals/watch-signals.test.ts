@@ -167,7 +167,7 @@ describe('a signal above its limit', () => {
     await seconds(1);
     expect(control.get('card-fraud')).toMatchObject({
       phase: 'held',
-      reason: expect.stringContaining('was above its limit of 300 s and is not below 120 s yet'),
+      reason: expect.stringContaining('within its limit of 300 s but not below 120 s yet'),
     });
     signals.push('feature-lag', 119);
     await seconds(1);

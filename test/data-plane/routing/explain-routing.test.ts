@@ -13,7 +13,7 @@ const trafficAt = (weightHundredths: number): TrafficAssignment => ({
     candidate: '2.0.0',
     weightHundredths,
     eligibility: 'partial',
-    routingKey: null,
+    routingKey: { header: 'x-routing-key' },
     match: [],
     watchedOutputs: [],
     compare: null,
@@ -42,6 +42,17 @@ describe('explainRouting', () => {
       epoch: 3,
       rollout: null,
     });
+  });
+
+  it.each([
+    { weight: 0, arm: 'baseline' },
+    { weight: 1, arm: null },
+    { weight: 9_999, arm: null },
+    { weight: 10_000, arm: 'candidate' },
+  ])('has no bucket without a routing key in the plan, and at $weight hundredths the arm $arm', ({ weight, arm }) => {
+    const traffic = trafficAt(weight);
+    const keyless = { ...traffic, rollout: traffic.rollout && { ...traffic.rollout, routingKey: null } };
+    expect(explainRouting(keyless, { model: 'm', key: 'k' })).toMatchObject({ bucket: null, arm });
   });
 
   it('says the weight in percent', () => {
