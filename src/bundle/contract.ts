@@ -20,6 +20,8 @@ export interface Field {
   readonly minLength?: number;
   readonly maxLength?: number;
   readonly pattern?: string;
+  /** Of an array: no two of its items are alike. */
+  readonly uniqueItems?: true;
   /** The closed domain, if the contract names one. */
   readonly validValues?: readonly (string | number)[];
   readonly unit?: string;
@@ -58,3 +60,36 @@ export interface ModelContract {
 
 /** All fields that a request row may carry for this contract. */
 export const requestFields = (contract: ModelContract): readonly Field[] => [...contract.inputs.flatMap((tensor) => tensor.fields), ...contract.passThrough];
+
+/** Digits that a decimal keeps in a double. */
+const decimalDigits = 15;
+
+/**
+ * A number in another unit, as people write it: 35 cent are 0.35 EUR, not 0.35000000000000003. A whole product has no such
+ * noise, and a factor of 1 changes nothing.
+ */
+export const convertUnit = (value: number, factor: number): number => {
+  const product = value * factor;
+  return factor === 1 || Number.isInteger(product) ? product : Number(product.toPrecision(decimalDigits));
+};
+
+const isHighSurrogate = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff;
+const isLowSurrogate = (unit: number): boolean => unit >= 0xdc00 && unit <= 0xdfff;
+
+/** Characters of a text as JSON Schema counts them: code points, of which one beyond U+FFFF takes two units of a JavaScript string. */
+export const countCharacters = (text: string): number => {
+  let pairs = 0;
+  for (let index = 1; index < text.length; index += 1) {
+    if (isLowSurrogate(text.charCodeAt(index)) && isHighSurrogate(text.charCodeAt(index - 1))) pairs += 1;
+  }
+  return text.length - pairs;
+};
+
+/** Whether a text has from `least` to `most` characters. They are counted only where its units do not tell: a photo is megabytes of text. */
+export const hasCharacters = (text: string, least: number, most: number): boolean => {
+  const units = text.length;
+  if (units < least || units > 2 * most) return false;
+  if (units >= 2 * least && units <= most) return true;
+  const characters = countCharacters(text);
+  return characters >= least && characters <= most;
+};

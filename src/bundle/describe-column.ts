@@ -1,4 +1,5 @@
 /** What a column of a sample says about a field of the contract: its type, range, nulls and domain. */
+import { countCharacters } from './contract.ts';
 import { quantileOf } from './distribution.ts';
 import { type DraftField, logicalTypeOf } from './draft-contract.ts';
 
@@ -60,7 +61,7 @@ const textField = (name: string, texts: readonly string[]): DraftField => {
   const base = { name, logicalType: 'string' as const, width: 1, ...(texts[0] === undefined ? {} : { example: texts[0] }) };
   if (domain.length > 0 && domain.length <= largestDomain && texts.length >= domain.length * leastRepeats)
     return { ...base, validValues: domain, known: `The domain is the ${domain.length} texts of the sample.` };
-  const longest = texts.reduce((length, text) => Math.max(length, text.length), 1);
+  const longest = texts.reduce((length, text) => Math.max(length, countCharacters(text)), 1);
   return { ...base, maxLength: 2 * longest, known: `The longest text of the sample has ${longest} characters; twice that is allowed.` };
 };
 
@@ -83,7 +84,7 @@ const numberField = ({ name, datatype, numbers, nulls, whole }: NumericColumn): 
   const sorted = Float64Array.from(numbers).sort();
   const [low = 0, high = 0] = [sorted[0], sorted.at(-1)];
   const { minimum, maximum } = rangeAround(low, high);
-  const isWhole = whole || logicalTypeOf(datatype) === 'integer';
+  const isWhole = whole || logicalTypeOf(datatype) !== 'number';
   const middle = quantileOf(sorted, 0.5);
   const imputeValue = Number((isWhole ? Math.floor(middle) : middle).toPrecision(9));
   const nullText = `Null in ${nulls} of ${nulls + numbers.length} rows: the median of the sample, ${imputeValue}, stands in for it. Replace that by what the training did.`;
@@ -102,6 +103,15 @@ const numberField = ({ name, datatype, numbers, nulls, whole }: NumericColumn): 
   };
 };
 
+/** A stand-in between true and false is neither. */
+const booleanField = (name: string, values: readonly boolean[], nulls: number): DraftField => {
+  const base = { name, logicalType: 'boolean' as const, width: 1, example: values[0] ?? false };
+  if (nulls === 0) return base;
+  const isOften = values.filter((value) => value).length * 2 > values.length;
+  const known = `Null in ${nulls} of ${nulls + values.length} rows: the more frequent value, ${isOften}, stands in for it. Replace that by what the training did.`;
+  return { ...base, imputeValue: Number(isOften), known };
+};
+
 /** Describes a column that enters a tensor of the datatype. */
 export const describeColumn = (name: string, values: readonly unknown[], datatype: string): DescribedColumn => {
   const read = values.map((value) => cellOf(value, datatype));
@@ -111,8 +121,7 @@ export const describeColumn = (name: string, values: readonly unknown[], datatyp
   const present = cells.filter((cell) => cell !== null);
   if (present.length === 0) return { ok: false, row: 0, got: 'no value in the whole column', expected: 'a value in some row' };
   if (datatype === 'BYTES') return { ok: true, field: textField(name, present as readonly string[]), cells };
-  if (present.every((cell) => typeof cell === 'boolean') && present.length === cells.length)
-    return { ok: true, field: { name, logicalType: 'boolean', width: 1, example: present[0] as boolean }, cells };
+  if (present.every((cell) => typeof cell === 'boolean')) return { ok: true, field: booleanField(name, present, cells.length - present.length), cells };
   const numeric = cells.map((cell) => (typeof cell === 'boolean' ? Number(cell) : cell));
   const numbers = numeric.filter((cell) => typeof cell === 'number');
   const whole = values.every((value) => isNull(value) || isWrittenWhole(value));

@@ -76,7 +76,7 @@ const qualityRule = z.strictObject({
   unit: text.optional(),
   metric: z.enum(['nullValues', 'missingValues', 'invalidValues', 'duplicateValues', 'rowCount']).optional(),
   rule: text.optional(),
-  arguments: z.looseObject({ validValues: z.array(z.union([text, z.number()])).optional() }).optional(),
+  arguments: z.looseObject({ validValues: z.array(z.union([text, z.number()])).optional(), pattern: text.optional() }).optional(),
   query: text.optional(),
   engine: text.optional(),
   implementation: z.union([text, z.looseObject({})]).optional(),
@@ -107,10 +107,11 @@ const unknownKey = (context: Context, { value, path, key }: { readonly value: In
 const missingKey = (context: Context, input: unknown, key: string): void =>
   context.addIssue({ code: 'custom', path: [key], input, message: 'expected a value for this type of rule' });
 
-type Rule = z.infer<typeof qualityRule>;
-
 /** What the types of a rule need, and what they allow beside the common keys. */
-const demandsOf = ({ type, metric }: Rule): { readonly needed: readonly string[]; readonly allowed: ReadonlySet<string>; readonly compares: boolean } => {
+const demandsOf = ({
+  type,
+  metric,
+}: QualityRule): { readonly needed: readonly string[]; readonly allowed: ReadonlySet<string>; readonly compares: boolean } => {
   const types = new Set<keyof typeof rulesOf>();
   if (metric !== undefined) types.add('library');
   if (type !== undefined && type !== 'text') types.add(type);
@@ -215,5 +216,6 @@ export const contractSchema = z.strictObject({
 });
 
 export type ContractDocument = z.infer<typeof contractSchema>;
+export type QualityRule = z.infer<typeof qualityRule>;
 export type Property = z.infer<typeof property>;
 export type SchemaObject = z.infer<typeof schemaObject>;

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { checkContractField, type PlacedField } from './check-contract-field.ts';
 import { type Field, type ModelContract, type TensorSpec, timeParts } from './contract.ts';
+import { contractDomain, type FieldFault } from './contract-domain.ts';
 import { type Datatype, datatypes, fits } from './datatype.ts';
 import { checkDocument, type Fault } from './fault.ts';
 import { contractSchema, type Property, type SchemaObject } from './odcs.ts';
@@ -32,8 +34,6 @@ function isTimeZone(name: string): boolean {
 const defined = <T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
   Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
 
-type FieldFault = (field: string, got: string, expected: string) => void;
-
 const readCustoms = (entry: Property, fault: FieldFault): Partial<z.infer<typeof fieldCustoms>> => {
   const raw = Object.fromEntries(entry.customProperties.map(({ property: name, value }) => [name, value]));
   const { value, faults } = checkDocument(fieldCustoms, '', raw);
@@ -45,10 +45,10 @@ const readCustoms = (entry: Property, fault: FieldFault): Partial<z.infer<typeof
 
 /** The limits of a value; those of an array are its items'. */
 const limitsOf = (entry: Property) => {
-  const { logicalTypeOptions = {}, quality = [] } = (entry.logicalType === 'array' ? entry.items : entry) ?? {};
-  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, minLength, maxLength, pattern } = logicalTypeOptions;
-  const validValues = [...quality, ...entry.quality].find((rule) => rule.metric === 'invalidValues')?.arguments?.validValues;
-  return { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, minLength, maxLength, pattern, validValues };
+  const { logicalTypeOptions = {} } = (entry.logicalType === 'array' ? entry.items : entry) ?? {};
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, minLength, maxLength } = logicalTypeOptions;
+  const uniqueItems = entry.logicalTypeOptions.uniqueItems === true ? (true as const) : undefined;
+  return { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, minLength, maxLength, uniqueItems };
 };
 
 const itemKinds: Readonly<Record<string, NonNullable<Field['itemKind']>>> = { number: 'number', integer: 'integer', boolean: 'boolean', string: 'string' };
@@ -60,8 +60,6 @@ const itemKindOf = ({ logicalType, items }: Property): Pick<Field, 'itemKind'> =
 
 const fieldOf = (entry: Property, fault: FieldFault): Field => {
   const { acceptedUnits = {}, unit, timePart, timeZone, imputeValue } = readCustoms(entry, fault);
-  const limits = limitsOf(entry);
-  if (limits.pattern !== undefined && !isPattern(limits.pattern)) fault('logicalTypeOptions.pattern', limits.pattern, 'a regular expression');
   return {
     name: entry.name,
     kind: entry.physicalType === 'base64-image' ? 'image' : entry.logicalType,
@@ -69,18 +67,9 @@ const fieldOf = (entry: Property, fault: FieldFault): Field => {
     acceptedUnits,
     classification: entry.classification ?? 'internal',
     ...itemKindOf(entry),
-    ...defined({ ...limits, unit, timePart, timeZone, imputeValue }),
+    ...defined({ ...limitsOf(entry), ...contractDomain(entry, fault), unit, timePart, timeZone, imputeValue }),
   };
 };
-
-function isPattern(source: string): boolean {
-  try {
-    new RegExp(source, 'u');
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 const tensorCustoms = z.object({ oipDatatype: z.enum(datatypes), oipShape: z.array(z.int().min(-1)).min(1) });
 
@@ -119,24 +108,44 @@ interface Collected {
   readonly outputs: TensorSpec[];
   readonly passThrough: Field[];
   readonly derived: Field[];
-  readonly fault: (field: string, got: string, expected: string) => void;
+  readonly fault: FieldFault;
 }
+
+const directionOf = (entry: SchemaObject, fault: FieldFault): 'input' | 'output' => {
+  const direction = custom(entry.customProperties, 'direction');
+  if (direction !== 'input' && direction !== 'output') fault('customProperties.direction', String(direction ?? 'nothing'), 'input or output');
+  return direction === 'output' ? 'output' : 'input';
+};
 
 const place = (entry: SchemaObject, fields: readonly Field[], collected: Collected): void => {
   const { fault } = collected;
-  const direction = custom(entry.customProperties, 'direction');
-  if (direction !== 'input' && direction !== 'output') fault('customProperties.direction', String(direction ?? 'nothing'), 'input or output');
-  if (entry.physicalType !== 'tensor') {
-    collected[entry.physicalType].push(...fields);
+  checkObjectRules(entry, fault);
+  const direction = directionOf(entry, fault);
+  if (entry.physicalType === 'derived') {
+    collected.derived.push(...fields);
     return;
   }
-  const spec = tensorSpec(entry, fields, fault);
-  if (spec === null) return;
-  if (direction === 'output') collected.outputs.push(spec);
-  else {
-    collected.inputs.push(spec);
-    for (const field of fields) checkInputField(field, spec.datatype, fault);
+  const spec = entry.physicalType === 'tensor' ? tensorSpec(entry, fields, fault) : null;
+  if (entry.physicalType === 'passThrough') collected.passThrough.push(...fields);
+  else if (spec === null) return;
+  else collected[`${direction}s`].push(spec);
+  if (spec !== null && direction === 'input') for (const field of fields) checkInputField(field, spec.datatype, fault);
+  checkFields(entry, { fields, direction, spec }, fault);
+};
+
+type Placed = Pick<PlacedField, 'direction' | 'spec'> & { readonly fields: readonly Field[] };
+
+const checkFields = ({ properties }: SchemaObject, { fields, ...where }: Placed, fault: FieldFault): void => {
+  for (const [index, entry] of properties.entries()) {
+    const field = fields[index];
+    if (field !== undefined) checkContractField({ ...where, field, entry }, (at, got, expected) => fault(`${field.name}.${at}`, got, expected));
   }
+};
+
+/** A value is one of a field. */
+const checkObjectRules = ({ quality }: SchemaObject, fault: FieldFault): void => {
+  for (const [index, { metric }] of quality.entries())
+    if (metric === 'invalidValues') fault(`quality.${index}`, 'invalidValues of a whole object', 'the rule at the field that it is about');
 };
 
 const tensorSpec = (entry: SchemaObject, fields: readonly Field[], fault: Collected['fault']): TensorSpec | null => {
@@ -151,9 +160,13 @@ const checkInputField = (field: Field, datatype: Datatype, fault: Collected['fau
   checkImpute(field, fault);
   checkInputKind(field, datatype, fault);
   if (field.kind === 'array' && !field.required) fault(`${field.name}.required`, 'false', 'true, since an array cannot be imputed');
+  if (isPlainText(field, datatype) && !field.required) fault(`${field.name}.required`, 'false', 'true, since no number stands in for a text');
   if (field.imputeValue !== undefined && !fits(field.imputeValue, datatype))
     fault(`${field.name}.imputeValue`, String(field.imputeValue), `a value that ${datatype} can hold`);
 };
+
+/** Text that is not encoded as a number. */
+const isPlainText = ({ kind }: Field, datatype: Datatype): boolean => kind === 'image' || (kind === 'string' && datatype === 'BYTES');
 
 const checkInputKind = ({ name, kind, itemKind }: Field, datatype: Datatype, fault: Collected['fault']): void => {
   const single = kind === 'array' ? (itemKind ?? kind) : kind;

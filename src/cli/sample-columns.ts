@@ -40,6 +40,7 @@ const listed = (names: readonly string[]): string => names.slice(0, 12).join(', 
 const columnsOf = (tensor: SignatureTensor, inputs: readonly SignatureTensor[], { sample, ignored }: Columns): readonly string[] => {
   const columns = sample.columns.filter((name) => !ignored.includes(name));
   const width = widthOf(tensor);
+  if (isTable(tensor, inputs) && sample.rows.some((row) => Array.isArray(row[tensor.name])) && columns.includes(tensor.name)) return [tensor.name];
   if (isTable(tensor, inputs)) {
     if (columns.length === width) return columns;
     throw new Refusal(

@@ -1,4 +1,6 @@
+import type { Tensor } from '../data-plane/contract/tensor.ts';
 import type { InferAnswer } from '../data-plane/infer.ts';
+import { ProblemError } from '../problem.ts';
 import { answerHeaders } from './answer-headers.ts';
 import type { InferEdge } from './infer-exchange.ts';
 import { parseInferRequest } from './infer-request.ts';
@@ -10,12 +12,25 @@ export const inferEdge: InferEdge = {
   serve: async (exchange) => {
     const { request, id } = parseInferRequest(parseJsonBody(exchange.request, exchange.body));
     const answer = await exchange.infer(request, { timeoutMs: null, routingKey: null });
+    for (const name in answer.tensors) checkExact(name, answer.tensors[name]);
     const body = bodyOf(answer, id);
     const bytes = Buffer.byteLength(body);
     exchange.response.writeHead(200, ['content-type', 'application/json', 'content-length', String(bytes), ...answerHeaders(answer, exchange)]);
     // A byte a character: the same bytes in both encodings, and Latin-1 is copied where UTF-8 is made.
     exchange.end(exchange.response, body, bytes === body.length ? 'latin1' : 'utf8');
   },
+};
+
+/** A reader of JSON rounds a larger whole number without a word, and this one would write it rounded. */
+const largestExact = BigInt(Number.MAX_SAFE_INTEGER);
+
+/** @throws ProblemError output-rejected */
+const checkExact = (name: string, tensor: Tensor | undefined): void => {
+  const data = tensor?.data;
+  if (!(data instanceof BigInt64Array || data instanceof BigUint64Array)) return;
+  for (const value of data)
+    if (value > largestExact || value < -largestExact)
+      throw new ProblemError('output-rejected', `Output ${name} has ${value}, which a JSON number does not hold: ask for it on /v2.`);
 };
 
 const bodyOf = (answer: InferAnswer, id: string | null): string =>

@@ -1,5 +1,6 @@
 import type { Datatype } from '../bundle/datatype.ts';
 import type { CompiledField } from '../data-plane/contract/compile-field.ts';
+import { type Rounding, roundingOf } from '../data-plane/contract/rounded-limits.ts';
 
 type Read = (value: number) => unknown;
 /** How a column's numbers are read; null when they stay as they are. */
@@ -35,22 +36,32 @@ const orNull =
   };
 
 /**
- * 0.01 is 0.00999999977648258 as a 32-bit float: it stands for every decimal that is rounded to it, so when it breaks a
- * bound or a step, the shortest such decimal is asked again. The graph gets the same bits for both.
+ * 0.01 is 0.00999999977648258 as a 32-bit float: it stands for every decimal that is rounded to it. What a limit of the field
+ * is rounded to stands for the limit; another value that breaks one is asked again as the shortest such decimal. The graph
+ * gets the same bits for all of them.
  */
 const decimal = (field: CompiledField['field'], holds: CompiledField['holds'], datatype: Datatype): Read | null => {
   const precision = digits[datatype];
-  if (precision === undefined || !isExacting(field)) return null;
-  const round = datatype === 'FP32' ? Math.fround : Math.f16round;
+  const round = roundingOf(datatype);
+  if (precision === undefined || !isExacting(field, round)) return null;
   const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY, exclusiveMinimum, exclusiveMaximum, multipleOf, validValues } = field;
   const isRange = [exclusiveMinimum, exclusiveMaximum, multipleOf, validValues].every((limit) => limit === undefined);
-  return (value) => {
-    if (Number.isInteger(value) || (isRange ? value >= minimum && value <= maximum : holds(value))) return value;
+  const limits = new Map(limitsOf(field).map((limit) => [round(limit), limit]));
+  const shortest: Read = (value) => {
     const short = Number(value.toPrecision(precision));
     return round(short) === round(value) && holds(short) ? short : value;
   };
+  return (value) => {
+    if (isRange && value >= minimum && value <= maximum) return value;
+    const limit = limits.get(value);
+    if (limit !== undefined) return limit;
+    return Number.isInteger(value) || holds(value) ? value : shortest(value);
+  };
 };
 
-/** Whether some limit of the field is no whole number, so that rounding can put a value on its wrong side. */
-const isExacting = ({ minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, validValues = [] }: CompiledField['field']): boolean =>
-  [minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, ...validValues].some((limit) => typeof limit === 'number' && !Number.isInteger(limit));
+const limitsOf = ({ minimum, maximum, exclusiveMinimum, exclusiveMaximum, validValues = [] }: CompiledField['field']): readonly number[] =>
+  [minimum, maximum, exclusiveMinimum, exclusiveMaximum, ...validValues].filter((limit) => typeof limit === 'number');
+
+/** Whether rounding can put a value on the wrong side of some limit of the field. */
+const isExacting = (field: CompiledField['field'], round: Rounding): boolean =>
+  [...limitsOf(field), field.multipleOf ?? 0].some((limit) => !Number.isInteger(limit) || round(limit) !== limit);

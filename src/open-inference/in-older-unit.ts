@@ -1,5 +1,6 @@
+import { convertUnit } from '../bundle/contract.ts';
 import type { RequestField } from '../data-plane/contract/compile-contract.ts';
-import { type CompiledField, withoutNoise } from '../data-plane/contract/compile-field.ts';
+import type { CompiledField } from '../data-plane/contract/compile-field.ts';
 
 /**
  * A field as clients of an older version know it, for a `columnReader`: their numbers are held against its limits once the
@@ -14,6 +15,6 @@ export const inOlderUnit = (column: RequestField): CompiledField => {
   return {
     ...column,
     field: { ...field, multipleOf: multipleOf / factor, ...(imputeValue === undefined ? {} : { imputeValue: imputeValue / factor }) },
-    holds: (value) => holds(typeof value === 'number' ? withoutNoise(value * factor) : value),
+    holds: (value) => holds(typeof value === 'number' ? convertUnit(value, factor) : value),
   };
 };

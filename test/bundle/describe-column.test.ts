@@ -57,6 +57,21 @@ describe('describeColumn', () => {
     expect(describeColumn('home', ['True', 'False'], 'FP32')).toMatchObject({ cells: [true, false], field: { logicalType: 'boolean' } });
   });
 
+  it.each<[string, readonly unknown[], string, readonly unknown[], number]>([
+    ['JSON', [true, null, true, false], 'BOOL', [true, null, true, false], 1],
+    ['CSV', ['True', '', 'False', 'False'], 'BOOL', [true, null, false, false], 0],
+    ['a table of floats', [true, null, false], 'FP32', [true, null, false], 0],
+  ])('keeps booleans with gaps booleans, the more frequent one stands in: %s', (...[, values, datatype, cells, imputeValue]) => {
+    const column = describeColumn('home', values, datatype);
+    expect(column).toMatchObject({ ok: true, cells, field: { logicalType: 'boolean', imputeValue } });
+    expect(column.ok && [column.field.minimum, column.field.maximum]).toEqual([undefined, undefined]);
+    expect(column).toMatchObject({ field: { known: expect.stringContaining(`the more frequent value, ${imputeValue === 1}, stands in for it.`) } });
+  });
+
+  it.each(['BOOL', 'INT64'])('lets a whole number stand in for the nulls of a column of 0 and 1 in a tensor of %s', (datatype) => {
+    expect(describeColumn('home', [1, null, 0], datatype)).toMatchObject({ field: { logicalType: 'integer', minimum: 0, maximum: 1, imputeValue: 0 } });
+  });
+
   it('refuses text for a tensor of numbers, with its row', () => {
     expect(describeColumn('age', ['41', 'old'], 'FP32')).toEqual({ ok: false, row: 1, got: '"old"', expected: 'a number, since the tensor is FP32' });
   });
@@ -75,6 +90,10 @@ describe('describeColumn', () => {
     const column = describeColumn('name', ['Ann', 'Robert', 'Eve'], 'BYTES');
     expect(column).toMatchObject({ field: { maxLength: 12 } });
     expect(column.ok && 'validValues' in column.field).toBe(false);
+  });
+
+  it('bounds texts by their characters, not by the units of a string', () => {
+    expect(describeColumn('mood', ['😀😀', '🎉', '🚀'], 'BYTES')).toMatchObject({ field: { maxLength: 4 } });
   });
 
   it('keeps digits as text where the tensor is text', () => {

@@ -118,7 +118,7 @@ describe('readContract', () => {
     ],
     [
       'a pattern that is no regular expression',
-      (d) => Object.assign(d.schema[0].properties[0], { logicalType: 'string', logicalTypeOptions: { pattern: '(' } }),
+      (d) => Object.assign(d.schema[0].properties[0], { logicalType: 'string', logicalTypeOptions: { pattern: '(' }, customProperties: [] }),
       'schema.features.amount.logicalTypeOptions.pattern',
       '(',
       'a regular expression',
@@ -146,7 +146,7 @@ describe('readContract', () => {
     ],
     [
       'an input field of many values',
-      (d) => Object.assign(d.schema[0].properties[0], { logicalType: 'array', logicalTypeOptions: {} }),
+      (d) => Object.assign(d.schema[0].properties[0], { logicalType: 'array', logicalTypeOptions: {}, customProperties: [] }),
       'schema.features.amount.logicalType',
       'array',
       'number, integer, boolean or string: one value a field; or an array with items of one of them',

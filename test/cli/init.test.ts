@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { readContract } from '../../src/bundle/read-contract.ts';
 import { initCommand } from '../../src/cli/init.ts';
 import { onnxModel } from '../support/onnx-graph.ts';
 import { runCommand } from '../support/run-command.ts';
@@ -117,6 +118,45 @@ describe('a bundle', () => {
     const { schema } = parse(await bundleFile('purposes', 'contract.odcs.yaml'));
     const { quality } = schema[3].properties[0];
     expect(quality).toEqual([{ type: 'library', metric: 'invalidValues', arguments: { validValues: ['car', 'home', 'other', 'study'] }, mustBe: 0 }]);
+  });
+
+  it('of booleans with gaps keeps them booleans', async () => {
+    const graph = {
+      nodes: [{ op: 'Cast', inputs: ['home'], outputs: ['y'], attributes: { to: 1 } }],
+      inputs: [{ name: 'home', shape: ['rows', 1], type: 'bool' as const }],
+      outputs: [{ name: 'y', shape: ['rows', 1] }],
+    };
+    const lines = [true, null, true, false].map((home) => JSON.stringify({ home })).join('\n');
+    const sample = await write('gaps.jsonl', lines);
+    expect(await init(await write('gaps.onnx', onnxModel(graph)), '--model', 'gaps', '--sample', sample)).toMatchObject({ exitCode: 0 });
+    const contract = parse(await bundleFile('gaps', 'contract.odcs.yaml'));
+    expect(contract.schema[0].properties[0]).toMatchObject({
+      logicalType: 'boolean',
+      required: false,
+      customProperties: [{ property: 'imputeValue', value: 1 }],
+    });
+    expect(readContract('contract.odcs.yaml', contract).faults).toEqual([]);
+  });
+
+  it('of lists under the name of a small table has one list', async () => {
+    const sample = await write(
+      'lists.jsonl',
+      [
+        [1, 2, 3],
+        [4, 5, 6],
+      ]
+        .map((x) => JSON.stringify({ x }))
+        .join('\n'),
+    );
+    const graph = {
+      nodes: [{ op: 'Identity', inputs: ['x'], outputs: ['y'] }],
+      inputs: [{ name: 'x', shape: ['rows', 3] }],
+      outputs: [{ name: 'y', shape: ['rows', 3] }],
+    };
+    expect(await init(await write('lists.onnx', onnxModel(graph)), '--model', 'lists', '--sample', sample)).toMatchObject({ exitCode: 0 });
+    const contract = parse(await bundleFile('lists', 'contract.odcs.yaml'));
+    expect(contract.schema[0].properties).toMatchObject([{ name: 'x', logicalType: 'array', logicalTypeOptions: { minItems: 3, maxItems: 3 } }]);
+    expect(readContract('contract.odcs.yaml', contract).faults).toEqual([]);
   });
 
   it('is not written twice', async () => {

@@ -100,6 +100,38 @@ describe('a number of a tensor', () => {
       ],
     ],
     [
+      'a limit of more digits than a float has',
+      readAs({ maximum: 0.99999999 }),
+      [
+        [1, 0.99999999],
+        [Math.fround(1.0000002), Math.fround(1.0000002)],
+      ],
+    ],
+    [
+      'a whole limit that no float is',
+      readAs({ maximum: 2 ** 24 + 3 }),
+      [
+        [2 ** 24 + 4, 2 ** 24 + 3],
+        [2 ** 24 + 6, 2 ** 24 + 6],
+      ],
+    ],
+    [
+      'a bound that it must not reach, and rounding has moved it below',
+      readAs({ exclusiveMaximum: 0.7 }),
+      [
+        [Math.fround(0.7), 0.7],
+        [Math.fround(0.69), Math.fround(0.69)],
+      ],
+    ],
+    [
+      'a value of the domain',
+      readAs({ validValues: [0.123456789] }),
+      [
+        [Math.fround(0.123456789), 0.123456789],
+        [Math.fround(0.2), Math.fround(0.2)],
+      ],
+    ],
+    [
       'a nullable number in steps',
       readAs({ multipleOf: 0.01, minimum: 0, ...optional }),
       [

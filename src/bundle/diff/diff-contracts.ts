@@ -16,6 +16,7 @@ import { outputTensor } from './rules/output-tensor.ts';
 import { pattern } from './rules/pattern.ts';
 import { range } from './rules/range.ts';
 import { timePart } from './rules/time-part.ts';
+import { uniqueItems } from './rules/unique-items.ts';
 import { unit } from './rules/unit.ts';
 
 /** One change of a field, judged. */
@@ -49,6 +50,7 @@ const rules: Readonly<Record<string, Rule>> = {
   acceptedUnits,
   timePart,
   listLength,
+  uniqueItems,
   outputTensor,
   impute,
   classification,

@@ -1,7 +1,8 @@
+import { convertUnit } from '../contract.ts';
 import type { Migration } from '../manifest.ts';
 import type { ComparedField } from './difference.ts';
 
-const scaled = (value: number | undefined, factor: number): number | undefined => (value === undefined ? undefined : Number((value * factor).toPrecision(15)));
+const scaled = (value: number | undefined, factor: number): number | undefined => (value === undefined ? undefined : convertUnit(value, factor));
 
 const boundNames = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'] as const;
 

@@ -1,3 +1,4 @@
+import { countCharacters } from '../../bundle/contract.ts';
 import { maxViolations, pointerToken, type Violation } from '../../problem.ts';
 import { type CompiledContract, type Row, valueIn } from './compile-contract.ts';
 import type { CompiledField } from './compile-field.ts';
@@ -106,7 +107,7 @@ const shownLength = 60;
 /** What was got, short enough for an error message. */
 const kindOf = (value: unknown): string => {
   if (value === undefined) return 'nothing';
-  if (typeof value === 'string') return value.length > shownLength ? `text of ${value.length} characters` : `text ${JSON.stringify(value)}`;
+  if (typeof value === 'string') return value.length > shownLength ? `text of ${countCharacters(value)} characters` : `text ${JSON.stringify(value)}`;
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === 'object' && value !== null) return objectInWords(value);
   return String(value);

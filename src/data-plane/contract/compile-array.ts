@@ -2,6 +2,8 @@ import type { Field } from '../../bundle/contract.ts';
 import { type Datatype, datatypeLimits, isWhole } from '../../bundle/datatype.ts';
 import { type CompiledField, compileField, isWholeText } from './compile-field.ts';
 import { numberInWords, textInWords } from './field-in-words.ts';
+import { isRoundedMultiple } from './is-multiple.ts';
+import { roundedLimits, roundingOf } from './rounded-limits.ts';
 import type { NumericData, TensorData } from './tensor.ts';
 
 /** Values of one row: a list as JSON gave it, or a view of a tensor that was sent. */
@@ -11,16 +13,19 @@ const isArrayValue = (value: unknown): value is ArrayValue => Array.isArray(valu
 
 /** Makes a field that is a whole row of a tensor ready for the request path: a flat list of `width` values, row-major. */
 export const compileArray = (field: Field, datatype: Datatype, width: number): CompiledField => {
-  const item = withLimits(field, datatype);
+  const testFor = itemTests(field, datatype);
+  const isUnique = field.uniqueItems === true ? areDifferent : () => true;
   /** The place of the first item that does not hold; -1 when all do, the width when it is no such list. */
   const firstFault = (value: unknown): number => {
     if (!isArrayValue(value) || value.length !== width) return width;
+    const item = testFor(value);
     for (let index = 0; index < width; index += 1) if (!item(value[index])) return index;
     return -1;
   };
   const got = (value: unknown): string => {
     if (!isArrayValue(value)) return value === null ? 'null' : `a ${typeof value}`;
     const index = firstFault(value);
+    if (index === -1) return 'a list with an item twice';
     return index === width ? `a list of ${value.length}` : `${shown(value[index])} at place ${index}`;
   };
   const [lowest, highest] = datatypeLimits[datatype];
@@ -32,10 +37,42 @@ export const compileArray = (field: Field, datatype: Datatype, width: number): C
     name: field.name,
     numeric: false,
     read: () => Number.NaN,
-    holds: (value) => firstFault(value) === -1,
+    holds: (value) => firstFault(value) === -1 && isUnique(value as ArrayValue),
     got,
-    expected: `a flat list of ${width}, each ${each}`,
+    expected: `a flat list of ${width}, each ${each}${field.uniqueItems === true ? ', no two alike' : ''}`,
   };
+};
+
+/** Items are compared as they enter the tensor, where true is 1. */
+const areDifferent = (value: ArrayValue): boolean => {
+  const items = new Set<unknown>();
+  for (const item of value) items.add(typeof item === 'boolean' ? Number(item) : item);
+  return items.size === value.length;
+};
+
+type ItemTest = (value: unknown) => boolean;
+
+/** A tensor of floats that was sent has rounded each number; JSON has not. */
+const itemTests = (field: Field, datatype: Datatype): ((value: ArrayValue) => ItemTest) => {
+  const exact = withLimits(field, datatype);
+  if (datatype === 'BYTES') return () => exact;
+  const single = roundedTest(field, datatype, 'FP32') ?? exact;
+  const half = roundedTest(field, datatype, 'FP16') ?? exact;
+  return (value) => {
+    if (value instanceof Float32Array) return single;
+    return value instanceof Float16Array ? half : exact;
+  };
+};
+
+/** The test for items that were sent as the datatype `sent`; null where rounding changes none. */
+const roundedTest = (field: Field, datatype: Datatype, sent: 'FP32' | 'FP16'): ItemTest | null => {
+  const rounded = roundedLimits(field, sent);
+  const { multipleOf, ...limits } = rounded;
+  if (rounded === field && multipleOf === undefined) return null;
+  const test = withLimits(limits, datatype);
+  if (multipleOf === undefined) return test;
+  const round = roundingOf(sent);
+  return (value) => test(value) && typeof value === 'number' && isRoundedMultiple(value, multipleOf, round);
 };
 
 const hasLimits = ({ multipleOf, validValues, minLength, maxLength, pattern }: Field): boolean =>
@@ -44,7 +81,7 @@ const hasLimits = ({ multipleOf, validValues, minLength, maxLength, pattern }: F
 const textOf = (field: Field): string => (hasLimits(field) ? textInWords({ ...field, kind: 'string', required: true }) : 'text without NUL');
 
 /** A step, a domain and what limits a text are those of a single value; few lists have any, and a list is long. */
-const withLimits = (field: Field, datatype: Datatype): ((value: unknown) => boolean) => {
+const withLimits = (field: Field, datatype: Datatype): ItemTest => {
   const test = datatype === 'BYTES' ? isText : itemTest(field, datatype);
   if (!hasLimits(field)) return test;
   const { imputeValue: _none, ...single } = field;
@@ -73,7 +110,7 @@ const wideTest = ({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Fiel
   return (value) => value >= low && value <= high && value > above && value < below;
 };
 
-const itemTest = (field: Field, datatype: Datatype): ((value: unknown) => boolean) => {
+const itemTest = (field: Field, datatype: Datatype): ItemTest => {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, itemKind } = field;
   const [lowest, highest] = datatypeLimits[datatype];
   const low = Math.max(minimum ?? lowest, lowest);

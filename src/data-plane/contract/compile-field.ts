@@ -1,6 +1,7 @@
-import type { Field } from '../../bundle/contract.ts';
+import { convertUnit, type Field, hasCharacters } from '../../bundle/contract.ts';
 import { type Datatype, datatypeLimits, isWhole } from '../../bundle/datatype.ts';
 import { numberInWords, textInWords } from './field-in-words.ts';
+import { isMultiple } from './is-multiple.ts';
 import { createLocalTimeReader } from './local-time.ts';
 
 /**
@@ -23,12 +24,6 @@ export interface CompiledField {
 }
 
 type Test = (value: number) => boolean;
-
-/** Room for the rounding of decimal steps such as 0.01, which no double holds exactly: absolute for small quotients, two units in the last place for large ones. */
-const isMultiple = (value: number, step: number): boolean => {
-  const quotient = value / step;
-  return Math.abs(quotient - Math.round(quotient)) <= Math.max(1e-9, Math.abs(quotient) * 2 * Number.EPSILON);
-};
 
 const numberTests = (field: Field, datatype: Datatype): readonly Test[] => {
   const tests: Test[] = [];
@@ -62,11 +57,8 @@ const inDeclaredUnit = (quantity: object, factors: ReadonlyMap<string, number>):
   const { value, unit, ...others } = quantity as { value?: unknown; unit?: unknown };
   const factor = typeof unit === 'string' ? factors.get(unit) : undefined;
   if (typeof value !== 'number' || factor === undefined || Object.keys(others).length > 0) return Number.NaN;
-  return withoutNoise(value * factor);
+  return convertUnit(value, factor);
 };
-
-/** A product as people write it: 35 cent are 0.35 EUR, not 0.35000000000000003: fifteen digits are what a decimal keeps in a double. */
-export const withoutNoise = (value: number): number => Number(value.toPrecision(15));
 
 const compileNumber = (field: Field, datatype: Datatype): CompiledField => {
   const [lowest, highest] = datatypeLimits[datatype];
@@ -112,7 +104,7 @@ const compileText = (field: Field): CompiledField => {
   const domain = field.validValues === undefined ? undefined : new Set<unknown>(field.validValues);
   const holds = (value: unknown): boolean => {
     if (value === null || value === undefined) return !field.required;
-    if (typeof value !== 'string' || value.length < minLength || value.length > maxLength || !isWholeText(value)) return false;
+    if (typeof value !== 'string' || !hasCharacters(value, minLength, maxLength) || !isWholeText(value)) return false;
     return (pattern?.test(value) ?? true) && (domain?.has(value) ?? true);
   };
   return { field, name: field.name, numeric: false, read: () => Number.NaN, holds, expected: textInWords(field) };

@@ -3,6 +3,7 @@ import type { Datatype } from '../../bundle/datatype.ts';
 import type { Manifest, OutputStep } from '../../bundle/manifest.ts';
 import type { Row } from '../contract/compile-contract.ts';
 import type { Tensor, Tensors } from '../contract/tensor.ts';
+import { type BrokenLimit, numberLimits, textLimits } from './output-limits.ts';
 
 /** One row of an answer. */
 export type OutputRow = Record<string, unknown>;
@@ -35,13 +36,20 @@ interface RowContext {
 
 type CompiledStep = (context: RowContext) => void;
 
+type Transform = (values: number[]) => number[];
+
 interface CompiledOutput {
   readonly spec: TensorSpec;
   /** Values a row, product of the dimensions after the first. */
   readonly width: number;
   readonly round: Round;
-  readonly transform: (values: number[]) => number[];
+  readonly transforms: readonly Transform[];
   readonly fields: readonly Field[];
+  /** Of each of the contract's fields; the only one of a list holds for all of its values. */
+  readonly numbers: readonly BrokenLimit<number>[];
+  readonly texts: readonly BrokenLimit<string>[];
+  /** Whether no two values of a row may be alike. */
+  readonly isUnique: boolean;
   readonly steps: readonly CompiledStep[];
 }
 
@@ -94,14 +102,16 @@ const compileStep = (step: OutputStep, { labels, round }: { readonly labels: rea
 
 const compileOutput = (spec: TensorSpec, steps: readonly OutputStep[], labels: readonly string[]): CompiledOutput => {
   const round = rounding(spec.datatype);
-  const transforms = steps.flatMap((step) => ('sigmoid' in step ? [sigmoid] : 'softmax' in step ? [softmax] : []));
   return {
     spec,
     width: widthOf(spec),
-    transform: (values) => transforms.reduce((result, transform) => transform(result), values),
+    transforms: steps.flatMap((step) => ('sigmoid' in step ? [sigmoid] : 'softmax' in step ? [softmax] : [])),
     round,
     // A class vector that `topK` reads is not repeated in the answer.
     fields: steps.some((step) => 'topK' in step) ? [] : spec.fields,
+    numbers: spec.fields.map((field) => numberLimits(field, spec.datatype)),
+    texts: spec.fields.map(textLimits),
+    isUnique: spec.fields.some((field) => field.uniqueItems === true),
     steps: steps.flatMap((step) => compileStep(step, { labels, round }) ?? []),
   };
 };
@@ -113,24 +123,27 @@ const shapeBreach = ({ spec, width }: CompiledOutput, tensor: Tensor | undefined
   return null;
 };
 
-const rangeBreach = (spec: TensorSpec, values: readonly number[]): string | null => {
-  for (let index = 0; index < values.length; index += 1) {
-    const value = values[index] ?? Number.NaN;
-    const field = spec.fields[index] ?? spec.fields[0];
-    if (!Number.isFinite(value)) return `output ${field?.name ?? spec.name}: got ${value}, expected a finite number`;
-    const bound = field === undefined ? null : brokenBound(field, value);
-    if (bound !== null) return `output ${field?.name}: got ${value}, expected ${bound}`;
-  }
-  return null;
+/** Before the transforms: what overflowed in the graph would come out of them as a probability of 0 or 1. */
+const finiteBreach = ({ spec, transforms }: CompiledOutput, values: readonly number[]): string | null => {
+  if (transforms.length === 0) return null;
+  const odd = values.findIndex((value) => !Number.isFinite(value));
+  return odd === -1 ? null : `output ${nameAt(spec, odd)}: got ${values[odd]}, expected a finite number`;
 };
 
-const brokenBound = ({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Field, value: number): string | null => {
-  if (minimum !== undefined && value < minimum) return `at least ${minimum}`;
-  if (maximum !== undefined && value > maximum) return `at most ${maximum}`;
-  if (exclusiveMinimum !== undefined && value <= exclusiveMinimum) return `above ${exclusiveMinimum}`;
-  if (exclusiveMaximum !== undefined && value >= exclusiveMaximum) return `below ${exclusiveMaximum}`;
-  return null;
+const rangeBreach = ({ spec, numbers, isUnique }: CompiledOutput, values: readonly number[]): string | null => {
+  for (let index = 0; index < values.length; index += 1) {
+    const value = values[index] ?? Number.NaN;
+    if (!Number.isFinite(value)) return `output ${nameAt(spec, index)}: got ${value}, expected a finite number`;
+    const expected = (numbers[index] ?? numbers[0])?.(value) ?? null;
+    if (expected !== null) return `output ${nameAt(spec, index)}: got ${value}, expected ${expected}`;
+  }
+  return isUnique ? twiceBreach(spec, values) : null;
 };
+
+const nameAt = ({ name, fields }: TensorSpec, index: number): string => (fields[index] ?? fields[0])?.name ?? name;
+
+const twiceBreach = (spec: TensorSpec, values: readonly unknown[]): string | null =>
+  new Set(values).size === values.length ? null : `output ${nameAt(spec, 0)}: got a value twice, expected no two alike`;
 
 const putFields = ({ spec, fields, round }: CompiledOutput, values: readonly number[], row: OutputRow): void => {
   const [first] = fields;
@@ -151,7 +164,7 @@ const valuesOf = (tensor: Tensor, start: number, width: number): number[] => {
 
 /**
  * Compiles the manifest's output steps and the contract's output ranges into one function: model output in, checked rows
- * out. Finite and in range are checked after `sigmoid`/`softmax`, on what the caller would get.
+ * out. The range is checked after `sigmoid`/`softmax`, on what the caller would get; finite is what comes before them too.
  *
  * @param labels class names by the path that `topK` names
  */
@@ -180,8 +193,9 @@ const fill = (output: CompiledOutput, { outputs, luma }: GuardInput, rows: reado
   if (breach !== null || tensor === undefined) return breach;
   if (Array.isArray(tensor.data)) return fillTexts(output, tensor.data, rows);
   for (const [index, row] of rows.entries()) {
-    const values = output.transform(valuesOf(tensor, index * output.width, output.width));
-    const outOfRange = rangeBreach(output.spec, values);
+    const raw = valuesOf(tensor, index * output.width, output.width);
+    const values = output.transforms.reduce((result, transform) => transform(result), raw);
+    const outOfRange = finiteBreach(output, raw) ?? rangeBreach(output, values);
     if (outOfRange !== null) return outOfRange;
     putFields(output, values, row);
     for (const step of output.steps) step({ values, luma: luma?.[index] ?? null, row });
@@ -189,13 +203,13 @@ const fill = (output: CompiledOutput, { outputs, luma }: GuardInput, rows: reado
   return null;
 };
 
-/** A text output is a label: there is nothing to transform, and only a closed domain to check. */
+/** A text output is a label: there is nothing to transform. */
 const fillTexts = (output: CompiledOutput, texts: readonly string[], rows: readonly OutputRow[]): string | null => {
   const { width, fields } = output;
   const [first] = fields;
   for (const [index, row] of rows.entries()) {
     const values = texts.slice(index * width, (index + 1) * width);
-    const breach = domainBreach(output, values);
+    const breach = textBreach(output, values);
     if (breach !== null) return breach;
     if (first?.kind === 'array') row[first.name] = values;
     else for (const [column, field] of fields.entries()) row[field.name] = values[column];
@@ -203,7 +217,10 @@ const fillTexts = (output: CompiledOutput, texts: readonly string[], rows: reado
   return null;
 };
 
-const domainBreach = ({ spec, fields }: CompiledOutput, values: readonly string[]): string | null => {
-  const odd = values.findIndex((value, column) => (fields[column] ?? fields[0])?.validValues?.includes(value) === false);
-  return odd === -1 ? null : `output ${(fields[odd] ?? fields[0])?.name ?? spec.name}: got another text, expected one of its domain`;
+const textBreach = ({ spec, texts, isUnique }: CompiledOutput, values: readonly string[]): string | null => {
+  for (const [column, value] of values.entries()) {
+    const expected = (texts[column] ?? texts[0])?.(value) ?? null;
+    if (expected !== null) return `output ${nameAt(spec, column)}: got another text, expected ${expected}`;
+  }
+  return isUnique ? twiceBreach(spec, values) : null;
 };

@@ -345,6 +345,22 @@ const mutations: readonly Mutation[] = [
     output: 'compatible',
     reason: /restricted, was internal/,
   },
+  {
+    title: 'items that must differ',
+    after: { uniqueItems: true },
+    rule: 'uniqueItems',
+    input: 'breaking',
+    output: 'compatible',
+    reason: /no item twice/,
+  },
+  {
+    title: 'items that need not differ any more',
+    before: { uniqueItems: true },
+    rule: 'uniqueItems',
+    input: 'additive',
+    output: 'breaking',
+    reason: /an item twice now/,
+  },
   { title: 'nothing', rule: 'none', input: 'unchanged', output: 'unchanged', reason: /^$/ },
 ];
 
@@ -432,7 +448,6 @@ describe('a list', () => {
     ['INT64', 'UINT64'],
     ['UINT64', 'INT64'],
     ['FP32', 'FP16'],
-    ['FP32', 'INT64'],
     ['UINT8', 'BOOL'],
   ])('of %s breaks as one of %s: its tensor holds less', (before, after) => {
     expect(verdictOf([before, after])).toEqual([['breaking', 'range']]);
@@ -441,7 +456,6 @@ describe('a list', () => {
   it.each<readonly [Datatype, Datatype]>([
     ['INT32', 'INT64'],
     ['UINT32', 'UINT64'],
-    ['INT64', 'FP64'],
     ['BOOL', 'UINT8'],
   ])('of %s is additive as one of %s: its tensor holds more', (before, after) => {
     expect(verdictOf([before, after])).toEqual([['additive', 'range']]);
@@ -454,6 +468,55 @@ describe('a list', () => {
     ['BYTES', 'BYTES'],
   ])('of %s is the same as one of %s', (before, after) => {
     expect(verdictOf([before, after])).toEqual([]);
+  });
+
+  it.each<readonly [Datatype, Datatype, Verdict]>([
+    ['FP32', 'INT64', 'breaking'],
+    ['INT64', 'FP64', 'additive'],
+  ])('of numbers in %s has another kind in %s: whole numbers are fewer', (before, after, verdict) => {
+    expect(verdictOf([before, after])).toEqual([[verdict, 'kind', 'range']]);
+    expect(verdictOf([before, after], { minimum: 0, maximum: 1 })).toEqual([[verdict, 'kind']]);
+  });
+
+  const kinds = { number: 'FP64', integer: 'FP64', boolean: 'FP64', string: 'BYTES' } as const satisfies Record<NonNullable<Field['itemKind']>, Datatype>;
+
+  type Item = keyof typeof kinds;
+
+  /** A tensor that is a list of such items, or one value for null. */
+  const tensorOfKind = (itemKind: Item | null) => {
+    const bounded = fieldWith({ name: 'embedding', minimum: 0, maximum: 1 });
+    if (itemKind === null) return { ...tensorOf([bounded], 'FP64', 'embedding'), shape: [-1, 1] };
+    return { ...tensorOf([{ ...bounded, kind: 'array', itemKind }], kinds[itemKind], 'embedding'), shape: [-1, 3] };
+  };
+
+  const diffOfKinds = (side: Side, was: Item | null, is: Item) => {
+    const contractOfKind = (item: Item | null) => comparable(contractWith({ [`${side}s`]: [tensorOfKind(item)] }));
+    return onlyChanged(diffContracts(contractOfKind(was), contractOfKind(is))).flatMap(({ changes }) => changes.filter(({ rule }) => rule === 'kind'));
+  };
+
+  it.each<readonly [Side, Item, Item, Verdict]>([
+    ['input', 'integer', 'string', 'breaking'],
+    ['output', 'integer', 'string', 'breaking'],
+    ['input', 'integer', 'number', 'additive'],
+    ['output', 'integer', 'number', 'breaking'],
+    ['input', 'number', 'integer', 'breaking'],
+    ['output', 'number', 'integer', 'compatible'],
+    ['input', 'boolean', 'string', 'breaking'],
+    ['output', 'boolean', 'number', 'breaking'],
+  ])('on the side %s of %s that becomes one of %s is %s', (...[side, was, is, verdict]) => {
+    expect(diffOfKinds(side, was, is)).toMatchObject([{ verdict, reason: `is of kind array of ${is}, was array of ${was}` }]);
+  });
+
+  it('is of another kind than one value', () => {
+    expect(diffOfKinds('input', null, 'number')).toMatchObject([{ verdict: 'breaking', reason: 'is of kind array of number, was number' }]);
+  });
+
+  it('is the same with items of the same kind, where only the tensor says it too', () => {
+    expect(diffOfKinds('input', 'string', 'string')).toEqual([]);
+    const lists = [fieldWith({ name: 'embedding', kind: 'array' }), fieldWith({ name: 'embedding', kind: 'array', itemKind: 'number' })];
+    const [before, after] = lists.map((list) => comparable(contractWith({ outputs: [{ ...tensorOf([list], 'FP64', 'embedding'), shape: [-1, 3] }] })));
+    if (before === undefined || after === undefined) throw new Error('two contracts are compared');
+    expect(onlyChanged(diffContracts(before, after))).toEqual([]);
   });
 
   it('is the same in a smaller tensor that holds all that the contract allows', () => {

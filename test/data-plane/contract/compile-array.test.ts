@@ -89,6 +89,70 @@ describe('limits of a single value', () => {
   });
 });
 
+describe('a limit that floats round', () => {
+  const held = (changes: Partial<Field>, datatype: Datatype, value: ArrayValue) =>
+    compileArray(listOf({ itemKind: 'number', ...changes }), datatype, value.length).holds(value);
+
+  it.each<[string, Partial<Field>, number]>([
+    ['a maximum', { maximum: 0.99 }, 0.99],
+    ['a minimum', { minimum: 0.01 }, 0.01],
+    ['a domain', { validValues: [0.1, 0.2] }, 0.1],
+    ['a step', { multipleOf: 0.01 }, 0.07],
+    ['a step, of many digits', { multipleOf: 0.01 }, 12_345.67],
+    ['a maximum of more digits than a float has', { maximum: 0.99999999 }, 0.99999999],
+  ])('is kept by the same number of a tensor of 32 or 16 bits: %s', (_, limit, value) => {
+    expect(held(limit, 'FP32', Float32Array.of(value))).toBe(true);
+    expect(held(limit, 'FP32', [value])).toBe(true);
+    expect(held(limit, 'FP16', Float16Array.of(value))).toBe(true);
+  });
+
+  it.each<[string, Partial<Field>, number]>([
+    ['a maximum', { maximum: 0.99 }, 0.9900001],
+    ['a minimum', { minimum: 0.01 }, 0.0099999],
+    ['a bound that it must not reach', { exclusiveMaximum: 0.7 }, 0.7],
+    ['a bound that it must not reach, from above', { exclusiveMinimum: 0.1 }, 0.1],
+    ['a domain', { validValues: [0.1, 0.2] }, 0.1000001],
+    ['a step', { multipleOf: 0.01 }, 0.075],
+  ])('is broken by the next number all the same: %s', (_, limit, value) => {
+    expect(held(limit, 'FP32', Float32Array.of(value))).toBe(false);
+    expect(held(limit, 'FP32', [value])).toBe(false);
+  });
+
+  it('is exact for JSON and for 64 bits', () => {
+    const sent = Math.fround(0.99);
+    expect([[sent], Float64Array.of(sent)].map((value) => held({ maximum: 0.99 }, 'FP32', value))).toEqual([false, false]);
+  });
+
+  it('still lets nothing in that is no number', () => {
+    const tests = [Number.NaN, Number.POSITIVE_INFINITY].map((value) => held({ maximum: 1e39 }, 'FP32', Float32Array.of(value)));
+    expect(tests).toEqual([false, false]);
+  });
+});
+
+describe('a list whose items are all different', () => {
+  const unique = (changes: Partial<Field>, datatype: Datatype) => compileArray(listOf({ uniqueItems: true, ...changes }), datatype, 3);
+
+  it.each<[string, Partial<Field>, Datatype, ArrayValue, ArrayValue]>([
+    ['numbers', { itemKind: 'number' }, 'FP32', [1, 2, 3], [1, 2, 1]],
+    ['numbers of a tensor', { itemKind: 'number' }, 'FP32', Float32Array.of(1, 2, 3), Float32Array.of(1, 2, 1)],
+    ['64-bit integers', {}, 'INT64', wide(1n, 2n, 3n), wide(1n, 2n, 1n)],
+    ['texts', { itemKind: 'string' }, 'BYTES', ['a', 'b', 'c'], ['a', 'b', 'a']],
+  ])('of %s takes no item twice', (...[, changes, datatype, good, bad]) => {
+    const { holds, got, expected } = unique(changes, datatype);
+    expect([holds(good), holds(bad)]).toEqual([true, false]);
+    expect([got?.(bad), expected]).toEqual(['a list with an item twice', expect.stringMatching(/, no two alike$/)]);
+  });
+
+  it('takes true and 1 for the same item', () => {
+    expect(compileArray(listOf({ uniqueItems: true, itemKind: 'boolean' }), 'BOOL', 2).holds([true, 1])).toBe(false);
+  });
+
+  it('is said to have another fault where it has one', () => {
+    const { got } = unique({ itemKind: 'number', maximum: 2 }, 'FP32');
+    expect([got?.([3, 3, 1]), got?.([1, 1])]).toEqual(['3 at place 0', 'a list of 2']);
+  });
+});
+
 describe('writing', () => {
   it.each<[string, unknown]>([
     ['nothing', undefined],

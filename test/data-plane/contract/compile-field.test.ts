@@ -146,6 +146,11 @@ describe('units', () => {
     expect([atMost.read({ value: 35, unit: 'cent' }), atMost.read({ value: 36, unit: 'cent' })]).toEqual([0.35, refused]);
   });
 
+  it("keep a number in the field's own unit as it is, to the last whole number that JSON has", () => {
+    const count = compileField(fieldWith({ kind: 'integer', unit: 'event' }), 'INT64');
+    expect(count.read({ value: Number.MAX_SAFE_INTEGER, unit: 'event' })).toBe(Number.MAX_SAFE_INTEGER);
+  });
+
   it('give the decimal that a person would write, for every whole cent', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 5_000_000 }), (cents) => euros.read({ value: cents, unit: 'cent' }) === cents / 100),
@@ -221,6 +226,11 @@ describe('a text field', () => {
 
   it.each(['', 'abcdef', 'A', 'a b', 5, null, undefined, true, ['a'], {}])('refuses %j', (value) => {
     expect(id.holds(value)).toBe(false);
+  });
+
+  it('is as long as it has characters, not units of a string', () => {
+    const pair = compileField(fieldWith({ kind: 'string', minLength: 2, maxLength: 2 }), 'BYTES');
+    expect(['😀', '😀😀', '😀😀😀', 'a😀', 'ab'].map(pair.holds)).toEqual([false, true, false, true, true]);
   });
 
   it('enters no numeric tensor', () => {

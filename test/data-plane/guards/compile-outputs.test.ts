@@ -66,6 +66,55 @@ describe('finite and in range', () => {
     expect(guarded({ fields: [field] }, [0.5]).ok).toBe(true);
   });
 
+  it.each<[string, Partial<Field>, number]>([
+    ['the maximum', { maximum: 0.99 }, 0.99],
+    ['the minimum', { minimum: 0.01 }, 0.01],
+    ['a maximum of more digits than a float has', { maximum: 0.99999999 }, 0.99999999],
+    ['a value of the domain', { validValues: [0.1, 0.3] }, 0.1],
+    ['a step', { multipleOf: 0.1 }, 0.7],
+  ])('takes what a float makes of a limit for the limit: %s', (_, limit, value) => {
+    const fields = [fieldWith({ name: 'score', ...limit })];
+    expect(guarded({ fields }, [value]).ok).toBe(true);
+    expect(guarded({ fields, datatype: 'FP64' }, [value]).ok).toBe(true);
+    expect(guarded({ fields, datatype: 'FP64' }, [value === 0.01 ? 0.0099999999 : value + 1e-9]).ok).toBe(false);
+  });
+
+  it('takes what a 16-bit float makes of a limit for the limit', () => {
+    const guard = guardOf({ fields: [fieldWith({ name: 'score', maximum: 0.3 })], datatype: 'FP16' });
+    const answer = (value: number) =>
+      guard({ rows: [{}], outputs: { score: { datatype: 'FP16', shape: [1, 1], data: Float16Array.of(value) } }, luma: null }).ok;
+    expect([answer(0.3), answer(0.3005)]).toEqual([true, false]);
+  });
+
+  it.each<[string, Partial<Field>, number, string]>([
+    ['beyond the maximum', { maximum: 0.99 }, 0.9900001, 'at most 0.99'],
+    ['below the minimum', { minimum: 0.01 }, 0.0099999, 'at least 0.01'],
+    ['what a float makes of an excluded maximum', { exclusiveMaximum: 0.7 }, 0.7, 'below 0.7'],
+    ['what a float makes of an excluded minimum', { exclusiveMinimum: 0.1 }, 0.1, 'above 0.1'],
+    ['no integer', { kind: 'integer' }, 0.5, 'an integer'],
+    ['between two steps', { multipleOf: 0.1 }, 0.25, 'a multiple of 0.1'],
+    ['outside of the domain', { validValues: [0, 1] }, 0.5, 'one of 0, 1'],
+  ])('rejects a value %s', (...[, limit, value, expected]) => {
+    expect(rowsAfter({ fields: [fieldWith({ name: 'score', ...limit })] }, [value])).toBe(`output score: got ${Math.fround(value)}, expected ${expected}`);
+  });
+
+  it('holds a list to a rule that no two of its values are alike', () => {
+    const fields = [fieldWith({ name: 'score', kind: 'array', uniqueItems: true })];
+    expect(rowsAfter({ fields, shape: [-1, 2] }, [1, 2], { width: 2 })).toEqual([{ score: [1, 2] }]);
+    expect(rowsAfter({ fields, shape: [-1, 2] }, [1, 1], { width: 2 })).toBe('output score: got a value twice, expected no two alike');
+  });
+
+  it.each<[string, Partial<Field>, string, string, string]>([
+    ['domain', { validValues: ['a', 'b'] }, 'a', 'c', 'one of its domain'],
+    ['pattern', { pattern: '^a' }, 'ab', 'b', 'text matching ^a'],
+    ['length in characters', { maxLength: 2 }, '😀😀', 'abc', 'text of 0 to 2 characters'],
+  ])('holds a text to its %s', (...[, limit, good, bad, expected]) => {
+    const guard = guardOf({ fields: [fieldWith({ name: 'score', kind: 'string', ...limit })], datatype: 'BYTES' });
+    const answer = (text: string) => guard({ rows: [{}], outputs: { score: { datatype: 'BYTES', shape: [1, 1], data: [text] } }, luma: null });
+    expect(answer(good)).toMatchObject({ ok: true, rows: [{ score: good }] });
+    expect(answer(bad)).toEqual({ ok: false, breach: `output score: got another text, expected ${expected}` });
+  });
+
   it.each([0, 1, 0.5])('lets %d through', (value) => {
     expect(rowsAfter({}, [value])).toEqual([{ score: value }]);
   });
@@ -261,6 +310,17 @@ describe('topK', () => {
 
 describe('sigmoid and softmax', () => {
   it.each([
+    { step: { sigmoid: {} } as const, values: [Number.POSITIVE_INFINITY], got: 'Infinity' },
+    { step: { sigmoid: {} } as const, values: [Number.NEGATIVE_INFINITY], got: '-Infinity' },
+    { step: { softmax: {} } as const, values: [Number.NEGATIVE_INFINITY, 1], got: '-Infinity' },
+  ])('make no probability of $got, which the graph gives when it overflows', ({ step, values, got }) => {
+    const fields = values.map((_, index) => fieldWith({ name: `score_${index}`, minimum: 0, maximum: 1 }));
+    expect(rowsAfter({ fields, steps: [step], shape: [-1, values.length] }, values, { width: values.length })).toBe(
+      `output score_0: got ${got}, expected a finite number`,
+    );
+  });
+
+  it.each([
     [0, 0.5],
     [2, 0.880_797_1],
     [-800, 0],
@@ -306,7 +366,7 @@ describe('sigmoid and softmax', () => {
 
   it('softmax does not hide Infinity', () => {
     expect(rowsAfter({ fields: classes, shape: [-1, 2], steps: [{ softmax: {} }] }, [Number.POSITIVE_INFINITY, 0], { width: 2 })).toBe(
-      'output p: got NaN, expected a finite number',
+      'output p: got Infinity, expected a finite number',
     );
   });
 

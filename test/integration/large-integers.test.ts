@@ -1,0 +1,34 @@
+/** Whole numbers of 64 bits: exact on `/v2`, and never rounded on `/infer`. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { initGraph } from '../../src/cli/init-graph.ts';
+import { makeTeamFolders } from '../support/bundles.ts';
+import { startGateway } from '../support/gateway.ts';
+import { onnxModel } from '../support/onnx-graph.ts';
+
+test('an output that a JSON number does not hold is no answer of /infer, and exact on /v2', async () => {
+  const folders = await makeTeamFolders();
+  const graph = join(folders.root, 'square.onnx');
+  const value = (name: string) => ({ name, shape: ['N', 1], type: 'int64' as const });
+  await writeFile(graph, onnxModel({ inputs: [value('x')], outputs: [value('y')], nodes: [{ op: 'Mul', inputs: ['x', 'x'], outputs: ['y'] }] }));
+  expect(await initGraph({ graph, model: 'square', out: folders.root })).toMatchObject({ ok: true });
+  const gateway = await startGateway(folders);
+  onTestFinished(async () => {
+    await gateway.end('SIGKILL');
+    await folders.remove();
+  });
+  const square = async (x: number) => (await gateway.infer({ model: 'square', inputs: [{ x }] })).body;
+  expect(await square(94_906_265)).toMatchObject({ outputs: [{ y: 9_007_199_136_250_225 }] });
+  expect(await square(94_906_267)).toMatchObject({
+    status: 502,
+    type: '/problems/output-rejected',
+    detail: 'Output y has 9007199515875289, which a JSON number does not hold: ask for it on /v2.',
+  });
+  const response = await fetch(`${gateway.url}/v2/models/square/infer`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ inputs: [{ name: 'x', datatype: 'INT64', shape: [1, 1], data: [94_906_267] }] }),
+  });
+  expect(await response.text()).toContain('"data":[9007199515875289]');
+});
