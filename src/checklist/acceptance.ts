@@ -1,6 +1,7 @@
 import { requestFields } from '../bundle/contract.ts';
+import type { CaseAnswer, EvaluationCase } from './evaluation/cases.ts';
 import type { Evaluation } from './evaluation/evaluate.ts';
-import type { Report } from './finding.ts';
+import type { Finding, Report } from './finding.ts';
 import type { RuleGroup, Subject } from './subject.ts';
 
 const file = 'acceptance.yaml';
@@ -37,16 +38,24 @@ export const checkAcceptance: RuleGroup = (subject, report) => {
 
 const rounded = (value: number): string => String(Number(value.toPrecision(4)));
 
+/** The first case that a version does not answer; null when there is none. A rejected output is an answer of that version, and counts against it. */
+const refusalIn = (cases: readonly EvaluationCase[], answers: readonly CaseAnswer[]): Omit<Finding, 'rule' | 'expected'> | null => {
+  const refused = [...answers.entries()].filter(([, { outputs, breach }]) => outputs === null && !breach);
+  const [first] = refused;
+  if (first === undefined) return null;
+  const [at, { detail }] = first;
+  const count = refused.length === 1 ? '' : ` (and ${refused.length - 1} cases more)`;
+  return { file: 'evaluation/cases.jsonl', field: cases[at]?.id ?? '', got: `${detail ?? 'no answer'}${count}` };
+};
+
 /** The offline criteria, as they came out on the held-out cases. */
-export const checkCriteria = ({ judgements, answers, cases }: Evaluation, report: Report): void => {
-  for (const { criterion, effect, candidate, interval, allowed } of judgements.filter(({ verdict }) => verdict === 'missed'))
-    report('criterion-met', { file, field: criterion, got: `${rounded(effect ?? candidate)} (95 % ${interval.map(rounded).join(' to ')})`, expected: allowed });
-  const refused = answers.findIndex(({ outputs, breach }) => outputs === null && !breach);
-  if (refused !== -1)
-    report('evaluation-there', {
-      file: 'evaluation/cases.jsonl',
-      field: cases[refused]?.id ?? '',
-      got: answers[refused]?.detail ?? 'no answer',
-      expected: "a case that the bundle's own contract lets through",
-    });
+export const checkCriteria = ({ judgements, answers, baselineAnswers, cases }: Evaluation, report: Report): void => {
+  for (const { criterion, effect, candidate, interval, allowed, why } of judgements.filter(({ verdict }) => verdict === 'missed')) {
+    const figures = `${rounded(effect ?? candidate)} (95 % ${interval.map(rounded).join(' to ')})`;
+    report('criterion-met', { file, field: criterion, got: why ?? figures, expected: allowed });
+  }
+  const refused = refusalIn(cases, answers);
+  if (refused !== null) report('evaluation-there', { ...refused, expected: "a case that the bundle's own contract lets through" });
+  const refusedThere = refusalIn(cases, baselineAnswers ?? []);
+  if (refusedThere !== null) report('evaluation-compared', { ...refusedThere, expected: 'a case that the baseline answers too' });
 };

@@ -16,11 +16,13 @@ import { checkContractFields } from './contract-fields.ts';
 import { checkContractStandard } from './contract-standard.ts';
 import { checkDriftBaseline } from './drift-baseline.ts';
 import { checkEnvironment } from './environment.ts';
+import { groupsFile, type LabelGroups, readLabelGroups } from './evaluation/case-values.ts';
 import { parseCases } from './evaluation/cases.ts';
 import { type Evaluation, evaluate } from './evaluation/evaluate.ts';
 import { checkStated } from './evaluation-stated.ts';
 import { checkFilledIn, checkGoldenSource, countGolden, reportFaults } from './files.ts';
 import type { Finding, Report } from './finding.ts';
+import { checkGoldenTolerance } from './golden-tolerance.ts';
 import { checkModelCard } from './model-card.ts';
 import { checkPeople } from './people.ts';
 import { checkRunbook } from './runbook.ts';
@@ -66,6 +68,7 @@ const documentRules = [
   checkContractFields,
   checkContractStandard,
   checkGoldenSource,
+  checkGoldenTolerance,
   checkDriftBaseline,
   checkEnvironment,
   checkSlo,
@@ -80,6 +83,14 @@ const checkDocuments = async (subject: Subject, report: Report): Promise<void> =
   for (const check of documentRules) await check(subject, report);
 };
 
+/** What tells classes apart; null when the file that says it cannot be read. */
+const groupsOf = async ({ text }: Subject, report: Report): Promise<LabelGroups | null> => {
+  const source = await text(groupsFile);
+  const { value, faults } = source === null ? { value: new Map(), faults: [] } : readLabelGroups(source);
+  for (const fault of faults) report('evaluation-there', fault);
+  return value;
+};
+
 /** What runs show. */
 const checkRuns = async (subject: Subject, { machine, monotonicMs }: ChecklistDeps, report: Report): Promise<Evaluation | null> => {
   await checkTransforms(subject, report);
@@ -89,7 +100,9 @@ const checkRuns = async (subject: Subject, { machine, monotonicMs }: ChecklistDe
     report('evaluation-there', { file: casesFile, field: '(whole file)', got: 'no case', expected: 'held-out cases' });
     return null;
   }
-  const evaluation = await evaluate(subject, cases, { monotonicMs });
+  const groups = await groupsOf(subject, report);
+  if (groups === null) return null;
+  const evaluation = await evaluate(subject, cases, { monotonicMs, groups });
   checkCriteria(evaluation, report);
   await checkStated(subject, evaluation, report);
   checkBudgets(subject, { machine, latency: evaluation.latency }, report);
@@ -107,9 +120,13 @@ const open = async (bundle: Bundle, { monotonicMs, launcher }: ChecklistDeps): P
   return { version, faults, golden: countGolden(golden) };
 };
 
-const openBaseline = async (place: BundlePlace | null, deps: ChecklistDeps): Promise<ServingVersion | null> => {
-  const reading = place === null ? null : await readBundle(place);
-  return reading?.bundle == null ? null : (await open(reading.bundle, deps)).version;
+/** The version to compare with. One that is there and does not open is a finding: without it nothing is shown. */
+const openBaseline = async (place: BundlePlace | null, deps: ChecklistDeps, report: Report): Promise<ServingVersion | null> => {
+  if (place === null) return null;
+  const { bundle, faults: unread } = await readBundle(place);
+  const { version, faults } = bundle === null ? { version: null, faults: unread } : await open(bundle, deps);
+  if (version === null) for (const fault of faults) report('baseline-there', { ...fault, file: `${place.model}/${place.version}/${fault.file}` });
+  return version;
 };
 
 /** Holds one bundle against every rule, and against the version that it is to replace, if there is one. */
@@ -127,7 +144,7 @@ export const runChecklist = async (place: BundlePlace, baselinePlace: BundlePlac
   reportFaults(opened.faults, report);
   const { version, golden } = opened;
   if (version === null) return { ...unread, bundle, golden };
-  const baseline = await openBaseline(baselinePlace, deps);
+  const baseline = await openBaseline(baselinePlace, deps, report);
   try {
     const subject: Subject = { bundle, version, baseline, vocabulary: deps.vocabulary, text: textReader(place), ...(await readContractDocument(place)) };
     await checkDocuments(subject, report);

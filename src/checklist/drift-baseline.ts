@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { checkDocument } from '../bundle/fault.ts';
+import { parsedJson } from './parsed-json.ts';
 import type { RuleGroup } from './subject.ts';
 
 const file = 'baseline.json';
@@ -23,8 +24,9 @@ const baselineSchema = z.looseObject({
 export const checkDriftBaseline: RuleGroup = async ({ bundle, text }, report) => {
   const source = await text(file);
   if (source === null) return report('drift-baseline', { file, field: '(whole file)', got: 'no such file', expected: 'distributions of the training data' });
-  const document: unknown = JSON.parse(source);
-  const { value, faults } = checkDocument(baselineSchema, file, document);
+  const json = parsedJson(source);
+  if ('fault' in json) return report('drift-baseline', { file, field: '(whole file)', got: json.fault, expected: 'JSON' });
+  const { value, faults } = checkDocument(baselineSchema, file, json.document);
   for (const fault of faults) report('drift-baseline', fault);
   if (value === null) return;
   for (const { field } of bundle.manifest.monitoring.drift)

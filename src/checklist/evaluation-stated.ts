@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Criterion } from '../bundle/acceptance.ts';
 import type { Evaluation } from './evaluation/evaluate.ts';
 import type { Report } from './finding.ts';
+import { parsedJson } from './parsed-json.ts';
 import type { Subject } from './subject.ts';
 
 const file = 'evaluation/metrics.json';
@@ -34,14 +35,17 @@ const agrees = (stated: unknown, measured: number): boolean =>
 /** Whether the figures that the bundle states are those that its cases give here. */
 export const checkStated = async ({ bundle, text }: Subject, { judgements, cases }: Evaluation, report: Report): Promise<void> => {
   const source = await text(file);
-  const parsed = statedSchema.safeParse(source === null ? null : JSON.parse(source));
-  if (!parsed.success)
-    return report('evaluation-stated', { file, field: 'cases', got: source === null ? 'no such file' : 'nothing', expected: 'the metrics over cases.jsonl' });
+  const json = source === null ? { fault: 'no such file' } : parsedJson(source);
+  if ('fault' in json) return report('evaluation-stated', { file, field: '(whole file)', got: json.fault, expected: 'the metrics over cases.jsonl, as JSON' });
+  const parsed = statedSchema.safeParse(json.document);
+  if (!parsed.success) return report('evaluation-stated', { file, field: 'cases', got: 'nothing', expected: 'the metrics over cases.jsonl' });
   for (const { name, metric } of bundle.acceptance.criteria) {
     const judgement = judgements.find(({ criterion }) => criterion === name);
     const form = statedAs(metric, cases.length);
     if (judgement === undefined || form === null) continue;
     const [stated, measured] = [parsed.data.cases[form.key], judgement.candidate * form.times];
+    // What has no value here is said by the criterion itself.
+    if (!Number.isFinite(measured)) continue;
     const finding = { file, field: `cases.${form.key}`, got: String(stated ?? 'nothing'), expected: String(Number(measured.toPrecision(5))) };
     report('evaluation-stated', finding, !agrees(stated, measured));
   }

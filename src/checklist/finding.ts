@@ -52,6 +52,11 @@ export const rules = {
     severity: 'failure',
     mend: 'Find out which of model, contract and golden case changed; never copy the new answer over the old one unseen.',
   },
+  'golden-tolerance': {
+    holds: 'no golden case takes another answer for the expected one',
+    severity: 'failure',
+    mend: 'Lower the tolerance: what runtimes differ by is about 1e-5 of a number; `relative` is for large ones.',
+  },
   'golden-source': {
     holds: 'no golden case was made by the runtime that it tests',
     severity: 'warning',
@@ -199,7 +204,17 @@ export const rules = {
   'evaluation-there': {
     holds: 'there are held-out cases to evaluate',
     severity: 'failure',
-    mend: 'Write evaluation/cases.jsonl: id, inputs, labels, one case a line.',
+    mend: 'Write evaluation/cases.jsonl: id, inputs, labels, one case a line; and label-groups.json, if there is one, as lists of classes by group.',
+  },
+  'baseline-there': {
+    holds: 'the version that it is compared with can be read and run',
+    severity: 'failure',
+    mend: 'Mend that version, or name another one with `--against`.',
+  },
+  'evaluation-compared': {
+    holds: 'the version that it is compared with answers every held-out case',
+    severity: 'failure',
+    mend: 'Give the case what that version asks for, or leave it out: a case that one side does not answer cannot compare them.',
   },
   'evaluation-stated': {
     holds: 'the stated metrics are what the cases give',
@@ -209,7 +224,7 @@ export const rules = {
   'criterion-met': {
     holds: 'every offline criterion is met on the held-out cases',
     severity: 'failure',
-    mend: 'Train a better model, or agree on another margin with product and data science.',
+    mend: 'Train a better model, agree on another margin with product and data science, or bring cases that can tell.',
   },
   'transforms-tested': { holds: 'every transform of an input has a test', severity: 'failure', mend: 'Add a case to transforms.yaml for it.' },
   'transforms-hold': {

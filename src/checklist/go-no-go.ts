@@ -57,7 +57,8 @@ const decisionOf = ({ findings, evaluation }: Checked): Pick<GoNoGo, 'decision' 
   const judgements = evaluation?.judgements ?? [];
   const missed = judgements.filter(({ verdict }) => verdict === 'missed');
   const others = findings.filter(({ rule }) => rule !== 'criterion-met' && severityOf(rule, false) === 'failure');
-  const words = ({ criterion, allowed, effect, candidate }: Judgement): string => `${criterion}: ${rounded(effect ?? candidate)}, allowed ${allowed}`;
+  const words = ({ criterion, allowed, effect, candidate, why }: Judgement): string =>
+    `${criterion}: ${why ?? rounded(effect ?? candidate)}, allowed ${allowed}`;
   if (missed.length > 0) return { decision: 'no-go', decidedBy: missed.map(words) };
   if (others.length > 0) return { decision: 'no-go', decidedBy: [...new Set(others.map(({ rule }) => `the rule ${rule}`))] };
   if (judgements.length === 0 || judgements.some(({ verdict }) => verdict === 'not-compared'))

@@ -63,13 +63,21 @@ export const criteriaTable = (results: readonly Checked[]): string =>
 
 const percent = (share: number): string => `${Number((share * 100).toPrecision(3))} %`;
 
+/** Why there is no decision. */
+const undecidedBecause = ({ findings }: Checked): string => {
+  const fault = findings.find(({ rule }) => rule === 'baseline-there');
+  if (fault === undefined) return 'there is no baseline to compare with, or the bundle cannot be run';
+  return `the baseline cannot be opened: ${fault.file}: ${fault.field}: got ${fault.got}, expected ${fault.expected}`;
+};
+
 /** The decision for people: what was gained, what it costs, who decides. */
 export const goNoGoText = (checked: Checked, decided: GoNoGo | null): string => {
   const name = nameOf(checked);
-  if (decided === null) return `${name}: undecided: there is no baseline to compare with, or the bundle cannot be run\n`;
+  if (decided === null) return `${name}: undecided: ${undecidedBecause(checked)}\n`;
   const { latency, cpuSecondsPer1000: cpu, capacityLeft: left } = decided;
   const gains = decided.quality.map(
-    ({ criterion, effect, candidate, interval }) => `  ${criterion}: ${rounded(effect ?? candidate)} (95 % ${interval.map(rounded).join(' to ')})`,
+    ({ criterion, effect, candidate, interval, why }) =>
+      `  ${criterion}: ${rounded(effect ?? candidate)} (95 % ${interval.map(rounded).join(' to ')})${why === null ? '' : `: ${why}`}`,
   );
   return [
     `${name}: ${decided.decision}`,

@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { cp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -8,6 +9,7 @@ import { metricDifferences } from '../bundle/compare-metrics.ts';
 import { faultText } from '../bundle/fault.ts';
 import type { Bundle } from '../bundle/read-bundle.ts';
 import { readBundle } from '../bundle/read-bundle.ts';
+import { parsedJson } from '../checklist/parsed-json.ts';
 import { systemClock } from '../clock.ts';
 import { type BundleFolders, selectBundles, withFolders } from './bundle-folders.ts';
 import type { CliIo } from './io.ts';
@@ -57,14 +59,26 @@ const shownLines = 15;
 const cleanEnvironment = { PYTHONNOUSERSITE: '1', PYTHONHASHSEED: '0', PIP_DISABLE_PIP_VERSION_CHECK: '1' };
 const inherited = /^(PYTHON|VIRTUAL_ENV|CONDA)/;
 
+/** Ends a command with everything that it started: what goes on would write into the folder that is being removed. */
+const endGroup = ({ pid }: ChildProcess): void => {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
+};
+
 const run = (command: string, args: readonly string[], { env, cwd }: { readonly env: CliIo['env']; readonly cwd: string }): Promise<string> =>
   new Promise((resolve, reject) => {
     const kept = Object.fromEntries(Object.entries(env).filter(([name]) => !inherited.test(name)));
-    const child = spawn(command, args, { cwd, env: { ...kept, ...cleanEnvironment }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { cwd, env: { ...kept, ...cleanEnvironment }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const end = (): void => endGroup(child);
+    process.once('exit', end);
     const lines: string[] = [];
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => lines.push(text));
     child.on('error', (error) => reject(new StepError('could-not', `${command}: ${error.message}`)));
     child.on('close', (code) => {
+      process.off('exit', end);
       const text = lines.join('').trimEnd();
       if (code === 0) resolve(text);
       else reject(new StepError('failed', `exit ${code}\n${text.split('\n').slice(-shownLines).join('\n')}`));
@@ -115,14 +129,25 @@ const compareModel = async (dryRun: DryRun): Promise<string> => {
   return `${detail}; the bundle does not promise the same bytes`;
 };
 
+/** Figures of a file. */
+const figuresIn = (bytes: Buffer, file: string): unknown => {
+  const json = parsedJson(bytes.toString('utf8'));
+  if ('fault' in json) throw new StepError('failed', `${file}: got ${json.fault}, expected JSON`);
+  return json.document;
+};
+
+const readStated = ({ copy }: DryRun, file: string): Promise<Buffer> =>
+  readFile(join(copy, file)).catch(() => {
+    throw new StepError('failed', `the bundle has no ${file}`);
+  });
+
 const compareMetrics = async (dryRun: DryRun): Promise<string> => {
-  const { training, copy } = dryRun;
-  const [made, stated] = [await readMade(dryRun, training.metrics), await readFile(join(copy, training.metrics))].map(
-    (bytes) => JSON.parse(bytes.toString('utf8')) as unknown,
-  );
-  const { compared, differences } = metricDifferences(made, stated);
+  const { metrics } = dryRun.training;
+  const made = figuresIn(await readMade(dryRun, metrics), `${metrics} of the script`);
+  const { compared, differences } = metricDifferences(made, figuresIn(await readStated(dryRun, metrics), metrics));
   if (differences.length > 0)
     throw new StepError('failed', differences.map(({ field, got, expected }) => `${field}: got ${got}, expected ${expected}`).join('\n'));
+  if (compared === 0) throw new StepError('failed', `${metrics}: got no figure, expected one at least: nothing was compared`);
   return `${compared} figures agree`;
 };
 
@@ -156,8 +181,23 @@ const runSteps = async (dryRun: DryRun, io: CliIo): Promise<readonly StepLog[]> 
   return log;
 };
 
-const dryRunOf = async (bundle: Bundle, training: Training): Promise<DryRun> => {
-  const folder = await mkdtemp(join(tmpdir(), 'handoff-reproduce-'));
+/** Works in a folder that is gone afterwards, unless it is to be kept: with the process too, which an interruption ends before the work can. */
+const inFolder = async (work: (folder: string) => Promise<void>, { keep }: ReproduceOptions, io: CliIo): Promise<void> => {
+  const folder = mkdtempSync(join(tmpdir(), 'handoff-reproduce-'));
+  const remove = (): void => {
+    if (keep) io.stderr(`kept in ${folder}\n`);
+    else rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  };
+  process.once('exit', remove);
+  try {
+    await work(folder);
+  } finally {
+    process.off('exit', remove);
+    remove();
+  }
+};
+
+const dryRunIn = async (folder: string, { bundle, training }: Pick<DryRun, 'bundle' | 'training'>): Promise<DryRun> => {
   const copy = join(folder, bundle.model, bundle.version);
   await cp(bundle.place.folder, copy, { recursive: true });
   return { bundle, training, folder, copy, out: join(folder, 'out') };
@@ -193,15 +233,12 @@ const reproduce = async (name: string, options: ReproduceOptions, io: CliIo): Pr
     io.stderr(`${found.why}\n`);
     return io.setExitCode(found.code);
   }
-  const dryRun = await dryRunOf(found.bundle, found.training);
-  try {
-    const log = await runSteps(dryRun, io);
+  const work = async (folder: string): Promise<void> => {
+    const log = await runSteps(await dryRunIn(folder, found), io);
     io.stdout(report(log, found.bundle, options));
     io.setExitCode(exitCodeOf(log));
-  } finally {
-    if (options.keep) io.stderr(`kept in ${dryRun.folder}\n`);
-    else await rm(dryRun.folder, { recursive: true, force: true });
-  }
+  };
+  await inFolder(work, options, io);
 };
 
 /** `handoff reproduce`: rebuilds a bundle from its own pinned requirements and script, and compares model and metrics with what it states. */

@@ -53,6 +53,20 @@ describe('differencesFrom', () => {
   });
 });
 
+describe('a relative tolerance', () => {
+  const large: GoldenCase = { ...golden([{ total: 1_000_000, p: 0.5 }]), tolerance: { absolute: 1e-5, relative: 1e-5 } };
+
+  it.each([
+    ['a large number within its own share', { total: 1_000_009, p: 0.5 }, []],
+    ['a large number beyond it', { total: 1_000_011, p: 0.5 }, ['#/outputs/0/total']],
+    ['a small number within the absolute part', { total: 1_000_000, p: 0.500_009 }, []],
+    ['a small number that only a large one would excuse', { total: 1_000_000, p: 0.500_1 }, ['#/outputs/0/p']],
+    ['a number of the other sign', { total: -1_000_000, p: 0.5 }, ['#/outputs/0/total']],
+  ])('goes by each expected number: %s', (_, outputs, pointers) => {
+    expect(differencesFrom(large, [outputs]).map(({ pointer }) => pointer)).toEqual(pointers);
+  });
+});
+
 describe('goldenCaseSchema', () => {
   const whole = golden([{ p: 1 }]);
 
@@ -60,7 +74,14 @@ describe('goldenCaseSchema', () => {
     expect(goldenCaseSchema.parse(whole)).toEqual(whole);
   });
 
+  it('holds a case with a relative tolerance', () => {
+    const tolerance = { absolute: 0, relative: 1e-6 };
+    expect(goldenCaseSchema.parse({ ...whole, tolerance }).tolerance).toEqual(tolerance);
+  });
+
   it.each([
+    ['a negative relative tolerance', { ...whole, tolerance: { absolute: 0, relative: -1 } }],
+    ['a relative tolerance alone', { ...whole, tolerance: { relative: 1e-6 } }],
     ['a negative tolerance', { ...whole, tolerance: { absolute: -1 } }],
     ['no rows', { ...whole, request: { inputs: [] } }],
     ['no expected rows', { ...whole, expected: { outputs: [] } }],

@@ -87,6 +87,7 @@ const defects: readonly Defect[] = [
     what: 'a stale golden value',
     edit: editGolden((g) => Object.assign(g.expected.outputs[0], { score: g.expected.outputs[0].score + 0.01 })),
   },
+  { rule: 'golden-tolerance', what: 'a golden case that cannot fail', edit: editGolden((g) => Object.assign(g, { tolerance: { absolute: 1e9 } })) },
   {
     rule: 'golden-source',
     what: 'a golden case made by the runtime',
@@ -146,6 +147,7 @@ const defects: readonly Defect[] = [
     what: 'a drift-sensitive field without a rule',
     edit: field('price', (f) => f.customProperties.push({ property: 'driftSensitive', value: true })),
   },
+  { rule: 'drift-baseline', what: 'a reference that is no JSON', edit: (copy) => copy.write('baseline.json', '{"fields": ') },
   {
     rule: 'drift-baseline',
     what: 'a drift rule without a reference',
@@ -190,6 +192,23 @@ const defects: readonly Defect[] = [
         metrics.cases.ndcgAt10 = 0.99;
         return JSON.stringify(metrics);
       }),
+  },
+  { rule: 'evaluation-stated', what: 'metrics that are no JSON', edit: (copy) => copy.write('evaluation/metrics.json', '{"cases": ') },
+  { rule: 'evaluation-stated', what: 'metrics that are null', edit: (copy) => copy.write('evaluation/metrics.json', 'null') },
+  { rule: 'evaluation-there', what: 'groups of labels that are no JSON', edit: (copy) => copy.write('evaluation/label-groups.json', '{"cat": ') },
+  { rule: 'evaluation-there', what: 'groups of labels that are no lists', edit: (copy) => copy.write('evaluation/label-groups.json', '{"cat": 5}') },
+  {
+    rule: 'evaluation-compared',
+    what: 'a case that the baseline refuses',
+    edit: async (copy) => {
+      await field('price', (f) => Object.assign(f.logicalTypeOptions, { maximum: 2 * f.logicalTypeOptions.maximum }))(copy);
+      await text('evaluation/cases.jsonl', /"price": ?[\d.]+/, '"price":100001')(copy);
+    },
+  },
+  {
+    rule: 'criterion-met',
+    what: 'a bound broken within the margin',
+    edit: acceptance((a) => Object.assign(a.criteria[0], { bound: { min: 0.99 } })),
   },
   { rule: 'criterion-met', what: 'a criterion missed', edit: acceptance((a) => Object.assign(a.criteria[0], { margin: { relative: -0.2 } })) },
   { rule: 'transforms-tested', what: 'an imputation that nothing tests', edit: (copy) => copy.editYaml('transforms.yaml', (t) => t.cases.shift()) },

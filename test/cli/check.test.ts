@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkCommand } from '../../src/cli/check.ts';
+import { copyBundle } from '../support/bundle-copy.ts';
+import { deliver } from '../support/bundles.ts';
 import { runCommand } from '../support/run-command.ts';
 
 let rolloutDir = '';
@@ -21,6 +23,18 @@ describe('handoff check --against', () => {
       stdout: '',
       stderr: 'card-fraud 2.0.0 cannot be held against 1.3.0: models has card-fraud 1.4.0, 2.0.0\n',
     });
+  });
+
+  it('ends with 1, and says why, when the version does not open', async () => {
+    const copy = await copyBundle('search-ranker', '1.3.2');
+    const { folders } = copy;
+    await deliver(folders, { from: { model: 'search-ranker', version: '1.2.0' } });
+    await writeFile(join(folders.modelsDir, 'search-ranker/1.2.0/model.onnx'), 'no graph');
+    const there = ['--models-dir', folders.modelsDir, '--golden-dir', folders.goldenDir];
+    const { exitCode, stdout } = await check('search-ranker/1.3.2', '--against', 'baseline', ...there);
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain('failure of baseline-there');
+    expect(stdout).toMatch(/^search-ranker 1\.3\.2: undecided: the baseline cannot be opened: search-ranker\/1\.2\.0\/model\.onnx: sha256: got /m);
   });
 
   it('ends with 3 when one of several models lacks the version', async () => {

@@ -20,8 +20,17 @@ const createRandom = (): (() => number) => {
   return next;
 };
 
+/** The middle 95 % of values of which some are unknown: these may lie anywhere, so each counts as lower than all and as higher than all. */
+const middle = (values: readonly number[]): Interval => {
+  const known = values.filter((value) => !Number.isNaN(value)).sort((left, right) => left - right);
+  const low = Math.floor(tail * values.length) - (values.length - known.length);
+  const high = Math.min(values.length - 1, Math.floor((1 - tail) * values.length));
+  return [known[low] ?? Number.NEGATIVE_INFINITY, known[high] ?? Number.POSITIVE_INFINITY];
+};
+
 /**
- * Percentile bootstrap over cases, the unit in which requests come: rows of one case stay together.
+ * Percentile bootstrap over cases, the unit in which requests come: rows of one case stay together. An end is infinite when
+ * more resamples have no value than lie beyond it.
  *
  * @param statistic gets how often each case was drawn
  * @see Efron, Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13
@@ -35,9 +44,6 @@ export const bootstrap = (caseCount: number, statistic: (times: Float64Array) =>
       times[at] = (times[at] ?? 0) + 1;
     }
     return statistic(times);
-  })
-    .filter(Number.isFinite)
-    .sort((left, right) => left - right);
-  const at = (share: number): number => values[Math.min(values.length - 1, Math.floor(share * values.length))] ?? Number.NaN;
-  return [at(tail), at(1 - tail)];
+  });
+  return middle(values);
 };

@@ -1,5 +1,8 @@
 /** What one held-out case is worth to a metric, from its labels and the answer's rows; null rows for a case without an answer. */
+import { z } from 'zod';
+import { type Checked, checkDocument, faultText } from '../../bundle/fault.ts';
 import type { OutputRow } from '../../data-plane/guards/compile-outputs.ts';
+import { parsedJson } from '../parsed-json.ts';
 
 type Rows = readonly OutputRow[] | null;
 type Labels = readonly unknown[];
@@ -35,9 +38,26 @@ export const ndcgOf = (labels: Labels, rows: Rows, k: number): number => {
 /** Names of classes that count as a group's, by group. */
 export type LabelGroups = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** The groups of `evaluation/label-groups.json`. */
-export const parseLabelGroups = (source: string): LabelGroups =>
-  new Map(Object.entries(JSON.parse(source) as Readonly<Record<string, readonly string[]>>).map(([name, labels]) => [name, new Set(labels)]));
+/** The file of the groups, inside a bundle. */
+export const groupsFile = 'evaluation/label-groups.json';
+
+const groupsSchema = z.record(z.string(), z.array(z.string()));
+
+/** The groups of `evaluation/label-groups.json`, or what is wrong with it. */
+export const readLabelGroups = (source: string): Checked<LabelGroups> => {
+  const json = parsedJson(source);
+  if ('fault' in json) return { value: null, faults: [{ file: groupsFile, field: '(whole file)', got: json.fault, expected: 'JSON' }] };
+  const { value, faults } = checkDocument(groupsSchema, groupsFile, json.document);
+  if (value === null) return { value, faults };
+  return { value: new Map(Object.entries(value).map(([name, labels]) => [name, new Set(labels)])), faults: [] };
+};
+
+/** As `readLabelGroups`. @throws Error with all faults */
+export const parseLabelGroups = (source: string): LabelGroups => {
+  const { value, faults } = readLabelGroups(source);
+  if (value === null) throw new Error(faults.map(faultText).join('; '));
+  return value;
+};
 
 /** Share of the rows whose first class is the label, or one of the label's group. */
 export const accuracyOf = (labels: Labels, rows: Rows, groups: LabelGroups): number => {
@@ -49,7 +69,8 @@ export const accuracyOf = (labels: Labels, rows: Rows, groups: LabelGroups): num
   return right.length / labels.length;
 };
 
-const topLabelOf = (row: OutputRow): string | null => {
+/** The first class of an answer's row; null when it names none. */
+export const topLabelOf = (row: OutputRow): string | null => {
   for (const value of Object.values(row)) {
     const first: unknown = Array.isArray(value) ? value[0] : undefined;
     if (typeof first === 'object' && first !== null && 'label' in first) return String(first.label);

@@ -1,42 +1,39 @@
 /** Evaluates the offline criteria of a bundle on its held-out cases, against the version that it replaces. */
 import type { Subject } from '../subject.ts';
-import { parseLabelGroups } from './case-values.ts';
+import type { LabelGroups } from './case-values.ts';
 import { answerCases, type CaseAnswer, type EvaluationCase } from './cases.ts';
 import { compareLatency, type LatencyPairs } from './compare-latency.ts';
 import { type Judgement, judge } from './judge.ts';
 import { confirmedPairs, isLatency, judgeLatency } from './judge-latency.ts';
-import { type Answered, metricOf } from './metrics.ts';
 
 export interface EvaluateDeps {
   readonly monotonicMs: () => number;
+  /** What tells classes apart. */
+  readonly groups: LabelGroups;
 }
 
 /** Everything that was measured on the held-out cases. */
 export interface Evaluation {
   readonly cases: readonly EvaluationCase[];
   readonly answers: readonly CaseAnswer[];
+  /** Null without a baseline. */
+  readonly baselineAnswers: readonly CaseAnswer[] | null;
   readonly latency: LatencyPairs;
   readonly judgements: readonly Judgement[];
 }
 
-const groupsOf = async ({ text }: Subject): Promise<Answered['groups']> => {
-  const source = await text('evaluation/label-groups.json');
-  return source === null ? new Map() : parseLabelGroups(source);
-};
-
 /** Runs the cases on both versions and judges every offline criterion. */
-export const evaluate = async (subject: Subject, cases: readonly EvaluationCase[], { monotonicMs }: EvaluateDeps): Promise<Evaluation> => {
-  const groups = await groupsOf(subject);
+export const evaluate = async (subject: Subject, cases: readonly EvaluationCase[], { monotonicMs, groups }: EvaluateDeps): Promise<Evaluation> => {
   const answers = await answerCases({ version: subject.version, monotonicMs }, cases);
-  const others = subject.baseline === null ? null : await answerCases({ version: subject.baseline, monotonicMs }, cases);
+  const baselineAnswers = subject.baseline === null ? null : await answerCases({ version: subject.baseline, monotonicMs }, cases);
   const criteria = subject.bundle.acceptance.criteria.filter(({ appliesTo }) => appliesTo.includes('offline'));
-  const compare = () => compareLatency(cases, { candidate: subject.version, baseline: subject.baseline, monotonicMs });
-  const latency = await confirmedPairs(compare, criteria.filter(isLatency));
-  const judgements = criteria.map((criterion) => {
-    if (isLatency(criterion)) return judgeLatency(criterion, latency);
-    const metric = criterion.metric as Parameters<typeof metricOf>[0];
-    const baseline = others === null ? null : metricOf(metric, { cases, answers: others, groups });
-    return judge(criterion, { caseCount: cases.length, candidate: metricOf(metric, { cases, answers, groups }), baseline });
+  const compare = async () => ({
+    ...(await compareLatency(cases, { candidate: subject.version, baseline: subject.baseline, monotonicMs })),
+    promisedReferenceMs: subject.bundle.manifest.hardware?.referenceMs ?? null,
   });
-  return { cases, answers, latency, judgements };
+  const latency = await confirmedPairs(compare, criteria.filter(isLatency));
+  const candidate = { cases, answers, groups };
+  const baseline = baselineAnswers === null ? null : { cases, answers: baselineAnswers, groups };
+  const judgements = criteria.map((criterion) => (isLatency(criterion) ? judgeLatency(criterion, latency) : judge(criterion, { candidate, baseline })));
+  return { cases, answers, baselineAnswers, latency, judgements };
 };

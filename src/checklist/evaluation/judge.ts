@@ -1,6 +1,8 @@
 import type { Criterion } from '../../bundle/acceptance.ts';
 import { bootstrap, type Interval } from './bootstrap.ts';
-import { isGain, type Metric } from './metrics.ts';
+import { bothLimits, type HeldLimit, type LimitVerdict, unheldLimit, verdictOf } from './limit.ts';
+import { unmeasurable } from './measurable.ts';
+import { type Answered, isGain, type Metric, metricOf, type OfflineMetric } from './metrics.ts';
 
 /** How an offline criterion came out. */
 export interface Judgement {
@@ -15,8 +17,9 @@ export interface Judgement {
   readonly interval: Interval;
   /** What was allowed, in words. */
   readonly allowed: string;
-  /** `met-not-shown`: the value is within what was allowed, but its interval is not. */
-  readonly verdict: 'met' | 'met-not-shown' | 'missed' | 'not-compared';
+  readonly verdict: LimitVerdict;
+  /** Why it is missed, where the figures do not say it: the bound decided, or nothing could be measured. Null otherwise. */
+  readonly why: string | null;
 }
 
 interface Limit {
@@ -36,47 +39,77 @@ const limitOf = ({ metric, margin }: Criterion): Limit => {
   return { low: Number.NEGATIVE_INFINITY, high: allowed, words: `at most +${shown}` };
 };
 
-const within = (value: number, { low, high }: Limit): boolean => value >= low - 1e-12 && value <= high + 1e-12;
-
 const effectOf = ({ margin }: Criterion, candidate: number, baseline: number): number => {
   if (margin !== undefined && 'absolute' in margin) return candidate - baseline;
   // Two times nothing is no change; something against nothing is without bound.
   return candidate === baseline ? 0 : candidate / baseline - 1;
 };
 
-const verdictOf = (value: number, [low, high]: Interval, limit: Limit): Judgement['verdict'] => {
-  if (!within(value, limit)) return 'missed';
-  return within(low, limit) && within(high, limit) ? 'met' : 'met-not-shown';
-};
-
-interface Compared {
+/** The metric on each version, over all cases. */
+interface Measured {
   readonly caseCount: number;
   readonly candidate: Metric;
   readonly baseline: Metric | null;
+  /** Why nothing is measured; null when it is. */
+  readonly fault: string | null;
 }
 
-/** Judges one criterion that is held against the baseline, or against a bound of its own. */
-export const judge = (criterion: Criterion, { caseCount, candidate, baseline }: Compared): Judgement => {
-  const once = new Float64Array(caseCount).fill(1);
-  const common = { criterion: criterion.name, kind: criterion.metric.kind, candidate: candidate(once) };
-  if (criterion.compareTo === undefined) {
-    const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = criterion.bound ?? {};
-    const words = [...(Number.isFinite(min) ? [`at least ${min}`] : []), ...(Number.isFinite(max) ? [`at most ${max}`] : [])].join(' and ');
-    const interval = bootstrap(caseCount, candidate);
-    return {
-      ...common,
-      baseline: null,
-      effect: null,
-      interval,
-      allowed: words,
-      verdict: verdictOf(common.candidate, interval, { low: min, high: max, words }),
-    };
-  }
+const once = (caseCount: number): Float64Array => new Float64Array(caseCount).fill(1);
+
+const baselineIsNothing = 'the baseline is at 0, of which no share can be taken: such a margin is absolute';
+
+const heldMargin = (criterion: Criterion, { caseCount, candidate, baseline, fault }: Measured): HeldLimit | null => {
+  if (criterion.compareTo === undefined) return null;
   const limit = limitOf(criterion);
-  if (baseline === null) {
-    return { ...common, baseline: null, effect: null, interval: bootstrap(caseCount, candidate), allowed: limit.words, verdict: 'not-compared' };
-  }
-  const effect = effectOf(criterion, common.candidate, baseline(once));
+  if (fault !== null) return unheldLimit(limit.words, fault);
+  if (baseline === null) return { value: null, interval: bootstrap(caseCount, candidate), allowed: limit.words, verdict: 'not-compared', why: null };
+  const [own, other] = [candidate(once(caseCount)), baseline(once(caseCount))];
+  const value = effectOf(criterion, own, other);
   const interval = bootstrap(caseCount, (times) => effectOf(criterion, candidate(times), baseline(times)));
-  return { ...common, baseline: baseline(once), effect, interval, allowed: limit.words, verdict: verdictOf(effect, interval, limit) };
+  const { verdict, why } = verdictOf(value, interval, limit);
+  return { value, interval, allowed: limit.words, verdict, why: value === Number.POSITIVE_INFINITY ? baselineIsNothing : why };
+};
+
+const boundWords = (min: number | undefined, max: number | undefined): string =>
+  [...(min === undefined ? [] : [`at least ${min}`]), ...(max === undefined ? [] : [`at most ${max}`])].join(' and ');
+
+const heldBound = ({ bound }: Criterion, { caseCount, candidate, fault }: Measured): HeldLimit | null => {
+  if (bound === undefined) return null;
+  const { min, max } = bound;
+  const allowed = boundWords(min, max);
+  if (fault !== null) return unheldLimit(allowed, fault);
+  const [value, interval] = [candidate(once(caseCount)), bootstrap(caseCount, candidate)];
+  return { value, interval, allowed, ...verdictOf(value, interval, { low: min ?? Number.NEGATIVE_INFINITY, high: max ?? Number.POSITIVE_INFINITY }) };
+};
+
+/** What two versions answered; no baseline when there is none, or it could not be opened. */
+interface Compared {
+  readonly candidate: Answered;
+  readonly baseline: Answered | null;
+}
+
+const measure = (metric: OfflineMetric, { candidate, baseline }: Compared): Measured => {
+  const ofBaseline = baseline === null ? null : unmeasurable(metric, baseline);
+  return {
+    caseCount: candidate.cases.length,
+    candidate: metricOf(metric, candidate),
+    baseline: baseline === null ? null : metricOf(metric, baseline),
+    fault: unmeasurable(metric, candidate) ?? (ofBaseline === null ? null : `on the baseline: ${ofBaseline}`),
+  };
+};
+
+/** Judges one criterion against the baseline by its margin, by its bound alone, or by both: then both must hold. */
+export const judge = (criterion: Criterion, compared: Compared): Judgement => {
+  const alone = criterion.compareTo === undefined;
+  const measured = measure(criterion.metric as OfflineMetric, alone ? { ...compared, baseline: null } : compared);
+  const { caseCount, candidate, baseline } = measured;
+  const margin = heldMargin(criterion, measured);
+  return {
+    criterion: criterion.name,
+    kind: criterion.metric.kind,
+    candidate: candidate(once(caseCount)),
+    baseline: baseline === null ? null : baseline(once(caseCount)),
+    effect: margin?.value ?? null,
+    ...bothLimits(margin, heldBound(criterion, measured)),
+  };
 };

@@ -17,38 +17,47 @@ export interface Answered {
   readonly groups: LabelGroups;
 }
 
-type OfflineMetric = Exclude<Criterion['metric'], { kind: 'latency' }>;
+export type OfflineMetric = Exclude<Criterion['metric'], { kind: 'latency' }>;
 
 interface ScoredRow {
   readonly at: number;
   readonly score: number;
   readonly label: number;
-  readonly input: Readonly<Record<string, unknown>>;
 }
 
+/** A row without an answer, or whose answer has no number, is the least suspicious of all: what a caller did not get has caught nothing. */
+const unscored = Number.NEGATIVE_INFINITY;
+
+const rankingScore = (row: OutputRow | undefined): number => {
+  const score = row === undefined ? unscored : scoreOf(row);
+  return Number.isNaN(score) ? unscored : score;
+};
+
 const rowsOf = ({ cases, answers }: Answered): readonly ScoredRow[] =>
-  cases.flatMap(({ inputs, labels }, at) =>
-    (answers[at]?.outputs ?? []).map((row, index) => ({ at, score: scoreOf(row), label: Number(labels[index]), input: inputs[index] ?? {} })),
-  );
+  cases.flatMap(({ labels }, at) => labels.map((label, index) => ({ at, score: rankingScore(answers[at]?.outputs?.[index]), label: Number(label) })));
 
 type OnPoint = (precision: number, recall: number) => void;
 
 const shareOf = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
 
-/** Precision and recall at each distinct score, highest first. A bootstrap walks thousands of curves, so no point is kept. */
-const curveOf = (rows: readonly ScoredRow[]): ((times: Float64Array, onPoint: OnPoint) => void) => {
-  const ranked = [...rows].sort((left, right) => right.score - left.score);
-  const entries = ranked.map(({ at, label, score }, index) => ({ at, label, isLastOfScore: ranked[index + 1]?.score !== score }));
+/**
+ * Walks precision and recall at each distinct score, highest first, and gives the number of positives: without any there is no
+ * recall. No threshold flags what has no score. A bootstrap walks thousands of curves, so no point is kept.
+ */
+const curveOf = (rows: readonly ScoredRow[]): ((times: Float64Array, onPoint: OnPoint) => number) => {
+  const ranked = [...rows].sort((left, right) => (left.score === right.score ? 0 : right.score - left.score));
+  const entries = ranked.map(({ at, label, score }, index) => ({ at, label, isThreshold: score !== unscored && ranked[index + 1]?.score !== score }));
   const positivesOf = (times: Float64Array): number => entries.reduce((sum, { at, label }) => sum + (times[at] ?? 0) * label, 0);
   return (times, onPoint) => {
     const positives = positivesOf(times);
     let [caught, flagged] = [0, 0];
-    for (const { at, label, isLastOfScore } of entries) {
+    for (const { at, label, isThreshold } of entries) {
       const count = times[at] ?? 0;
       caught += count * label;
       flagged += count;
-      if (isLastOfScore) onPoint(shareOf(caught, flagged), shareOf(caught, positives));
+      if (isThreshold) onPoint(shareOf(caught, flagged), shareOf(caught, positives));
     }
+    return positives;
   };
 };
 
@@ -56,10 +65,10 @@ const recallAtPrecision = (rows: readonly ScoredRow[], atLeast: number): Metric 
   const curve = curveOf(rows);
   return (times) => {
     let best = 0;
-    curve(times, (precision, recall) => {
+    const positives = curve(times, (precision, recall) => {
       if (precision >= atLeast) best = Math.max(best, recall);
     });
-    return best;
+    return positives === 0 ? Number.NaN : best;
   };
 };
 
@@ -68,11 +77,11 @@ const areaUnderPrecisionRecall = (rows: readonly ScoredRow[]): Metric => {
   const curve = curveOf(rows);
   return (times) => {
     let [area, before] = [0, 0];
-    curve(times, (precision, recall) => {
+    const positives = curve(times, (precision, recall) => {
       area += (recall - before) * precision;
       before = recall;
     });
-    return area;
+    return positives === 0 ? Number.NaN : area;
   };
 };
 
@@ -88,23 +97,26 @@ const meanOver =
     return sum / count;
   };
 
-/** The flag by which a version decides: its first true-or-false output. */
-const flagOf = (row: OutputRow): boolean => Object.values(row).find((value) => typeof value === 'boolean') === true;
+/** The flag by which a version decides: its first true-or-false output; undefined for a row without one. */
+export const flagOf = (row: OutputRow): boolean | undefined => Object.values(row).find((value) => typeof value === 'boolean');
 
 /** Sum of the costs of what was flagged wrongly and what was missed; a row without an answer is not flagged. */
 const costOf = ({ labels }: EvaluationCase, { outputs }: CaseAnswer, metric: { readonly falsePositive: number; readonly falseNegative: number }): number =>
   labels.reduce<number>((sum, label, index) => {
-    const flagged = outputs !== null && flagOf(outputs[index] ?? {});
+    const flagged = outputs !== null && flagOf(outputs[index] ?? {}) === true;
     if (flagged && Number(label) === 0) return sum + metric.falsePositive;
     return !flagged && Number(label) === 1 ? sum + metric.falseNegative : sum;
   }, 0);
 
 type SliceMetric = Extract<OfflineMetric, { kind: 'sliceGap' }>['of'];
 
+/** The slice of a case: what its first row has in a field. */
+export const sliceOf = ({ inputs }: EvaluationCase, by: string): string => String(inputs[0]?.[by]);
+
 /** The largest difference of a metric between the groups that a field's values make. */
 const sliceGap = (answered: Answered, { of, by }: { readonly of: SliceMetric; readonly by: string }): Metric => {
-  const groupOf = answered.cases.map(({ inputs }) => String(inputs[0]?.[by]));
-  const metric = sliceMetric(of, answered);
+  const groupOf = answered.cases.map((one) => sliceOf(one, by));
+  const metric = metricOf(metricOfSlice(of), answered);
   return (times) => {
     const values = [...new Set(groupOf)].map((group) => metric(times.map((count, at) => (groupOf[at] === group ? count : 0))));
     return Math.max(...values) - Math.min(...values);
@@ -114,15 +126,16 @@ const sliceGap = (answered: Answered, { of, by }: { readonly of: SliceMetric; re
 const defaultPrecision = 0.9;
 const defaultDepth = 10;
 
-const sliceMetric = (of: SliceMetric, answered: Answered): Metric => {
+/** The metric of each slice, with what is usual where the criterion has no place for it. */
+export const metricOfSlice = (of: SliceMetric): OfflineMetric => {
   switch (of) {
     case 'recallAtPrecision':
-      return metricOf({ kind: of, precision: defaultPrecision }, answered);
+      return { kind: of, precision: defaultPrecision };
     case 'ndcg':
-      return metricOf({ kind: of, k: defaultDepth }, answered);
+      return { kind: of, k: defaultDepth };
     case 'accuracy':
     case 'areaUnderPrecisionRecall':
-      return metricOf({ kind: of }, answered);
+      return { kind: of };
   }
 };
 
