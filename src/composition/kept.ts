@@ -20,6 +20,11 @@ export const openKept = async (settings: Settings, { log, metrics, evidence, tru
   const opened = await createSqliteRolloutStore({
     dataDir: settings.dataDir,
     onEntry: announcer.appended,
+    onDiskFull: () =>
+      log.error(
+        { dataDir: settings.dataDir },
+        'the disk of the data folder is full: what has to be kept now takes the room of its reserve; make room before that is used up',
+      ),
     ...(settings.ledgerKey === undefined ? {} : { ledgerSecret: Buffer.from(settings.ledgerKey, 'hex') }),
   });
   const store = createPatientStore(opened);

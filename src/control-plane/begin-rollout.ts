@@ -13,6 +13,7 @@ export const newRollout = (planned: PlannedStart, ended: readonly EndedRollout[]
   attempt: attemptOf(ended, planned.candidateDigest),
   phase: 'pending',
   baseline: planned.plan.baseline,
+  baselineDigest: planned.baselineDigest,
   candidate: planned.plan.candidate,
   candidateDigest: planned.candidateDigest,
   planDigest: planned.planDigest,

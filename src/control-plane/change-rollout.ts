@@ -2,23 +2,32 @@ import type { Clock } from '../clock.ts';
 import { createInTurn, type InTurn } from '../in-turn.ts';
 import type { DecisionEvidence } from '../ledger/ledger-entry.ts';
 import { ProblemError } from '../problem.ts';
-import type { RolloutRecord, RolloutStore } from '../store/rollout-store.ts';
+import type { NewDecision, RolloutRecord, RolloutStore } from '../store/rollout-store.ts';
 import type { TrafficAssignment } from '../store/traffic-assignment.ts';
-import type { Position } from './position.ts';
+import type { Assessment } from './assessment.ts';
+import { restedBy, rolledBack } from './command.ts';
+import { isLive, type Position } from './position.ts';
 import { rulesOf } from './rollout-rules.ts';
-import type { Standing } from './standing.ts';
+import { assignmentOf, type Standing } from './standing.ts';
 
-/** A rollback that somebody has decided. What was decided stays decided, however the evidence looks later. */
-export interface Rollback {
-  readonly to: Position;
-  readonly sentence: string;
-  readonly actor: string;
-}
+/** A signal as it was when it took the traffic. */
+type HoldingSignal = NonNullable<Assessment['signal']>;
 
-/** A rollback that the store has not kept; `saving` is its answer that is still to come. */
-export interface UnkeptRollback extends Rollback {
-  readonly saving: Promise<RolloutRecord> | null;
-}
+/** What takes the traffic from a candidate: for good, or for as long as a signal lasts. What was decided stays decided, however the evidence looks later. */
+export type TakeAway = { readonly sentence: string; readonly actor: string } & (
+  | { readonly move: 'rollback' }
+  | { readonly move: 'hold'; readonly signal: HoldingSignal }
+);
+
+/** Where it leaves a rollout that stands here. */
+export const positionAfter = (at: Position, taking: TakeAway): Position => (taking.move === 'rollback' ? rolledBack(at) : restedBy(at, taking.signal.name));
+
+/** What is in force and not kept as far as is known. */
+export type Unkept = TakeAway & {
+  readonly model: string;
+  /** The epoch in which it is in force, and with which it will be kept. */
+  readonly epoch: number;
+};
 
 /** What the control plane is made of, shared by its operations. */
 export interface ControlContext {
@@ -35,8 +44,15 @@ export interface ControlContext {
   readonly verifyAgain?: (model: string, version: string) => Promise<string | null>;
   /** Where each model stands. Written only by a task that holds the model's turn. */
   readonly standings: Map<string, Standing>;
-  /** Rollbacks that are in force and not kept as far as is known, by rollout. Written as the standings are. */
-  readonly unkept: Map<string, UnkeptRollback>;
+  /** What is in force and not kept, by rollout: laid over every standing that is taken, whoever takes it. */
+  readonly unkept: Map<string, Unkept>;
+  /**
+   * By model: the change that the store may keep any moment. Resolves when it was kept and is in force, rejects when it was not kept; until
+   * then nothing else of the model is saved.
+   */
+  readonly late: Map<string, Promise<void>>;
+  /** By model: the newest record that the store has in this life, or was asked to keep. */
+  readonly newest: Map<string, RolloutRecord>;
   readonly inTurn: InTurn;
 }
 
@@ -45,6 +61,8 @@ export const createControlContext = (deps: Pick<ControlContext, 'store' | 'clock
   ...deps,
   standings: new Map(),
   unkept: new Map(),
+  late: new Map(),
+  newest: new Map(),
   inTurn: createInTurn(),
 });
 
@@ -64,41 +82,80 @@ export interface RolloutChange {
   readonly evidence?: DecisionEvidence;
 }
 
+const decisionOf = (record: RolloutRecord, { previous, move, actor, evidence }: RolloutChange): NewDecision => {
+  const isFirst = previous?.rollout !== record.rollout;
+  return {
+    model: record.model,
+    rollout: record.rollout,
+    move,
+    actor,
+    reason: record.reason,
+    atMs: record.changedAtMs,
+    fromWeightHundredths: isFirst ? 0 : previous.weightHundredths,
+    toWeightHundredths: record.weightHundredths,
+    epoch: record.epoch,
+    revision: record.revision,
+    ...(isFirst ? { rules: rulesOf(record) } : {}),
+    ...(evidence === undefined ? {} : { evidence }),
+  };
+};
+
+const recordOf = ({ clock }: Pick<ControlContext, 'clock'>, { previous, next, epoch }: RolloutChange): RolloutRecord => ({
+  ...next,
+  epoch: epoch + 1,
+  revision: (previous?.revision ?? 0) + 1,
+  changedAtMs: clock.wallMs(),
+});
+
+/** What was asked for is the newest record until it is known not to be kept. */
+const asNewest = async (newest: ControlContext['newest'], record: RolloutRecord, save: () => Promise<void>): Promise<void> => {
+  const { model } = record;
+  const before = newest.get(model);
+  newest.set(model, record);
+  try {
+    await save();
+  } catch (error) {
+    if (before === undefined) newest.delete(model);
+    else newest.set(model, before);
+    throw error;
+  }
+};
+
 /**
  * Saves a change together with its decision and returns the record as it is kept.
  * @throws ProblemError rollout-conflict when the kept record is not `previous` any more; nothing is changed then
  */
-export const changeRollout = async (
-  { store, clock }: ControlContext,
-  { previous, next, epoch, move, actor, evidence }: RolloutChange,
-): Promise<RolloutRecord> => {
-  const atMs = clock.wallMs();
-  const record: RolloutRecord = { ...next, epoch: epoch + 1, revision: (previous?.revision ?? 0) + 1, changedAtMs: atMs };
-  const isFirst = previous?.rollout !== next.rollout;
-  const saved = await store.save({
-    record,
-    expectedRevision: previous?.revision ?? null,
-    decision: {
-      model: record.model,
-      rollout: record.rollout,
-      move,
-      actor,
-      reason: record.reason,
-      atMs,
-      fromWeightHundredths: isFirst ? 0 : previous.weightHundredths,
-      toWeightHundredths: record.weightHundredths,
-      epoch: record.epoch,
-      revision: record.revision,
-      ...(isFirst ? { rules: rulesOf(record) } : {}),
-      ...(evidence === undefined ? {} : { evidence }),
-    },
+export const changeRollout = async (context: ControlContext, change: RolloutChange): Promise<RolloutRecord> => {
+  const record = recordOf(context, change);
+  const expectedRevision = change.previous?.revision ?? null;
+  await asNewest(context.newest, record, async () => {
+    const saved = await context.store.save({ record, expectedRevision, decision: decisionOf(record, change) });
+    if (saved === 'conflict') throw new ProblemError('rollout-conflict', `The rollout of ${record.model} was changed by someone else at the same time.`);
   });
-  if (saved === 'conflict') throw new ProblemError('rollout-conflict', `The rollout of ${record.model} was changed by someone else at the same time.`);
   return record;
 };
 
+/** The standing with what is in force and not kept laid over it; it is over once the record has its epoch. */
+const inForce = ({ unkept }: Pick<ControlContext, 'unkept'>, standing: Standing): Standing => {
+  const { record } = standing;
+  const taken = record === null ? undefined : unkept.get(record.rollout);
+  if (record === null || taken === undefined || !isLive(record.phase)) return standing;
+  const split = assignmentOf(record.model, { ...standing, record: { ...record, ...positionAfter(record, taken) } });
+  const reason = `${taken.sentence} (in force, and kept as soon as the store answers)`;
+  return { ...standing, record: { ...record, reason }, assignment: { ...split, epoch: taken.epoch } };
+};
+
+/** Remembers where a model stands, without a change of its traffic. */
+export const rememberStanding = (context: ControlContext, standing: Standing): Standing => {
+  const { unkept, standings } = context;
+  const { record } = standing;
+  if (record !== null && record.epoch >= (unkept.get(record.rollout)?.epoch ?? Number.POSITIVE_INFINITY)) unkept.delete(record.rollout);
+  const taken = inForce(context, standing);
+  standings.set(taken.assignment.model, taken);
+  return taken;
+};
+
 /** Remembers where a model stands and puts its assignment in force. */
-export const takeStanding = async ({ standings, publish }: ControlContext, standing: Standing): Promise<void> => {
-  standings.set(standing.assignment.model, standing);
-  await publish(standing.assignment);
+export const takeStanding = async (context: ControlContext, standing: Standing): Promise<void> => {
+  await context.publish(rememberStanding(context, standing).assignment);
 };

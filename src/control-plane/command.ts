@@ -76,6 +76,12 @@ const moved = (context: CommandContext, command: Command): Position => {
 /** The end of a rollout without its candidate. */
 export const rolledBack = (at: Position): Position => ({ ...positionOf(at), phase: 'rolled-back', weightHundredths: 0, heldFor: null, signal: null });
 
+/** What a signal leaves of a rollout: its weight, without effect. Only one that the engine drives becomes `held`. */
+export const restedBy = (at: Position, signal: string): Position => {
+  const isDriven = at.phase === 'progressing' || at.phase === 'held';
+  return { ...positionOf(at), signal, ...(isDriven ? { phase: 'held', heldFor: 'signal' } : {}) };
+};
+
 /** Where a command takes a rollout. Pure: nothing is saved here. */
 export const transition = (context: CommandContext, command: Command): Transition => {
   const { phase } = context.at;

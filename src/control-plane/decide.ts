@@ -4,7 +4,7 @@
  */
 import type { HeldFor, RolloutRecord } from '../store/rollout-store.ts';
 import type { Assessment, GuardrailState } from './assessment.ts';
-import { rolledBack } from './command.ts';
+import { restedBy, rolledBack } from './command.ts';
 import type { Plan, Step } from './plan.ts';
 import { enterStep, isLive, type Position, positionOf, stepWords, ticked } from './position.ts';
 
@@ -182,8 +182,7 @@ const decideSignal = ({ at, assessment }: Situation): Decided | null => {
   if (signal !== null) {
     if (at.signal === signal.name) return { action: 'nothing', waitsFor: signal.words };
     // Also when another signal was in force before: the record names the one that is.
-    const to: Position = { ...at, signal: signal.name, ...(driven ? { phase: 'held', heldFor: 'signal' } : {}) };
-    return { action: 'hold', to, sentence: `held: ${signal.words}; the baseline answers` };
+    return { action: 'hold', to: restedBy(at, signal.name), sentence: `held: ${signal.words}; the baseline answers` };
   }
   if (at.signal === null) return null;
   const to: Position = { ...at, signal: null, ...(driven ? { phase: 'progressing', heldFor: null } : {}) };
@@ -202,6 +201,15 @@ export const decide = ({ record, plan, assessment, tickedMs }: DecideInput): Dec
   const situation: Situation = { at: positionOf(ticked(record, tickedMs)), plan, assessment, record };
   const rollback = decideRollback(situation);
   if (rollback !== null) return rollback;
+  const signalled = decideSignal(situation);
+  // What takes traffic away needs no store.
+  if (signalled?.action === 'hold') return signalled;
   if (assessment.storeDown) return { action: 'nothing', waitsFor: 'the store, which is down' };
-  return decideSignal(situation) ?? decideByPhase(situation);
+  return signalled ?? decideByPhase(situation);
+};
+
+/** Which of its moves takes traffic from the candidate of a rollout; null when none does. */
+export const takeAwayOf = ({ action, ...decision }: Decided, record: RolloutRecord): 'rollback' | 'hold' | null => {
+  if (action === 'roll-back') return 'rollback';
+  return action === 'hold' && 'to' in decision && decision.to.signal !== null && decision.to.signal !== record.signal ? 'hold' : null;
 };

@@ -3,7 +3,14 @@ import type { Availability } from './standing.ts';
 
 const decisionsAtOnce = 100;
 
-const isAvailability = (move: string): move is Availability => move === 'available' || move === 'candidate-unavailable' || move === 'baseline-unavailable';
+const availabilities: Readonly<Record<Availability, true>> = {
+  available: true,
+  'candidate-unavailable': true,
+  'baseline-unavailable': true,
+  'baseline-changed': true,
+};
+
+const isAvailability = (move: string): move is Availability => Object.hasOwn(availabilities, move);
 
 const lastAvailability = (decisions: readonly Decision[], rollout: string): Availability | null => {
   for (const decision of decisions) {

@@ -1,14 +1,18 @@
 import { type Fault, faultText } from '../bundle/fault.ts';
 import { ProblemError } from '../problem.ts';
 import type { RolloutRecord } from '../store/rollout-store.ts';
+import { LateError, within } from '../within.ts';
 import { attemptWords } from './attempt.ts';
 import { newRollout } from './begin-rollout.ts';
-import { type ControlContext, changeRollout, type Rollback, takeStanding } from './change-rollout.ts';
+import { changeInTime, inForceMs, LateChangeError, patienceMs, unanswered } from './change-in-time.ts';
+import type { ControlContext } from './change-rollout.ts';
 import { type Command, transition } from './command.ts';
+import { noteRollbacks } from './note-rollbacks.ts';
+import { isLive } from './position.ts';
 import { type RolloutState, rolloutStateOf } from './rollout-state.ts';
 import { hasEnded, keptBaseline, planOf, type Standing, standingAfter } from './standing.ts';
-import { keepRollback } from './unkept-rollback.ts';
-import { barToPromotion } from './verify-promotion.ts';
+import { declare, keepDeclared, putInForce } from './take-away.ts';
+import { barOf, promotes } from './verify-promotion.ts';
 
 /** Who moves a rollout, and why. */
 export interface MoveRequest {
@@ -89,32 +93,38 @@ const reasonFor = (subject: Subject, command: Command, reason: string): string =
   return `${reason} (${attemptWords(subject.attempt, risk.falseRollback)})`;
 };
 
-interface RollBack {
-  readonly standing: Standing;
-  readonly previous: RolloutRecord;
-  readonly rollback: Rollback;
-}
-
-/** Whoever takes traffic from a candidate gets it, with the store or without. */
-const rollBack = async (context: ControlContext, { standing, previous, rollback }: RollBack): Promise<RolloutState> => {
-  const { model } = previous;
-  const now = { ...standing, live: standing.live === null ? null : { ...standing.live, waitsFor: null } };
-  const keeping = await keepRollback(context, { standing: now, record: previous }, rollback);
-  if ('kept' in keeping) await takeStanding(context, standingAfter(now, keeping.kept));
-  return rolloutStateOf(model, standingOf(context, model));
-};
+const withoutStore = 'A rollback is possible without it.';
 
 const refuseUnkept = (error: unknown): never => {
-  if (error instanceof ProblemError) throw error;
-  throw new ProblemError('internal', 'The store failed, and nothing was changed. A rollback is possible without it.', { cause: error });
+  if (error instanceof ProblemError || error instanceof LateChangeError) throw error;
+  throw new ProblemError('internal', `The store failed, and nothing was changed. ${withoutStore}`, { cause: error });
 };
 
-const moveOnce = async (context: ControlContext, command: Command, { model, request }: { readonly model: string; readonly request: MoveRequest }) => {
+/** A change that was given up may be kept later all the same, so the caller is told to look. */
+const answerInTime = async (error: unknown, model: string): Promise<void> => {
+  if (!(error instanceof LateChangeError)) throw error;
+  await within(error.settled, patienceMs, unanswered).catch((failure: unknown) => {
+    if (!(failure instanceof LateError)) return refuseUnkept(failure);
+    const look = `GET /rollouts/${model} says whether it was`;
+    throw new ProblemError('overloaded', `The store does not answer. The change is in force only once it is kept; ${look}. ${withoutStore}`, {
+      cause: failure,
+    });
+  });
+};
+
+interface Asked {
+  readonly model: string;
+  readonly request: MoveRequest;
+}
+
+/** By candidate: why it must not be promoted, in words, or null. Each was looked at since the move was asked for. */
+type Bars = ReadonlyMap<string, string | null>;
+
+/** Makes the move, or says whose files are to be looked at first: outside the turn, for a disk that hangs must not hold up a rollback. */
+const moveOnce = async (context: ControlContext, command: Command, { model, request, bars }: Asked & { readonly bars: Bars }): Promise<string | null> => {
   const standing = standingOf(context, model);
   const previous = recordAt(model, standing, request.expectedRevision);
   refuseIllegal(previous, command);
-  if (context.unkept.has(previous.rollout) && command.move !== 'rollback')
-    throw new ProblemError('rollout-conflict', `The rollout of ${model} is rolled back; that is kept as soon as the store answers.`);
   // The first traffic: by the plan, or by a weight that a person sets.
   if (previous.phase === 'pending' && standing.barsToStart.length > 0) throw barred(`The rollout of ${model} cannot start.`, standing.barsToStart);
   const subject = await subjectOf(context, command, { record: previous, standing });
@@ -122,28 +132,71 @@ const moveOnce = async (context: ControlContext, command: Command, { model, requ
   const plan = JSON.parse(subject.plan) as ReturnType<typeof planOf>;
   const result = transition({ at: subject, plan, units }, command);
   if (!result.legal) throw new ProblemError('rollout-conflict', `${command.move} is not legal in phase ${result.phase}.`);
-  const bar = await barToPromotion(context, subject, { from: subject, to: result.to });
+  const bar = promotes(subject, result.to) ? bars.get(subject.candidate) : null;
+  if (bar === undefined) return subject.candidate;
   if (bar !== null) throw new ProblemError('rollout-conflict', `${command.move} is refused: ${bar}.`);
-  const reason = reasonFor(subject, command, request.reason);
-  if (command.move === 'rollback') return rollBack(context, { standing, previous, rollback: { to: result.to, sentence: reason, actor: request.actor } });
-  const next = { ...subject, ...result.to, reason };
-  const change = { previous, next, epoch: previous.epoch, move: command.move, actor: request.actor };
-  const record = await changeRollout(context, change).catch(refuseUnkept);
-  const live = record.rollout === previous.rollout ? standing.live : null;
-  const changed = standingAfter({ ...standing, live: live === null ? null : { ...live, waitsFor: null } }, record);
-  await takeStanding(context, changed);
-  return rolloutStateOf(model, changed);
+  const next = { ...subject, ...result.to, reason: reasonFor(subject, command, request.reason) };
+  const change = { previous, next, epoch: standing.assignment.epoch, move: command.move, actor: request.actor };
+  await changeInTime(context, change, (now, kept) => {
+    const live = now.live === null || kept.rollout !== previous.rollout ? null : { ...now.live, waitsFor: null };
+    return standingAfter({ ...now, live }, kept);
+  }).catch(refuseUnkept);
+  return null;
+};
+
+const moveWhenVerified = async (context: ControlContext, command: Command, asked: Asked): Promise<void> => {
+  const bars = new Map<string, string | null>();
+  for (;;) {
+    const candidate = await context.inTurn(asked.model, () => moveOnce(context, command, { ...asked, bars }));
+    if (candidate === null) return;
+    bars.set(candidate, await barOf(context, { model: asked.model, candidate }));
+  }
+};
+
+/** One after the other, each with its answer; a rollback does not queue with them. */
+const moveInTime = (context: ControlContext, command: Command, asked: Asked): Promise<void> => {
+  const { model } = asked;
+  const { inTurn } = context;
+  return inTurn(`moves of ${model}`, () => moveWhenVerified(context, command, asked).catch((error: unknown) => answerInTime(error, model)));
+};
+
+/** The rollout that a rollback is about: also one whose start is being saved. */
+const toRollBack = ({ newest }: ControlContext, record: RolloutRecord): RolloutRecord => {
+  const asked = newest.get(record.model);
+  return asked !== undefined && asked.revision > record.revision && !isLive(record.phase) ? asked : record;
+};
+
+/** Whoever takes traffic from a candidate gets it, with the store or without, and whatever holds the model's turn. */
+const rollBack = async (context: ControlContext, command: Command, { model, request }: Asked): Promise<void> => {
+  const standing = standingOf(context, model);
+  const record = toRollBack(context, recordAt(model, standing, request.expectedRevision));
+  refuseIllegal(record, command);
+  declare(context, { ...standing, record }, { move: 'rollback', sentence: request.reason, actor: request.actor });
+  const keeping = keepDeclared(context, record);
+  const isLate = (error: unknown): void => {
+    if (!(error instanceof LateError)) throw error;
+  };
+  await within(keeping, inForceMs, unanswered).catch(async (error: unknown) => {
+    isLate(error);
+    await putInForce(context, model);
+    await within(keeping, patienceMs, unanswered).catch(isLate);
+  });
+  // What was confirmed is to outlive this life, kept or not; the next tick tells when it cannot even be noted.
+  if (context.unkept.has(record.rollout)) await within(noteRollbacks(context), patienceMs, unanswered).catch(() => undefined);
 };
 
 /**
  * Makes the operation by which a person moves a rollout: saved first, then in force for the next request, then answered.
- * It rejects with model-not-found or rollout-conflict (no rollout, another revision, a phase that forbids the move), and
- * with the store's error when that fails; nothing is changed then. A rollback alone is in force without the store, and kept later.
+ * It rejects with model-not-found or rollout-conflict (no rollout, another revision, a phase that forbids the move), with overloaded when
+ * the store does not answer (what it keeps later is in force then), and with the store's error when that fails; nothing is changed then. A
+ * rollback alone is in force without the store, and kept later.
  */
 export const createMove =
   (context: ControlContext) =>
   async (model: string, command: Command, request: MoveRequest): Promise<RolloutState> => {
     // Before the turn, so that unknown names leave no queue behind.
     standingOf(context, model);
-    return context.inTurn(model, () => moveOnce(context, command, { model, request }));
+    const move = command.move === 'rollback' ? rollBack : moveInTime;
+    await move(context, command, { model, request });
+    return rolloutStateOf(model, standingOf(context, model));
   };

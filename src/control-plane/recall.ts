@@ -1,5 +1,7 @@
-import type { RolloutRecord, RolloutStore } from '../store/rollout-store.ts';
+import type { RolloutRecord } from '../store/rollout-store.ts';
+import type { ControlContext } from './change-rollout.ts';
 import { keptAvailability } from './kept-availability.ts';
+import { takeUpNotes } from './note-rollbacks.ts';
 import type { Availability, LiveView } from './standing.ts';
 
 /** What is known of a model before it is reconciled. */
@@ -18,10 +20,15 @@ export interface Known {
 
 export const nothingKnown: Known = { record: null, availability: 'available', epoch: 0, serving: null, live: null, diedBefore: false };
 
-const readKept = async (store: RolloutStore): Promise<ReadonlyMap<string, Known>> => {
+type Recalling = Pick<ControlContext, 'store' | 'unkept'>;
+
+const readKept = async (context: Recalling): Promise<ReadonlyMap<string, Known>> => {
+  const { store } = context;
   const { previousEndedUncleanly: diedBefore } = await store.beginLife();
   const known = new Map<string, Known>();
-  for (const record of await store.load()) {
+  const records = await store.load();
+  await takeUpNotes(context, records);
+  for (const record of records) {
     const availability = await keptAvailability(store, record);
     known.set(record.model, { record, availability, epoch: record.epoch, serving: null, live: null, diedBefore });
   }
@@ -32,10 +39,10 @@ const readKept = async (store: RolloutStore): Promise<ReadonlyMap<string, Known>
 export type Recall = () => Promise<ReadonlyMap<string, Known>>;
 
 /** Reads the store once for this life; again only after a failure. */
-export const createRecall = (store: RolloutStore): Recall => {
+export const createRecall = (context: Recalling): Recall => {
   let kept: Promise<ReadonlyMap<string, Known>> | null = null;
   return () => {
-    kept ??= readKept(store).catch((error: unknown) => {
+    kept ??= readKept(context).catch((error: unknown) => {
       kept = null;
       throw error;
     });

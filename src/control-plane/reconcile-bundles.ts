@@ -4,12 +4,13 @@ import type { Fault } from '../bundle/fault.ts';
 import { createInTurn } from '../in-turn.ts';
 import type { RolloutRecord } from '../store/rollout-store.ts';
 import { beginRollout, startByItself } from './begin-rollout.ts';
+import { changeInTime, LateChangeError } from './change-in-time.ts';
 import { type ControlContext, changeRollout, gateway, takeStanding } from './change-rollout.ts';
 import type { Comparables } from './check-eligibility.ts';
 import { withRequirements } from './check-plan.ts';
 import { type Known, nothingKnown, type Recall } from './recall.ts';
 import { type BrokenPlan, barsToStart, type ModelFiles, type PlanFile, settlePlan, startablePlan } from './settle-plan.ts';
-import { type Availability, assignmentOf, availabilityOf, type PlannedStart, type Standing, type Versions } from './standing.ts';
+import { type Availability, assignmentOf, availabilityOf, type PlannedStart, type Standing, standingAfter, type Versions } from './standing.ts';
 import { recordUncleanExit } from './unclean-exit.ts';
 
 /** A verified version that can serve. */
@@ -48,27 +49,46 @@ interface ModelFound {
   readonly brokenPlans: readonly BrokenPlan[];
 }
 
-const availabilityReason = (record: RolloutRecord, availability: Availability): string => {
+/** Whether a version is away, or another one stands under its name. */
+const lackWords = (version: string, { versions }: ModelFound): string =>
+  versions.has(version) ? `${version} has other files than the rollout began with` : `${version} is not available`;
+
+const availabilityReason = (record: RolloutRecord, availability: Availability, found: ModelFound): string => {
   switch (availability) {
     case 'available':
       return `${record.baseline} and ${record.candidate} are available again: weight ${record.weightHundredths / 100} is in force`;
     case 'candidate-unavailable':
-      return `the candidate ${record.candidate} is not available: the baseline answers`;
+      return `the candidate ${lackWords(record.candidate, found)}: the baseline answers`;
     case 'baseline-unavailable':
       return 'the baseline is not available: the model does not answer';
+    case 'baseline-changed':
+      return `the baseline ${lackWords(record.baseline, found)}: it answers, and nothing is compared with it`;
   }
 };
 
 const plannedOf = ({ plan, digest }: PlanFile, { versions, acceptances }: ModelFound): PlannedStart => {
   const acceptance = acceptances.get(plan.candidate) ?? noAcceptance;
-  return { plan: withRequirements(plan, acceptance), planDigest: digest, candidateDigest: versions.get(plan.candidate) ?? '', acceptance };
+  return {
+    plan: withRequirements(plan, acceptance),
+    planDigest: digest,
+    baselineDigest: versions.get(plan.baseline) ?? null,
+    candidateDigest: versions.get(plan.candidate) ?? '',
+    acceptance,
+  };
 };
 
 /** A record whose versions came or went gets a new epoch and a decision, since its traffic is split otherwise from now on. */
-const recordAvailability = async (context: ControlContext, { record, availability }: Known, now: Availability): Promise<RolloutRecord | null> => {
-  if (record === null || availability === now) return record;
-  const next = { ...record, reason: availabilityReason(record, now) };
-  return changeRollout(context, { previous: record, next, epoch: record.epoch, move: now, actor: gateway });
+const recordAvailability = async (
+  context: ControlContext,
+  { record, availability }: Known,
+  { now, found }: { readonly now: Availability; readonly found: ModelFound },
+): Promise<RolloutRecord | null> => {
+  if (record === null || availability === now || context.unkept.get(record.rollout)?.move === 'rollback') return record;
+  const next = { ...record, reason: availabilityReason(record, now, found) };
+  const change = { previous: record, next, epoch: record.epoch, move: now, actor: gateway };
+  // At a start there is no traffic yet that could have to be taken away meanwhile.
+  if (!context.standings.has(record.model)) return changeRollout(context, change);
+  return changeInTime(context, change, (standing, kept) => standingAfter({ ...standing, availability: now }, kept));
 };
 
 /** Without a record nothing is kept: the epoch counts the changes of this process' life. */
@@ -84,16 +104,33 @@ const settleRecord = async (context: ControlContext, files: ModelFiles, { found,
   const begun =
     accept === null ? null : await beginRollout(context, { file: accept.file, planned: plannedOf(accept, found), previous: known.record, epoch: known.epoch });
   const availability = availabilityOf({ baseline, record: begun ?? known.record }, found.versions);
-  const kept = begun ?? (await recordAvailability(context, known, availability));
+  const kept = begun ?? (await recordAvailability(context, known, { now: availability, found }));
   const canStart = kept !== null && availability === 'available' && barsToStart({ ...files, record: kept }).length === 0;
   const record = canStart ? await startByItself(context, kept) : kept;
   const accepted = accept === null || begun === null ? [] : [{ file: accept.file, model: files.model, rollout: begun.rollout }];
   return { baseline, availability, record, reconciled: { accepted, refused: faults } };
 };
 
-const reconcileModel = async (context: ControlContext, found: ModelFound, before: Known): Promise<Reconciled> => {
+/** What an earlier try of this life has kept before it failed is not kept twice. */
+const knownNow = ({ newest }: ControlContext, model: string, known: Known): Known => {
+  const kept = newest.get(model);
+  return kept === undefined || kept.revision <= (known.record?.revision ?? 0) ? known : { ...known, record: kept, epoch: kept.epoch, diedBefore: false };
+};
+
+/** After a failure the model stands where it is kept, so that it can be moved before it is settled. */
+const takeNewest = async (context: ControlContext, model: string): Promise<void> => {
+  const standing = context.standings.get(model);
+  const kept = context.newest.get(model);
+  if (standing === undefined || kept === undefined || context.late.has(model) || kept.revision <= (standing.record?.revision ?? 0)) return;
+  await takeStanding(context, standingAfter({ ...standing, live: null }, kept));
+};
+
+const reconcileModel = async (context: ControlContext, found: ModelFound, recalled: Known): Promise<Reconciled> => {
   const { model } = found;
-  const known = before.diedBefore && before.record !== null ? { ...before, record: await recordUncleanExit(context, before.record) } : before;
+  const before = knownNow(context, model, recalled);
+  // What was rolled back before the restart has no traffic that could be blamed for it, and its record waits for that rollback.
+  const isTaken = before.record !== null && context.unkept.get(before.record.rollout)?.move === 'rollback';
+  const known = before.diedBefore && before.record !== null && !isTaken ? { ...before, record: await recordUncleanExit(context, before.record) } : before;
   const files: ModelFiles = { ...found, record: known.record, serving: known.serving };
   const { baseline, availability, record, reconciled } = await settleRecord(context, files, { found, known });
   const split = assignmentOf(model, { baseline, record, availability });
@@ -136,6 +173,18 @@ const brokenFor = (model: string, { plans, brokenPlans = [], versions }: Found):
   ];
 };
 
+/** A change that the store has not answered is waited for outside the turn, so that a rollback need not wait for it too. */
+const inTurnWhenSettled = async (context: ControlContext, model: string, task: () => Promise<Reconciled>): Promise<Reconciled> => {
+  await context.late.get(model)?.catch(() => undefined);
+  try {
+    return await context.inTurn(model, task);
+  } catch (error) {
+    if (!(error instanceof LateChangeError)) throw error;
+    await error.settled;
+    return context.inTurn(model, task);
+  }
+};
+
 /**
  * Makes the operation that brings what is found on disk and what is kept together, and publishes every model's
  * assignment. Calls run one after the other. Rejects when the store fails: models not yet reached keep their assignment.
@@ -153,9 +202,13 @@ export const createReconcile = (context: ControlContext, recall: Recall): ((foun
     for (const model of [...models].filter((name) => found.models?.has(name) ?? true).sort()) {
       const task = (): Promise<Reconciled> => {
         const standing = context.standings.get(model);
-        return reconcileModel(context, foundOf(model, found), standing === undefined ? (kept.get(model) ?? nothingKnown) : knownOf(standing));
+        const known = standing === undefined ? (kept.get(model) ?? nothingKnown) : knownOf(standing);
+        return reconcileModel(context, foundOf(model, found), known).catch(async (error: unknown) => {
+          await takeNewest(context, model);
+          throw error;
+        });
       };
-      results.push(await context.inTurn(model, task));
+      results.push(await inTurnWhenSettled(context, model, task));
     }
     return { accepted: results.flatMap(({ accepted }) => accepted), refused: results.flatMap(({ refused }) => refused) };
   };

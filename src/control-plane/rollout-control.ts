@@ -49,7 +49,7 @@ export interface RolloutControl {
 /** Makes the control of rollouts. Nothing is known before the first `reconcile`. */
 export const createRolloutControl = (context: ControlContext): RolloutControl => {
   const move = createMove(context);
-  const recall = createRecall(context.store);
+  const recall = createRecall(context);
   return {
     reconcile: createReconcile(context, recall),
     answerEarly: createAnswerEarly(context, recall),

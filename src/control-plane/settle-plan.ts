@@ -5,7 +5,7 @@ import { type Comparables, checkEligibility } from './check-eligibility.ts';
 import { checkPlan } from './check-plan.ts';
 import { highestRelease } from './highest-release.ts';
 import type { Plan } from './plan.ts';
-import { hasEnded, keptBaseline, planOf, type Versions } from './standing.ts';
+import { baselineHasChanged, hasEnded, keptBaseline, planOf, type Versions } from './standing.ts';
 
 /** A plan file that was read and parsed, with the digest of its bytes. */
 export interface PlanFile {
@@ -94,11 +94,15 @@ const baselineFaults = ({ file, plan }: PlanFile, record: RolloutRecord | null):
 
 const digestFaults = ({ model, record, versions }: ModelFiles): readonly Fault[] => {
   if (record === null || record.phase === 'pending' || hasEnded(record)) return [];
-  const digest = versions.get(record.candidate);
-  if (digest === undefined || digest === record.candidateDigest) return [];
+  const { rollout, baseline, baselineDigest, candidate, candidateDigest } = record;
   return [
-    { file: `${model}/${record.candidate}`, field: 'digest', got: digest, expected: `${record.candidateDigest}, with which rollout ${record.rollout} began` },
-  ];
+    { version: baseline, began: baselineDigest },
+    { version: candidate, began: candidateDigest },
+  ].flatMap(({ version, began }) => {
+    const digest = versions.get(version);
+    if (began === null || digest === undefined || digest === began) return [];
+    return [{ file: `${model}/${version}`, field: 'digest', got: digest, expected: `${began}, with which rollout ${rollout} began` }];
+  });
 };
 
 const twoPlans = (model: string, plans: readonly PlanFile[]): readonly Fault[] => {
@@ -124,6 +128,7 @@ const liveFaults = (planned: PlanFile, record: RolloutRecord): readonly Fault[] 
  */
 const isKnown = (planned: PlanFile, { record, versions }: ModelFiles): boolean => {
   if (record === null || versions.get(planned.plan.candidate) !== record.candidateDigest) return false;
+  if (record.phase === 'pending' && baselineHasChanged(record, versions)) return false;
   return hasEnded(record) || planned.digest === record.planDigest;
 };
 

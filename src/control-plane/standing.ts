@@ -10,8 +10,11 @@ import { isLive } from './position.ts';
 /** Verified and serving-ready versions of one model: version to digest of its bundle. */
 export type Versions = ReadonlyMap<string, string>;
 
-/** Which of the versions that the model's traffic needs are there. */
-export type Availability = 'available' | 'candidate-unavailable' | 'baseline-unavailable';
+/**
+ * Which of the versions that the model's traffic needs are there. `baseline-changed`: the version is, with other files than the rollout
+ * began with, so that it answers and nothing is compared with it.
+ */
+export type Availability = 'available' | 'candidate-unavailable' | 'baseline-unavailable' | 'baseline-changed';
 
 /** Where one model stands: what is kept, what is there, and what was published from both. */
 export interface Standing {
@@ -28,10 +31,11 @@ export interface Standing {
   readonly live: LiveView | null;
 }
 
-/** A plan with the criteria and the candidate that it was held against. */
+/** A plan with the criteria and the versions that it was held against. */
 export interface PlannedStart {
   readonly plan: Plan;
   readonly planDigest: string;
+  readonly baselineDigest: string | null;
   readonly candidateDigest: string;
   readonly acceptance: Acceptance;
 }
@@ -89,11 +93,18 @@ export const keptBaseline = (record: RolloutRecord): string => (record.phase ===
 /** A candidate is there when its bundle is the very one that the rollout began with: other files have earned no traffic. */
 const candidateIsThere = (record: RolloutRecord, versions: Versions): boolean => versions.get(record.candidate) === record.candidateDigest;
 
+/** Whether other files stand behind the baseline's version: what was counted with the first ones is no evidence against these. */
+export const baselineHasChanged = ({ baseline, baselineDigest }: RolloutRecord, versions: Versions): boolean => {
+  const digest = versions.get(baseline);
+  return baselineDigest !== null && digest !== undefined && digest !== baselineDigest;
+};
+
 /** Compares what the model's traffic needs with the versions that are there. */
 export const availabilityOf = (needs: { readonly baseline: string | null; readonly record: RolloutRecord | null }, versions: Versions): Availability => {
   if (needs.baseline === null || !versions.has(needs.baseline)) return 'baseline-unavailable';
-  if (needs.record !== null && !hasEnded(needs.record) && !candidateIsThere(needs.record, versions)) return 'candidate-unavailable';
-  return 'available';
+  if (needs.record === null || hasEnded(needs.record)) return 'available';
+  if (!candidateIsThere(needs.record, versions)) return 'candidate-unavailable';
+  return baselineHasChanged(needs.record, versions) ? 'baseline-changed' : 'available';
 };
 
 const rolloutAssignmentOf = (record: RolloutRecord): RolloutAssignment => {

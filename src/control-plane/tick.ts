@@ -1,17 +1,20 @@
 /**
- * The spine of the engine. Once a second, for every model on its own: load, assess, keep, decide, verify, save, publish. Everything
+ * The spine of the engine. Once a second, for every model on its own: load, assess, keep, decide, verify, show, move. Everything
  * is injected, time too; what a tick needs of the last one is in the store, so a new process goes on where the old one stood.
  */
 import type { BlockContent, DecisionEvidence } from '../ledger/ledger-entry.ts';
 import type { FilterChange } from '../store/observation.ts';
 import type { RolloutRecord } from '../store/rollout-store.ts';
+import { within } from '../within.ts';
 import type { Assessment } from './assessment.ts';
-import { type ControlContext, changeRollout, gateway, takeStanding } from './change-rollout.ts';
-import { type Decided, decide } from './decide.ts';
+import { changeInTime, inForceMs, LateChangeError, patienceMs, unanswered } from './change-in-time.ts';
+import { type ControlContext, gateway, positionAfter, rememberStanding } from './change-rollout.ts';
+import { type Decided, decide, takeAwayOf } from './decide.ts';
 import type { SeenAtDecision } from './decision-evidence.ts';
+import { noteRollbacks } from './note-rollbacks.ts';
 import { isLive, ticked } from './position.ts';
 import { planOf, type Standing, standingAfter } from './standing.ts';
-import { keepRollback, takeUnkept } from './unkept-rollback.ts';
+import { takeAway } from './take-away.ts';
 import { barToPromotion } from './verify-promotion.ts';
 
 /** What is to be kept after an assessment, all in one transaction. */
@@ -70,9 +73,6 @@ type Assessed = Subject & { readonly assessment: Assessment };
 
 type DecidedSubject = Assessed & { readonly decision: Decided };
 
-/** `saved` is null when nothing was to be kept, or when it could not be. */
-type SavedSubject = DecidedSubject & { readonly saved: RolloutRecord | null };
-
 /** A process that was stopped for longer has not watched the rollout meanwhile: that time passes no step. */
 const maxTickedMs = 5_000;
 
@@ -102,16 +102,20 @@ const assessEvidence = async (state: EngineState, subject: Subject): Promise<Ass
   return { ...subject, assessment: { ...assessment, storeDown: subject.storeDown || assessment.storeDown } };
 };
 
-/** The evidence is on the disk before anything is decided from it. A store that fails stops the clocks, not the guards. */
+const decideFor = ({ record, assessment, tickedMs }: Assessed): Decided => decide({ record, plan: planOf(record), assessment, tickedMs });
+
+/** The evidence is on the disk before anything is decided from it. A store that fails stops the clocks, not the guards, and what takes traffic away hardly waits. */
 const keep = async ({ context, evidence, onFault }: EngineState, subject: Assessed): Promise<Assessed> => {
   const { model, record, tickedMs, assessment } = subject;
   const down = { ...subject, tickedMs: 0, assessment: { ...assessment, storeDown: true } };
   // What it has not answered yet may be kept any moment, and the revision is another one then.
-  if (assessment.storeDown || context.unkept.get(record.rollout)?.saving != null) return down;
+  if (context.late.has(model)) onFault(model, new Error(unanswered));
+  if (assessment.storeDown || context.late.has(model)) return down;
   const { stepElapsedMs, bakeElapsedMs } = ticked(record, tickedMs);
   const change = { model, rollout: record.rollout, expectedRevision: record.revision, progress: { stepElapsedMs, bakeElapsedMs } };
+  const limitMs = takeAwayOf(decideFor(subject), record) === null ? patienceMs : inForceMs;
   try {
-    const saved = await context.store.saveProgress({ ...change, ...evidence.toKeep(model, record) });
+    const saved = await within(context.store.saveProgress({ ...change, ...evidence.toKeep(model, record) }), limitMs, unanswered);
     if (saved === 'saved') {
       evidence.kept(model, record);
       return subject;
@@ -123,13 +127,17 @@ const keep = async ({ context, evidence, onFault }: EngineState, subject: Assess
   throw new Error(`the rollout of ${model} was changed by someone else`);
 };
 
+/** What was decided and is not kept yet comes before what is decided now; but a hold may become a rollback. */
 const decideNow = ({ context }: EngineState, subject: Assessed): DecidedSubject => {
-  const { record, standing, assessment, tickedMs } = subject;
+  const { record, standing, tickedMs } = subject;
+  const now = decideFor(subject);
   const waiting = context.unkept.get(record.rollout);
-  if (waiting !== undefined) return { ...subject, decision: { action: 'roll-back', to: waiting.to, sentence: waiting.sentence } };
-  const decision = decide({ record, plan: planOf(record), assessment, tickedMs });
-  const isPossible = standing.availability === 'available' || decision.action === 'roll-back';
-  return { ...subject, decision: isPossible ? decision : { action: 'nothing', waitsFor: 'a version that is not available' } };
+  if (waiting !== undefined && !(waiting.move === 'hold' && now.action === 'roll-back')) {
+    const to = positionAfter(ticked(record, tickedMs), waiting);
+    return { ...subject, decision: { action: waiting.move === 'rollback' ? 'roll-back' : 'hold', to, sentence: waiting.sentence } };
+  }
+  const isPossible = standing.availability === 'available' || now.action === 'roll-back';
+  return { ...subject, decision: isPossible ? now : { action: 'nothing', waitsFor: 'a version that is not available' } };
 };
 
 /** Before a candidate gets everything its files are looked at once more. The engine waits when they do not hold; a person sees why. */
@@ -140,29 +148,42 @@ const verify = async ({ context }: EngineState, subject: DecidedSubject): Promis
   return waitsFor === null ? subject : { ...subject, decision: { action: 'nothing', waitsFor } };
 };
 
-const save = async ({ context, evidence, onFault }: EngineState, subject: DecidedSubject): Promise<SavedSubject> => {
-  const { model, record, decision, assessment, tickedMs } = subject;
-  if (decision.action === 'nothing') return { ...subject, saved: null };
-  const { action, to, sentence } = decision;
-  const seen = evidence.forDecision(model, record, { before: ticked(record, tickedMs), assessment });
-  if (action === 'roll-back') {
-    const actor = context.unkept.get(record.rollout)?.actor ?? gateway;
-    const keeping = await keepRollback(context, subject, { to, sentence, actor, ...(actor === gateway ? { evidence: seen } : {}) });
-    if ('kept' in keeping) return { ...subject, saved: keeping.kept };
-    onFault(model, new Error('a rollback is in force and not kept yet', { cause: keeping.error }));
-    return { ...subject, saved: null };
-  }
-  const next = { ...record, ...to, reason: sentence };
-  return { ...subject, saved: await changeRollout(context, { previous: record, next, epoch: record.epoch, move: action, actor: gateway, evidence: seen }) };
+/** What the tick found is shown, and the clocks have passed, whether a move follows or not. */
+const show = ({ context }: EngineState, { model, standing, record, tickedMs, assessment, decision }: DecidedSubject): Standing & { record: RolloutRecord } => {
+  const live = { assessment, waitsFor: decision.action === 'nothing' ? decision.waitsFor : null, tickedAtMs: context.clock.wallMs() };
+  const now = { ...(context.standings.get(model) ?? standing), record: ticked(record, tickedMs), live };
+  rememberStanding(context, now);
+  return now;
 };
 
-const publish = async ({ context }: EngineState, subject: SavedSubject): Promise<void> => {
-  const { model, standing, record, tickedMs, assessment, decision, saved } = subject;
-  const live = { assessment, waitsFor: decision.action === 'nothing' ? decision.waitsFor : null, tickedAtMs: context.clock.wallMs() };
-  const now = { ...standing, record: ticked(record, tickedMs), live };
-  if (saved !== null) return takeStanding(context, standingAfter(now, saved));
-  if (decision.action === 'nothing') context.standings.set(model, now);
-  else await takeUnkept(context, { standing: now, record: now.record }, decision.sentence);
+const takingBy = (taking: 'rollback' | 'hold', signal: Assessment['signal']) => {
+  if (taking === 'rollback') return { move: taking };
+  if (signal === null) throw new Error('nothing holds without a signal');
+  return { move: taking, signal };
+};
+
+/** Saved, then in force; what takes traffic away is in force in any case. */
+const move = async ({ context, evidence, onFault }: EngineState, { decision, ...subject }: DecidedSubject, now: ReturnType<typeof show>): Promise<void> => {
+  const { model, record, assessment, tickedMs } = subject;
+  if (decision.action === 'nothing') return;
+  const { action, to, sentence } = decision;
+  const waiting = context.unkept.get(record.rollout);
+  // What held is told as it was when it took the traffic, although it may be over now.
+  const signal = waiting?.move === 'hold' ? waiting.signal : assessment.signal;
+  const seen = evidence.forDecision(model, record, { before: ticked(record, tickedMs), assessment: { ...assessment, signal } });
+  const taking = takeAwayOf(decision, record);
+  if (taking !== null) {
+    const own = (waiting?.actor ?? gateway) === gateway ? { evidence: seen } : {};
+    const by = { sentence, actor: gateway, ...own };
+    const keeping = await takeAway(context, now, { ...takingBy(taking, signal), ...by });
+    if ('error' in keeping) onFault(model, new Error(`a ${taking} is in force and not kept yet`, { cause: keeping.error }));
+    return;
+  }
+  const change = { previous: record, next: { ...record, ...to, reason: sentence }, epoch: now.assignment.epoch, move: action, actor: gateway, evidence: seen };
+  await changeInTime(context, change, standingAfter).catch((error: unknown) => {
+    // It is in force as soon as it is kept, and the next tick says so when that takes longer.
+    if (!(error instanceof LateChangeError)) throw error;
+  });
 };
 
 const tickModel = async (state: EngineState, model: string, tickedMs: number): Promise<void> => {
@@ -172,13 +193,13 @@ const tickModel = async (state: EngineState, model: string, tickedMs: number): P
   const kept = await keep(state, assessed);
   const decided = decideNow(state, kept);
   const verified = await verify(state, decided);
-  const saved = await save(state, verified);
-  await publish(state, saved);
+  const now = show(state, verified);
+  await move(state, verified, now);
 };
 
 /** Makes the engine. It ticks when it is told to and reads no clock but the context's. */
 export const createEngine = (deps: EngineDeps): Engine => {
-  const { standings, clock, inTurn } = deps.context;
+  const { standings, unkept, late, clock, inTurn } = deps.context;
   const state: EngineState = { ...deps, restored: new Map() };
   const tickedAtMs = new Map<string, number>();
   const underWay = new Map<string, Promise<void>>();
@@ -203,6 +224,11 @@ export const createEngine = (deps: EngineDeps): Engine => {
       for (const model of standings.keys()) if (!underWay.has(model)) begin(model);
       lastMs = clock.monotonicMs();
       await Promise.all(underWay.values());
+      void noteRollbacks(deps.context).catch((error: unknown) => {
+        for (const { model } of unkept.values()) deps.onFault(model, new Error('a rollback is not noted', { cause: error }));
+      });
+      // Its moves are part of it; but the next one need not wait for them.
+      await within(Promise.allSettled(late.values()), patienceMs, unanswered).catch(() => undefined);
     },
   };
 };

@@ -90,7 +90,7 @@ const incarnation = 'rehearsal';
  */
 const accept = async (context: ControlContext, { plan, baseline, candidate }: PlayedRollout): Promise<void> => {
   const { digest: candidateDigest, acceptance } = candidate.bundle;
-  const planned = { plan: lapsePlan(plan), planDigest: 'rehearsal', candidateDigest, acceptance };
+  const planned = { plan: lapsePlan(plan), planDigest: 'rehearsal', baselineDigest: baseline.bundle.digest, candidateDigest, acceptance };
   const record = await beginRollout(context, { file: `rollout/${plan.model}.yaml`, planned, previous: null, epoch: 0 });
   const standing = { baseline: baseline.bundle.version, record, availability: 'available' } as const;
   const assignment = { ...assignmentOf(plan.model, standing), epoch: record.epoch };

@@ -34,5 +34,6 @@ const patient = <Args extends readonly unknown[], Answer>(call: (...args: Args) 
 export const createPatientStore = (store: RolloutStore, limitMs: number = patienceMs): RolloutStore => ({
   ...store,
   saveProgress: patient(store.saveProgress, limitMs),
+  loadProgress: patient(store.loadProgress, limitMs),
   outcomes: { ...store.outcomes, counts: patient(store.outcomes.counts, limitMs) },
 });

@@ -27,6 +27,8 @@ export interface RolloutRecord extends RolloutProgress {
   readonly attempt: number;
   readonly phase: Phase;
   readonly baseline: string;
+  /** Null in a rollout that was accepted before digests of baselines were kept. */
+  readonly baselineDigest: string | null;
   readonly candidate: string;
   readonly candidateDigest: string;
   readonly planDigest: string;
@@ -129,6 +131,24 @@ export interface ServedBundles {
   readonly history: (query: { readonly model: string; readonly version: string }) => Promise<readonly ServedBundle[]>;
 }
 
+/** A rollback that is in force and that the store has not kept. */
+export interface RollbackNote {
+  readonly model: string;
+  readonly rollout: string;
+  /** The epoch in which it is in force. */
+  readonly epoch: number;
+  readonly actor: string;
+  readonly sentence: string;
+}
+
+/** What must outlive the process although the store cannot keep it. It depends on nothing that the store waits for, and needs no room on the disk. */
+export interface RollbackNotes {
+  /** The notes as they are. Rejects when they cannot be read; none when there was never room for them. Idempotent. */
+  readonly read: () => Promise<readonly RollbackNote[]>;
+  /** Replaces them all. Durable when it resolves; a rejection leaves those of before. Idempotent, in the order of asking. */
+  readonly write: (notes: readonly RollbackNote[]) => Promise<void>;
+}
+
 /** Keeps the rollouts. Every method rejects with a plain Error when the store cannot be reached; nothing is then changed. */
 export interface RolloutStore {
   /** The current record of every model that ever had a rollout. Idempotent. */
@@ -175,6 +195,7 @@ export interface RolloutStore {
   readonly ledger: DecisionLedger;
   readonly outbox: Outbox;
   readonly servedBundles: ServedBundles;
+  readonly notes: RollbackNotes;
   /** Finishes pending writes, marks this life as ended cleanly and releases the lock. Idempotent. */
   readonly close: () => Promise<void>;
 }

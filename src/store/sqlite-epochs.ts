@@ -13,7 +13,12 @@ const selectEpochs = `select epoch, rollout, splits, weight_hundredths as weight
 from epochs where model = :model order by epoch`;
 
 /** A rollout begins `available`; these moves of the gateway say when that changes. */
-const availableAfter: Readonly<Record<string, boolean>> = { available: true, 'candidate-unavailable': false, 'baseline-unavailable': false };
+const availableAfter: Readonly<Record<string, boolean>> = {
+  available: true,
+  'candidate-unavailable': false,
+  'baseline-unavailable': false,
+  'baseline-changed': false,
+};
 
 const endedPhases: readonly RolloutRecord['phase'][] = ['promoted', 'rolled-back'];
 

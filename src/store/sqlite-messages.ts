@@ -55,7 +55,14 @@ export interface SqliteAnswers {
 export type NumberedRequest = SqliteRequest & { readonly id: number };
 
 /** The first message of the worker: the store is open, or why it is not. */
-export type SqliteOpening = { readonly opened: true; readonly keyId: string } | { readonly opened: false; readonly inUse: boolean; readonly reason: string };
+export type SqliteOpening =
+  | { readonly opened: true; readonly keyId: string; readonly reserveGiven: boolean }
+  | { readonly opened: false; readonly inUse: boolean; readonly reason: string };
+
+/** The disk is full, and what has to be kept now takes the room of the reserve. */
+export interface ReserveGiven {
+  readonly reserveGiven: true;
+}
 
 /** The answer to one request. */
 export type SqliteReply =
@@ -67,4 +74,8 @@ export interface SqliteWorkerData {
   readonly dataDir: string;
   /** The ledger's secret; null: it is kept in the data directory, and made there when it is not. */
   readonly ledgerSecret: Uint8Array | null;
+  /** Size of the reserve. */
+  readonly reserveBytes: number;
+  /** How long after the opening the reserve is made: a start has better things to do. */
+  readonly keepReserveAfterMs: number;
 }

@@ -5,10 +5,12 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { LedgerEntry } from '../ledger/ledger-entry.ts';
+import { within } from '../within.ts';
 import { createGroupCommit } from './group-commit.ts';
 import type { Outbox } from './outbox.ts';
+import { createRollbackNotes } from './rollback-notes.ts';
 import { DataDirectoryInUseError, type RolloutStore } from './rollout-store.ts';
-import type { NumberedRequest, SqliteAnswers, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
+import type { NumberedRequest, ReserveGiven, SqliteAnswers, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
 import type { OutboxAnswer, OutboxRequest } from './sqlite-outbox.ts';
 
 interface Waiter {
@@ -22,7 +24,7 @@ const openingOf = async (worker: Worker): Promise<SqliteOpening> => {
   return opening;
 };
 
-const createMailbox = (worker: Worker) => {
+const createMailbox = (worker: Worker, onDiskFull: () => void) => {
   const waiting = new Map<number, Waiter>();
   let lastId = 0;
   let lost: Error | null = null;
@@ -32,7 +34,11 @@ const createMailbox = (worker: Worker) => {
     for (const waiter of waiting.values()) waiter.reject(lost);
     waiting.clear();
   };
-  worker.on('message', (reply: SqliteReply) => {
+  worker.on('message', (reply: SqliteReply | ReserveGiven) => {
+    if ('reserveGiven' in reply) {
+      onDiskFull();
+      return;
+    }
     const waiter = waiting.get(reply.id);
     waiting.delete(reply.id);
     if (reply.done) waiter?.resolve(reply.answer);
@@ -77,31 +83,59 @@ interface SqliteStoreOptions {
   readonly ledgerSecret?: Uint8Array;
   /** Hears of every entry once it is durable, in order, before `save` or `saveProgress` resolves. */
   readonly onEntry?: (entry: LedgerEntry) => void;
+  /** Hears that the disk is full, and that what is kept from now on takes the room of the reserve. */
+  readonly onDiskFull?: () => void;
+  /** Size of the reserve, bytes. */
+  readonly reserveBytes?: number;
+  /** When the reserve is made, milliseconds after the opening. */
+  readonly keepReserveAfterMs?: number;
 }
+
+const notesPatienceMs = 2_000;
+/** What a rollout writes in two days of traffic. */
+const defaultReserveBytes = 8 * 2 ** 20;
+const defaultKeepReserveAfterMs = 5_000;
+
+/** The thread, once it has the directory. @throws as `createSqliteRolloutStore` */
+const openWorker = async (options: SqliteStoreOptions): Promise<{ readonly worker: Worker; readonly opening: Opened }> => {
+  const { dataDir, ledgerSecret } = options;
+  // Started with no flags of this process: those of a test runner or an inspector mean nothing to this thread.
+  const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
+    workerData: {
+      dataDir,
+      ledgerSecret: ledgerSecret ?? null,
+      reserveBytes: options.reserveBytes ?? defaultReserveBytes,
+      keepReserveAfterMs: options.keepReserveAfterMs ?? defaultKeepReserveAfterMs,
+    } satisfies SqliteWorkerData,
+    execArgv: [],
+    name: 'store',
+  });
+  const opening = await openingOf(worker);
+  if (opening.opened) return { worker, opening };
+  // The thread closes its files as it ends: whoever hears of the failure may open them at once.
+  await worker.terminate();
+  throw opening.inUse ? new DataDirectoryInUseError(dataDir) : new Error(`the store in ${dataDir} cannot be opened: ${opening.reason}`);
+};
+
+type Opened = Extract<SqliteOpening, { opened: true }>;
 
 /**
  * Opens (and creates, mode 0700) `<dataDir>/handoff.db` and takes the directory's lock until `close` or the end of the process.
  * @throws DataDirectoryInUseError when another gateway holds the lock
  * @throws Error when the directory or the database cannot be opened
  */
-export const createSqliteRolloutStore = async ({ dataDir, ledgerSecret, onEntry }: SqliteStoreOptions): Promise<RolloutStore> => {
-  // Started with no flags of this process: those of a test runner or an inspector mean nothing to this thread.
-  const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
-    workerData: { dataDir, ledgerSecret: ledgerSecret ?? null } satisfies SqliteWorkerData,
-    execArgv: [],
-    name: 'store',
-  });
-  const opening = await openingOf(worker);
-  if (!opening.opened) {
-    // The thread closes its files as it ends: whoever hears of the failure may open them at once.
-    await worker.terminate();
-    throw opening.inUse ? new DataDirectoryInUseError(dataDir) : new Error(`the store in ${dataDir} cannot be opened: ${opening.reason}`);
-  }
+export const createSqliteRolloutStore = async (options: SqliteStoreOptions): Promise<RolloutStore> => {
+  const { onEntry, onDiskFull = () => undefined } = options;
+  const { worker, opening } = await openWorker(options);
+  if (opening.reserveGiven) onDiskFull();
   const { promise: exited, resolve: onExit } = Promise.withResolvers<void>();
   worker.once('exit', () => onExit());
-  const ask = createMailbox(worker);
+  const ask = createMailbox(worker, onDiskFull);
   let closing: Promise<void> | null = null;
+  const notes = createRollbackNotes(options.dataDir);
   const close = async (): Promise<void> => {
+    // What a disk that hangs does to a file of notes is no reason to leave the database open.
+    await within(notes.close(), notesPatienceMs, 'the notes are not closed').catch(() => undefined);
     await ask({ call: 'close' });
     await exited;
   };
@@ -135,6 +169,7 @@ export const createSqliteRolloutStore = async ({ dataDir, ledgerSecret, onEntry 
       following: (query) => ask({ call: 'following', query }),
       head: () => ask({ call: 'head' }),
     },
+    notes,
     outbox: outboxOver((request) => ask({ call: 'outbox', request })),
     servedBundles: {
       record: async (bundle) => void (await ask({ call: 'recordServed', bundle })),

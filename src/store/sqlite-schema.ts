@@ -32,6 +32,7 @@ const migrations: readonly Migration[] = [
   { file: '0005-outcomes.sql' },
   { file: '0006-notices.sql' },
   { file: '0007-served-bundles.sql' },
+  { file: '0008-baseline-digest.sql' },
 ];
 
 /** Runs `body` in one write transaction: all of it, or nothing when it throws. */

@@ -9,12 +9,13 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import type { LedgerEntry } from '../ledger/ledger-entry.ts';
 import { deriveLedgerKey, type LedgerKey, ledgerKeyFile } from '../ledger/ledger-key.ts';
 import { decisionEntry, decisionOf } from './decision-entry.ts';
+import { createDiskReserve, type DiskReserve, withReserve } from './disk-reserve.ts';
 import { keptSecretIn } from './kept-secret.ts';
 import type { RolloutRecord } from './rollout-store.ts';
 import { createEpochTable } from './sqlite-epochs.ts';
 import { createFilterTables } from './sqlite-filters.ts';
 import { createLedgerTable, type LedgerTable } from './sqlite-ledger.ts';
-import type { NumberedRequest, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
+import type { NumberedRequest, ReserveGiven, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
 import { createOutboxTables } from './sqlite-outbox.ts';
 import { createOutcomeTables } from './sqlite-outcomes.ts';
 import { createProgressTables } from './sqlite-progress.ts';
@@ -30,21 +31,21 @@ const busyTimeoutMs = 5_000;
 /** Two gateways that start in one instant meet halfway: one of them waits until the other has the lock for good, or has let go. */
 const lockTimeoutMs = 250;
 
-const recordColumns = `model, rollout, attempt, phase, baseline, candidate, candidate_digest as candidateDigest, plan_digest as planDigest, plan,
-  weight_hundredths as weightHundredths, step, held_for as heldFor, signal, step_elapsed_ms as stepElapsedMs, step_start_units as stepStartUnits,
-  bake_elapsed_ms as bakeElapsedMs, acceptance, epoch, revision, reason, changed_at_ms as changedAtMs`;
+const recordColumns = `model, rollout, attempt, phase, baseline, baseline_digest as baselineDigest, candidate, candidate_digest as candidateDigest,
+  plan_digest as planDigest, plan, weight_hundredths as weightHundredths, step, held_for as heldFor, signal, step_elapsed_ms as stepElapsedMs,
+  step_start_units as stepStartUnits, bake_elapsed_ms as bakeElapsedMs, acceptance, epoch, revision, reason, changed_at_ms as changedAtMs`;
 
 const selectRecords = `select ${recordColumns} from rollouts order by model`;
 
-const insertRecord = `insert into rollouts (model, rollout, attempt, phase, baseline, candidate, candidate_digest, plan_digest, plan,
+const insertRecord = `insert into rollouts (model, rollout, attempt, phase, baseline, baseline_digest, candidate, candidate_digest, plan_digest, plan,
   weight_hundredths, step, held_for, signal, step_elapsed_ms, step_start_units, bake_elapsed_ms, acceptance, epoch, revision, reason, changed_at_ms)
-values (:model, :rollout, :attempt, :phase, :baseline, :candidate, :candidateDigest, :planDigest, :plan,
+values (:model, :rollout, :attempt, :phase, :baseline, :baselineDigest, :candidate, :candidateDigest, :planDigest, :plan,
   :weightHundredths, :step, :heldFor, :signal, :stepElapsedMs, :stepStartUnits, :bakeElapsedMs, :acceptance, :epoch, :revision, :reason, :changedAtMs)
 on conflict (model) do nothing`;
 
-const updateRecord = `update rollouts set rollout = :rollout, attempt = :attempt, phase = :phase, baseline = :baseline, candidate = :candidate,
-  candidate_digest = :candidateDigest, plan_digest = :planDigest, plan = :plan, weight_hundredths = :weightHundredths, step = :step,
-  held_for = :heldFor, signal = :signal, step_elapsed_ms = :stepElapsedMs, step_start_units = :stepStartUnits,
+const updateRecord = `update rollouts set rollout = :rollout, attempt = :attempt, phase = :phase, baseline = :baseline,
+  baseline_digest = :baselineDigest, candidate = :candidate, candidate_digest = :candidateDigest, plan_digest = :planDigest,
+  plan = :plan, weight_hundredths = :weightHundredths, step = :step, held_for = :heldFor, signal = :signal, step_elapsed_ms = :stepElapsedMs, step_start_units = :stepStartUnits,
   bake_elapsed_ms = :bakeElapsedMs, acceptance = :acceptance, epoch = :epoch, revision = :revision, reason = :reason, changed_at_ms = :changedAtMs
 where model = :model and revision = :expectedRevision`;
 
@@ -191,11 +192,11 @@ const answerer = (store: OpenStore) => {
   };
 };
 
-const serve = (port: MessagePort, answer: ReturnType<typeof answerer>): void => {
+const serve = (port: MessagePort, answer: ReturnType<typeof answerer>, kept: Keeping): void => {
   port.on('message', ({ id, ...request }: NumberedRequest) => {
     let reply: SqliteReply;
     try {
-      reply = { id, done: true, answer: answer(request) };
+      reply = { id, done: true, answer: kept(() => answer(request)) };
     } catch (error) {
       reply = { id, done: false, reason: messageOf(error) };
     }
@@ -204,12 +205,35 @@ const serve = (port: MessagePort, answer: ReturnType<typeof answerer>): void => 
   });
 };
 
+/** Runs what must be kept; on a full disk the reserve makes room for it. */
+type Keeping = <Result>(action: () => Result) => Result;
+
+/** The reserve is looked at once a minute: it comes back when there is room again. */
+const lookAfterReserveMs = 60_000;
+
+const keepReserve = (reserve: DiskReserve, afterMs: number): void => {
+  setTimeout(reserve.keep, afterMs).unref();
+  setInterval(reserve.keep, lookAfterReserveMs).unref();
+};
+
 const start = (port: MessagePort, data: SqliteWorkerData): void => {
   let opening: SqliteOpening;
+  const reserve = createDiskReserve(data.dataDir, data.reserveBytes);
+  let reserveGiven = false;
+  const whileOpening: Keeping = (action) =>
+    withReserve(reserve, action, () => {
+      reserveGiven = true;
+    });
+  const whileOpen: Keeping = (action) => withReserve(reserve, action, () => port.postMessage({ reserveGiven: true } satisfies ReserveGiven));
   try {
-    const store = open(data);
-    serve(port, answerer(store));
-    opening = { opened: true, keyId: store.key.id };
+    const store = whileOpening(() => open(data));
+    serve(
+      port,
+      whileOpening(() => answerer(store)),
+      whileOpen,
+    );
+    opening = { opened: true, keyId: store.key.id, reserveGiven };
+    keepReserve(reserve, data.keepReserveAfterMs);
   } catch (error) {
     opening = { opened: false, inUse: isBusy(error), reason: messageOf(error) };
   }

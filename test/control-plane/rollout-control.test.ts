@@ -294,6 +294,44 @@ describe('a version that goes and comes', () => {
     expect(lastPublished()?.rollout).toBeNull();
   });
 
+  it.each(['a running gateway', 'a restart'])('compares nothing with a baseline whose files have changed, over %s', async (over) => {
+    const rollouts = await begun();
+    await rollouts.setWeight('card-fraud', { ...byHand, weight: 10 });
+    const changed = found(both);
+    const versions = changed.versions.map((entry) => (entry.version === '1.4.0' ? { ...entry, digest: 'another' } : entry));
+    const next = over === 'a restart' ? control() : rollouts;
+    const { refused } = await next.reconcile({ ...changed, versions });
+    expect(refused).toEqual([
+      { file: 'card-fraud/1.4.0', field: 'digest', got: 'another', expected: expect.stringMatching(/^digest of 1\.4\.0, with which rollout rollout-1 began$/) },
+    ]);
+    expect(lastPublished()).toMatchObject({ baseline: '1.4.0', rollout: null });
+    expect(next.get('card-fraud')).toMatchObject({
+      phase: 'paused',
+      weight: 10,
+      effective_weight: 0,
+      reason: 'the baseline 1.4.0 has other files than the rollout began with: it answers, and nothing is compared with it',
+    });
+    await next.reconcile(found(both));
+    expect(next.get('card-fraud')).toMatchObject({ weight: 10, effective_weight: 10 });
+    const moves = (await next.decisions('card-fraud', { limit: 10 })).map(({ move }) => move);
+    expect(moves).toEqual(['available', 'baseline-changed', 'set-weight', 'accept']);
+  });
+
+  it('says of a candidate whose files have changed that they have', async () => {
+    const rollouts = await begun();
+    await rollouts.setWeight('card-fraud', { ...byHand, weight: 10 });
+    const changed = found(both);
+    await rollouts.reconcile({ ...changed, versions: changed.versions.map((entry) => (entry.version === '2.0.0' ? { ...entry, digest: 'another' } : entry)) });
+    expect(rollouts.get('card-fraud').reason).toBe('the candidate 2.0.0 has other files than the rollout began with: the baseline answers');
+  });
+
+  it('takes any baseline for that of a rollout from before its digest was kept', async () => {
+    await seeded({ phase: 'paused', weightHundredths: 1_000, baselineDigest: null });
+    const rollouts = control();
+    await rollouts.reconcile(found(both));
+    expect(rollouts.get('card-fraud').effective_weight).toBe(10);
+  });
+
   it('makes the model unready when the baseline is lost', async () => {
     const rollouts = await begun();
     await rollouts.reconcile(found(['2.0.0']));

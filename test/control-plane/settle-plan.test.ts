@@ -186,6 +186,12 @@ describe('a plan', () => {
     expect(settle({ record: keptOf(planned, { candidateDigest: 'of the first build' }), plans: [planned] }).accept).toBe(planned);
   });
 
+  it('is accepted anew when the baseline is rebuilt before the start, and not when its first digest is not known', () => {
+    const planned = planFile();
+    expect(settle({ record: keptOf(planned, { baselineDigest: 'of the first build' }), plans: [planned] }).accept).toBe(planned);
+    expect(settle({ record: keptOf(planned, { baselineDigest: null }), plans: [planned] }).accept).toBeNull();
+  });
+
   it('does not bring back a candidate that was rolled back, not even when the plan is another', () => {
     const changed = planFile({ steps: [{ setWeight: 50 }] });
     expect(settle({ record: keptOf(planFile(), { phase: 'rolled-back' }), plans: [changed] })).toMatchObject({ accept: null, faults: [] });

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Assessment } from '../../src/control-plane/assessment.ts';
 import { type ControlContext, createControlContext } from '../../src/control-plane/change-rollout.ts';
 import { createRolloutControl } from '../../src/control-plane/rollout-control.ts';
 import { createEngine } from '../../src/control-plane/tick.ts';
@@ -17,11 +18,17 @@ let store: RolloutStore;
 /** What a look at the candidate's files finds, and which versions were looked at. */
 let reason: string | null = null;
 let looks: string[] = [];
+/** How long the look takes. */
+let disk: Promise<void> = Promise.resolve();
+/** What the ticks find; null: that all is well. */
+let assessment: Assessment | null = null;
 
 beforeEach(async () => {
   nowMs = 1_000_000;
   reason = null;
   looks = [];
+  disk = Promise.resolve();
+  assessment = null;
   directory = await mkdtemp(join(tmpdir(), 'handoff-verify-'));
   store = await createSqliteRolloutStore({ dataDir: directory });
 });
@@ -40,6 +47,7 @@ const begun = async () => {
     publish: () => undefined,
     verifyAgain: async (model, version) => {
       looks.push(`${model} ${version}`);
+      await disk;
       return reason;
     },
   });
@@ -49,7 +57,7 @@ const begun = async () => {
   await control.move('card-fraud', { move: 'start' }, byHand);
   const engine = createEngine({
     context,
-    assess: () => assessmentWith({ candidateUnits: nowMs }),
+    assess: () => assessment ?? assessmentWith({ candidateUnits: nowMs }),
     evidence: noEvidence,
     onFault: (_model, error) => {
       throw error;
@@ -98,6 +106,21 @@ describe('a candidate that is about to get all traffic', () => {
       `${command.move} is refused: the bundle of 2.0.0 does not hold any more: model.sig: (whole file): got no such file, expected a signature.`,
     );
     expect(state()).toMatchObject({ phase: 'progressing', weight: 10 });
+  });
+
+  it('is rolled back by the engine while the look for a person takes its time, and gets nothing then', async () => {
+    const { control, seconds, state } = await begun();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    disk = promise;
+    const asked = control.move('card-fraud', { move: 'promote', full: true }, byHand);
+    const refused = expect(asked).rejects.toThrow('promote is not legal in phase rolled-back');
+    await expect.poll(() => looks, { interval: 5 }).toHaveLength(1);
+    assessment = assessmentWith({ evidence: { value: 250, threshold: 100 }, worse: { name: 'errors', sentence: 'all fail' } });
+    await seconds(1);
+    expect(state()).toMatchObject({ phase: 'rolled-back', effective_weight: 0 });
+    resolve();
+    await refused;
+    expect(state()).toMatchObject({ phase: 'rolled-back', effective_weight: 0 });
   });
 
   it('is rolled back, or given a part of the traffic, without a look', async () => {

@@ -102,6 +102,7 @@ export const rolloutStoreContract = (driver: string, open: () => Promise<Rollout
         stepStartUnits: 12,
         bakeElapsedMs: 9,
         acceptance: '{"criteria":[1]}',
+        baselineDigest: 'b'.repeat(64),
       });
       await store.save({ record, expectedRevision: null, decision: decisionFor(record) });
       expect(await store.load()).toEqual([record]);

@@ -7,6 +7,7 @@ export const recordWith = (changes: Partial<RolloutRecord> = {}): RolloutRecord 
   attempt: 1,
   phase: 'pending',
   baseline: '1.4.0',
+  baselineDigest: null,
   candidate: '2.0.0',
   candidateDigest: 'c'.repeat(64),
   planDigest: 'p'.repeat(64),

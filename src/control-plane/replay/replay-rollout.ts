@@ -98,7 +98,7 @@ const beforeFault = (body: ReadDecision, { before }: ReadEvidence, last: ReadDec
   ]);
 
 /** Moves of the gateway that evidence has no part in. */
-const withoutEvidence = ['accept', 'start', 'available', 'candidate-unavailable', 'baseline-unavailable', 'unclean-exit'];
+const withoutEvidence = ['accept', 'start', 'available', 'candidate-unavailable', 'baseline-unavailable', 'baseline-changed', 'unclean-exit'];
 
 const isMove = (move: string): move is Move => Object.values(legalMoves).some((moves) => moves.some((legal) => legal === move));
 
