@@ -4,6 +4,7 @@
  */
 import { residentMiB } from '../inference/resident-memory.ts';
 import type { LaunchedProcess, Launcher } from '../processes/launcher.ts';
+import { onAbort } from '../processes/on-abort.ts';
 import type { ComparedOutputs, ComparedVersion, FromComparison, PairWork, Ran, Side, ToComparison } from './comparison-protocol.ts';
 import { decodeMessage, encodeMessage, messageFrame } from './comparison-protocol.ts';
 
@@ -48,8 +49,8 @@ export interface ComparisonProcess {
   readonly kill: () => void;
 }
 
-/** Starts a comparison process. Rejects, with the process gone, when a graph does not load in time. */
-export type StartComparisonProcess = (deps: ComparisonProcessDeps) => Promise<ComparisonProcess>;
+/** Starts a comparison process. Rejects, with the process gone, when a graph does not load in time, or the signal calls it off. */
+export type StartComparisonProcess = (deps: ComparisonProcessDeps, signal?: AbortSignal) => Promise<ComparisonProcess>;
 
 interface Underway {
   readonly id: number;
@@ -71,13 +72,15 @@ interface State {
 /** How comparison processes are started by this launcher. */
 export const comparisonProcessesBy =
   (launcher: Launcher): StartComparisonProcess =>
-  (deps) =>
+  (deps, signal) =>
     new Promise((resolveStart, rejectStart) => {
       const process = launcher.start(entry);
       const state: State = { process, loading: true, pair: null, begunMs: deps.monotonicMs(), end: null, refusal: null };
       const watch = setInterval(() => look(deps, state), watchEveryMs).unref();
+      const isUp = onAbort(signal, () => kill(state, 'closed'));
       const ended = process.ended.then((): ComparisonEnd => {
         clearInterval(watch);
+        isUp();
         const end = state.end ?? 'died';
         rejectStart(new Error(state.refusal ?? `the comparison process ended while it loaded: ${end}`));
         losePair(deps, state, end);
@@ -85,6 +88,7 @@ export const comparisonProcessesBy =
       });
       const onLoaded = (startCpuMs: number): void => {
         state.loading = false;
+        isUp();
         resolveStart({ pid: process.pid() ?? 0, startCpuMs, runPair: createRunPair(deps, state), ended, kill: () => kill(state, 'closed') });
       };
       const take = (message: FromComparison): void => {

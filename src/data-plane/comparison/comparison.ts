@@ -93,7 +93,7 @@ export const createComparison = (deps: ComparisonDeps): Comparison => {
       rollout,
       deadlineMs: process.deadlineMs,
       maxCpuPercent: compare.maxCpuPercent,
-      start: () => deps.startProcess(process),
+      start: (signal) => deps.startProcess(process, signal),
       hooks: deps.hooksFor(model),
     });
     evidence.compareWith(rollout, lane.lacks);

@@ -16,12 +16,13 @@ export interface KeptProcess {
   readonly current: () => ComparisonProcess | null;
   /** Why there is none, in words; null while there is one. */
   readonly lacks: () => string | null;
-  /** Starts no more; ends the present one. Resolves when it is gone. */
+  /** Starts no more; ends the present one, also while it comes up. Resolves when it is gone. */
   readonly close: () => Promise<void>;
 }
 
 export interface KeptProcessDeps {
-  readonly start: () => Promise<ComparisonProcess>;
+  /** The signal calls it off. */
+  readonly start: (signal: AbortSignal) => Promise<ComparisonProcess>;
   readonly monotonicMs: () => number;
   readonly onRunning: (process: ComparisonProcess) => void;
   readonly onEnd: (end: ComparisonEnd) => void;
@@ -47,9 +48,11 @@ export const keepProcess = ({ start, monotonicMs, onRunning, onEnd }: KeptProces
   let pauseMs = firstPauseMs;
   let timer: NodeJS.Timeout | undefined;
   let starting: Promise<void> = Promise.resolve();
+  let coming = new AbortController();
 
   const begin = (): void => {
-    starting = start().then(adopt, (error: unknown) => fail(error instanceof Error ? error.message : String(error)));
+    coming = new AbortController();
+    starting = start(coming.signal).then(adopt, (error: unknown) => fail(error instanceof Error ? error.message : String(error)));
   };
   const adopt = async (process: ComparisonProcess): Promise<void> => {
     if (state.kind === 'closed') {
@@ -93,6 +96,7 @@ export const keepProcess = ({ start, monotonicMs, onRunning, onEnd }: KeptProces
       const last = state;
       state = { kind: 'closed' };
       clearTimeout(timer);
+      coming.abort();
       await starting;
       if (last.kind !== 'running') return;
       last.process.kill();

@@ -20,7 +20,8 @@ export interface LaneHooks extends Pick<PairRunnerDeps, 'onPair' | 'onExample'> 
 }
 
 export interface LaneDeps extends Pick<PairRunnerDeps, 'rollout' | 'deadlineMs' | 'evidence' | 'randomU32' | 'monotonicMs'> {
-  readonly start: () => Promise<ComparisonProcess>;
+  /** The signal calls it off. */
+  readonly start: (signal: AbortSignal) => Promise<ComparisonProcess>;
   readonly maxCpuPercent: number;
   readonly hooks: LaneHooks;
 }

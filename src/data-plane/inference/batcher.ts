@@ -7,13 +7,13 @@
 import type { RequestSpan } from '../../telemetry/request-span.ts';
 import type { Row } from '../contract/compile-contract.ts';
 import type { Tensors } from '../contract/tensor.ts';
-import { rowsOf } from '../contract/tensor.ts';
 import type { RunResult } from './executor.ts';
 import type { Expiry } from './expiry.ts';
 import type { FailureReason } from './inference-failure.ts';
 import { InferenceFailure } from './inference-failure.ts';
 import type { RunCall } from './placement.ts';
 import { createRowQueue } from './row-queue.ts';
+import { sliceRun } from './slice-run.ts';
 
 /** What one request gets back: the tensors of just its rows, and where its time went. */
 export interface Prediction {
@@ -246,7 +246,7 @@ const runOnce = async (deps: BatcherDeps, batch: readonly Queued[]): Promise<rea
   return batch.map((item) => {
     const end = start + item.rows.length;
     const prediction = {
-      ...slice(result, { start, end, rows: rows.length }),
+      ...sliceRun(result, { start, end, rows: rows.length }),
       queueMs: startedMs - item.enqueuedMs,
       computeMs: result.computeMs,
       batchRows: rows.length,
@@ -267,20 +267,3 @@ const runOf = (batch: readonly Queued[], startedMs: number): Pick<BatchRun, 'sta
   queuesMs: batch.map((item) => startedMs - item.enqueuedMs),
   spans: batch.flatMap((item) => (item.span?.sampled === true ? [item.span] : [])),
 });
-
-interface RowRange {
-  readonly start: number;
-  readonly end: number;
-  /** Rows of the whole run. */
-  readonly rows: number;
-}
-
-const slice = ({ outputs, luma }: RunResult, { start, end, rows }: RowRange): Pick<Prediction, 'outputs' | 'luma'> => {
-  const own: Record<string, Tensors[string]> = {};
-  for (const name in outputs) {
-    const tensor = outputs[name];
-    // Output rows that are not the run's rows belong to no request: without values the guard rejects them, shape and all.
-    if (tensor !== undefined) own[name] = tensor.shape[0] === rows ? rowsOf(tensor, start, end) : { ...tensor, data: [] };
-  }
-  return { outputs: own, luma: luma?.subarray(start, end) ?? null };
-};

@@ -19,7 +19,7 @@ import type { GoldenDeps, GoldenResult } from './run-golden.ts';
 import { runGolden } from './run-golden.ts';
 import type { ServingVersion, VersionHooks } from './serving-version.ts';
 import { createServingVersion } from './serving-version.ts';
-import { createWorkerPlacement } from './worker-placement.ts';
+import { createWorkerPlacement, type FirstStart } from './worker-placement.ts';
 
 export interface OpenVersionDeps {
   readonly launcher: Launcher;
@@ -56,24 +56,40 @@ export const openVersion = async (bundle: Bundle, deps: OpenVersionDeps): Promis
   if (interfaceFaults.length > 0) return refusal(interfaceFaults);
   const image = imageInputOf(bundle);
   const { deadlineMs, memoryMiB: maxMemoryMiB } = bundle.manifest.budgets;
-  let maxRunMs = Math.max(deadlineMs, maxProofRunMs);
-  const workerDeps = { ...deps, model: bundle.modelBytes, image, maxRunMs: () => maxRunMs, maxLoadMs, maxMemoryMiB, onRestart: deps.hooks.onWorkerRestart };
   const { remote } = bundle.manifest;
-  const startWorker = (): Promise<Placement> => (remote === undefined ? createWorkerPlacement(workerDeps) : openRemote({ ...workerDeps, ...bundle, remote }));
+  const maxProofMs = Math.max(deadlineMs, maxProofRunMs);
+  let maxRunMs = maxProofMs;
+  const warmUp = { feeds: () => contract.encode(bundle.golden[0]?.golden.request.inputs ?? []), maxRunMs: maxProofMs };
+  const common = { ...deps, maxRunMs: () => maxRunMs };
+  const workerDeps = { ...common, model: bundle.modelBytes, image, maxLoadMs, maxMemoryMiB, warmUp, onRestart: deps.hooks.onWorkerRestart };
+  const start = (first: FirstStart): Promise<Placement> =>
+    remote === undefined ? createWorkerPlacement(workerDeps, first) : openRemote({ ...common, ...bundle, remote });
+  const starting = start({});
+  const contract = compileContract(bundle.contract, bundle.manifest);
   let worker: Placement;
   try {
-    worker = await startWorker();
+    worker = await starting;
   } catch (error) {
     return refusal([loadFault(remote, InferenceFailure.from(error).message)]);
   }
-  const { contract, guard, golden, costs, faults } = await prove(bundle, worker);
+  const { guard, golden, costs, faults } = await prove(bundle, { contract, placement: worker });
   if (faults.length > 0) {
     await worker.close();
     return refusal(faults, golden);
   }
   maxRunMs = deadlineMs;
   const batch = chooseBatch(costs, bundle.manifest.budgets.maxRows);
-  const version = createServingVersion({ ...deps, bundle, contract, guard, costs, batch, hasImages: image !== null, worker, startWorker });
+  const version = createServingVersion({
+    ...deps,
+    bundle,
+    contract,
+    guard,
+    costs,
+    batch,
+    hasImages: image !== null,
+    worker,
+    startWorker: (signal) => start({ isProven: true, signal }),
+  });
   return { version, golden, faults: [] };
 };
 
@@ -95,8 +111,7 @@ interface Proof extends GoldenDeps {
   readonly faults: readonly Fault[];
 }
 
-const prove = async (bundle: Bundle, placement: Placement): Promise<Proof> => {
-  const contract = compileContract(bundle.contract, bundle.manifest);
+const prove = async (bundle: Bundle, { contract, placement }: Omit<GoldenDeps, 'guard'>): Promise<Proof> => {
   const guard = compileOutputs(bundle.contract, bundle.manifest, bundle.labels);
   const proof = { contract, guard, placement, golden: [], costs: [] };
   const graphFaults = [
@@ -104,8 +119,8 @@ const prove = async (bundle: Bundle, placement: Placement): Promise<Proof> => {
     ...standInFaults(bundle, contract),
   ];
   if (graphFaults.length > 0) return { ...proof, faults: graphFaults };
-  const golden = await runGolden(bundle, proof);
+  const { golden, answered } = await runGolden(bundle, proof);
   const faults = goldenFaults(golden);
   if (faults.length > 0) return { ...proof, golden, faults };
-  return { ...proof, golden, ...(await measureCosts(bundle, proof)) };
+  return { ...proof, golden, ...(await measureCosts(bundle, { ...proof, answered })) };
 };

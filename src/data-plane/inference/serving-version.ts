@@ -52,7 +52,8 @@ export interface ServingVersionDeps {
   readonly batch: BatchChoice;
   readonly hasImages: boolean;
   readonly worker: Placement;
-  readonly startWorker: () => Promise<Placement>;
+  /** Makes a place in another process, which has made its first run; the signal calls it off. */
+  readonly startWorker: (signal: AbortSignal) => Promise<Placement>;
   readonly monotonicMs: () => number;
   readonly hooks: VersionHooks;
 }
@@ -66,7 +67,7 @@ export const createServingVersion = (deps: ServingVersionDeps): ServingVersion =
   const expiry = createExpiry(deps.monotonicMs);
   const placement = createMovablePlacement(deps.worker, {
     inline: () => warmed(deps, createInlinePlacement(bundle.modelBytes, deps.monotonicMs)),
-    worker: () => warmed(deps, deps.startWorker()),
+    worker: deps.startWorker,
   });
   const onRun = (run: BatchRun): void => {
     latency.record((run.queuesMs[0] ?? 0) + run.endedMs - run.startedMs);

@@ -4,6 +4,7 @@
  * the others they fail at once, so that they can be rescued.
  */
 import type { Tensors } from '../contract/tensor.ts';
+import { onAbort } from '../processes/on-abort.ts';
 import type { RunResult } from './executor.ts';
 import { InferenceFailure } from './inference-failure.ts';
 import type { Placement } from './placement.ts';
@@ -14,6 +15,16 @@ type State = { readonly kind: 'running'; readonly worker: WorkerProcess } | { re
 
 export interface WorkerPlacementDeps extends WorkerDeps {
   readonly onRestart: (reason: WorkerEnd) => void;
+  /** The run with which a process begins, and how long that may take, milliseconds: the first one of a session is many times slower than the others. */
+  readonly warmUp: { readonly feeds: () => Tensors; readonly maxRunMs: number };
+}
+
+/** How the first process comes up. */
+export interface FirstStart {
+  /** It is warm when it is there. Otherwise the runs that prove it warm it. */
+  readonly isProven?: boolean;
+  /** Calls it off, and with it the placement, while it comes up. */
+  readonly signal?: AbortSignal;
 }
 
 const firstPauseMs = 50;
@@ -26,9 +37,9 @@ const steadyMs = 30_000;
 /** Images are decoded in other threads of the worker, so the next one can be decoded while the graph runs. */
 const maxInFlightImages = 2;
 
-/** @throws InferenceFailure when the first process cannot load the model */
-export const createWorkerPlacement = async (deps: WorkerPlacementDeps): Promise<Placement> => {
-  const first = await startWorker(deps);
+/** @throws InferenceFailure when the first process cannot load the model, or its first run fails */
+export const createWorkerPlacement = async (deps: WorkerPlacementDeps, { isProven = false, signal }: FirstStart = {}): Promise<Placement> => {
+  const first = await (isProven ? startWarm : startWorker)(deps, signal);
   const underWay = new Set<Promise<unknown>>();
   const kept = keepRunning(first, deps);
   let closed: Promise<void> | null = null;
@@ -59,7 +70,7 @@ export const createWorkerPlacement = async (deps: WorkerPlacementDeps): Promise<
 interface KeptWorker {
   /** Null while it is being replaced, and once it is closed. */
   readonly worker: () => WorkerProcess | null;
-  /** Starts no more processes; ends the last one, after `idle`, and one that is just coming up. */
+  /** Starts no more processes; ends one that is just coming up at once, and the last one after `idle`. */
   readonly close: (idle: () => Promise<unknown>) => Promise<void>;
 }
 
@@ -68,6 +79,7 @@ const keepRunning = (first: WorkerProcess, deps: WorkerPlacementDeps): KeptWorke
   let pauseMs = firstPauseMs;
   let timer: NodeJS.Timeout | undefined;
   let starting: Promise<void> = Promise.resolve();
+  let coming = new AbortController();
 
   const keep = (worker: WorkerProcess): void => {
     const startedMs = deps.monotonicMs();
@@ -84,7 +96,8 @@ const keepRunning = (first: WorkerProcess, deps: WorkerPlacementDeps): KeptWorke
     state = { kind: 'restarting' };
     timer = setTimeout(() => {
       pauseMs = Math.min(pauseMs * pauseGrowth, longestPauseMs);
-      starting = startWorker({ ...deps, yieldsAtOnce: true }).then(adopt, () => {
+      coming = new AbortController();
+      starting = startWarm({ ...deps, yieldsAtOnce: true }, coming.signal).then(adopt, () => {
         if (state.kind === 'restarting') restart();
       });
     }, pauseMs).unref();
@@ -102,11 +115,32 @@ const keepRunning = (first: WorkerProcess, deps: WorkerPlacementDeps): KeptWorke
       const last = state;
       state = { kind: 'closed' };
       clearTimeout(timer);
+      coming.abort();
       await idle();
       await starting;
       if (last.kind === 'running') await end(last.worker);
     },
   };
+};
+
+/**
+ * A process that has made its first run. Requests must not meet it before: a deadline that all others keep would end the
+ * first one, and with it the process, and so would the next process end.
+ */
+const startWarm = async (deps: WorkerPlacementDeps, signal?: AbortSignal): Promise<WorkerProcess> => {
+  let isWarm = false;
+  const worker = await startWorker({ ...deps, maxRunMs: () => (isWarm ? deps.maxRunMs() : deps.warmUp.maxRunMs) }, signal);
+  const isUp = onAbort(signal, worker.kill);
+  try {
+    await worker.run(deps.warmUp.feeds());
+    isWarm = true;
+    return worker;
+  } catch (error) {
+    await end(worker);
+    throw error;
+  } finally {
+    isUp();
+  }
 };
 
 const end = async (worker: WorkerProcess): Promise<void> => {

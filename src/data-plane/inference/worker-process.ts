@@ -1,5 +1,6 @@
 import type { Tensors } from '../contract/tensor.ts';
 import type { LaunchedProcess, Launcher } from '../processes/launcher.ts';
+import { onAbort } from '../processes/on-abort.ts';
 import type { ImageInput, RunResult } from './executor.ts';
 import { InferenceFailure } from './inference-failure.ts';
 import type { GraphSignature } from './onnx-session.ts';
@@ -75,15 +76,18 @@ interface Work {
  * Starts a worker process and loads the model in it. Whatever the model does there - hang, eat memory, crash the
  * process - this promise and every `run` settle, and the process is gone.
  *
+ * @param signal calls the start off: the process ends at once. Nothing to it once the model is loaded
  * @throws InferenceFailure when the model does not load in time; the process has ended by then
  */
-export const startWorker = (deps: WorkerDeps): Promise<WorkerProcess> =>
+export const startWorker = (deps: WorkerDeps, signal?: AbortSignal): Promise<WorkerProcess> =>
   new Promise((resolveStart, rejectStart) => {
     const process = deps.launcher.start(workerEntry);
     const work: Work = { process, running: new Map(), loading: true, begunMs: deps.monotonicMs(), weighedMs: deps.monotonicMs(), end: null, refused: null };
     const watch = setInterval(() => watchWork(deps, work), watchEveryMs).unref();
+    const isUp = onAbort(signal, () => kill(work, 'closed'));
     const ended = process.ended.then((): WorkerEnd => {
       clearInterval(watch);
+      isUp();
       rejectStart(work.refused ?? abandon(work));
       return work.end ?? 'died';
     });
@@ -92,6 +96,7 @@ export const startWorker = (deps: WorkerDeps): Promise<WorkerProcess> =>
         const message = decode(kind, payload);
         if (message.kind !== 'loaded') return receive(deps, work, message);
         work.loading = false;
+        isUp();
         process.yieldToGateway(niceBy);
         resolveStart({ pid: process.pid() ?? 0, signature: message.signature, run: createRun(deps, work), ended, kill: () => kill(work, 'closed') });
       } catch {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Tensors } from '../../../src/data-plane/contract/tensor.ts';
 import type { Placement } from '../../../src/data-plane/inference/placement.ts';
-import type { WorkerPlacementDeps } from '../../../src/data-plane/inference/worker-placement.ts';
+import type { FirstStart, WorkerPlacementDeps } from '../../../src/data-plane/inference/worker-placement.ts';
 import { createWorkerPlacement } from '../../../src/data-plane/inference/worker-placement.ts';
 import type { WorkerEnd } from '../../../src/data-plane/inference/worker-process.ts';
 import { echoModel } from '../../support/onnx-graph.ts';
@@ -16,24 +16,31 @@ const features = (amount: number): Tensors => ({
   features: { datatype: 'FP32', shape: [1, columns], data: Float32Array.from([amount, ...new Array<number>(columns - 1).fill(0)]) },
 });
 const echo: Tensors = { x: { datatype: 'FP32', shape: [1, 1], data: Float32Array.of(7) } };
+const echoBytes = echoModel();
 const opened: Placement[] = [];
+
+interface Options extends Partial<WorkerPlacementDeps>, FirstStart {}
 
 const open = async (
   model: Uint8Array,
-  deps: Partial<WorkerPlacementDeps> = {},
+  { isProven, signal, ...deps }: Options = {},
 ): Promise<{ readonly placement: Placement; readonly ends: readonly WorkerEnd[] }> => {
   const ends: WorkerEnd[] = [];
-  const placement = await createWorkerPlacement({
-    launcher,
-    model,
-    image: null,
-    maxRunMs: () => 30_000,
-    maxLoadMs: 30_000,
-    maxMemoryMiB: 1_024,
-    monotonicMs: () => performance.now(),
-    onRestart: (reason) => void ends.push(reason),
-    ...deps,
-  });
+  const placement = await createWorkerPlacement(
+    {
+      launcher,
+      model,
+      image: null,
+      maxRunMs: () => 30_000,
+      maxLoadMs: 30_000,
+      maxMemoryMiB: 1_024,
+      warmUp: { feeds: () => (model === echoBytes ? echo : features(10)), maxRunMs: 30_000 },
+      monotonicMs: () => performance.now(),
+      onRestart: (reason) => void ends.push(reason),
+      ...deps,
+    },
+    { ...(isProven === undefined ? {} : { isProven }), ...(signal === undefined ? {} : { signal }) },
+  );
   opened.push(placement);
   return { placement, ends };
 };
@@ -47,6 +54,21 @@ const nextPid = (placement: Placement, previous: number): Promise<number> =>
       return pid;
     },
     { timeout: 20_000, interval: 10 },
+  );
+
+/** Less than a run of many rows takes, and than the watch leaves between two looks. */
+const shortMs = 1;
+const manyRows: Tensors = { x: { datatype: 'FP32', shape: [8_000_000, 1], data: new Float32Array(8_000_000).fill(7) } };
+
+/** Stops the process that comes after the one given before its model is loaded: it never will be. */
+const stopped = (previous: number): Promise<void> =>
+  vi.waitFor(
+    () => {
+      const [pid] = livingWorkers().filter((each) => each !== previous);
+      if (pid === undefined) throw new Error('not started yet');
+      process.kill(pid, 'SIGSTOP');
+    },
+    { timeout: 20_000, interval: 1 },
   );
 
 afterEach(async () => {
@@ -87,7 +109,7 @@ describe('worker placement', { timeout: 60_000 }, () => {
   });
 
   test('waits for the runs under way when it is closed, and leaves no process', async () => {
-    const { placement, ends } = await open(echoModel());
+    const { placement, ends } = await open(echoBytes);
     const pid = placement.pid() ?? 0;
     const runs = [placement.run(echo), placement.run(echo)];
     await Promise.all([placement.close(), placement.close()]);
@@ -111,7 +133,7 @@ describe('worker placement', { timeout: 60_000 }, () => {
   });
 
   test('leaves no process when it is closed while a new one comes up', async () => {
-    const { placement } = await open(echoModel());
+    const { placement } = await open(echoBytes);
     const first = placement.pid() ?? 0;
     process.kill(first, 'SIGKILL');
     await vi.waitFor(() => expect(livingWorkers().filter((pid) => pid !== first)).toHaveLength(1), { timeout: 20_000, interval: 1 });
@@ -120,6 +142,95 @@ describe('worker placement', { timeout: 60_000 }, () => {
     expect(livingWorkers()).toEqual([]);
     expect(placement.pid()).toBeNull();
   });
+
+  test('lets requests meet a new process only when its first run, slower than any other may be, is over', async () => {
+    let warmUps = 0;
+    const feeds = (): Tensors => {
+      warmUps += 1;
+      return manyRows;
+    };
+    let maxRunMs = shortMs;
+    const { placement, ends } = await open(echoBytes, { maxRunMs: () => maxRunMs, warmUp: { feeds, maxRunMs: 30_000 } });
+    const first = placement.pid() ?? 0;
+    expect(warmUps).toBe(0);
+    process.kill(first, 'SIGKILL');
+    await nextPid(placement, first);
+    expect(warmUps).toBe(1);
+    maxRunMs = 30_000;
+    await expect(placement.run(echo)).resolves.toMatchObject({ luma: null });
+    expect(ends).toEqual(['died']);
+  });
+
+  test('gives a new process up whose first run does not end, and takes the next', async () => {
+    const amounts = [5_000, 10];
+    const feeds = (): Tensors => features(amounts.shift() ?? 10);
+    const { placement, ends } = await open(await brokenModel('endless'), { warmUp: { feeds, maxRunMs: 200 } });
+    const first = placement.pid() ?? 0;
+    process.kill(first, 'SIGKILL');
+    await nextPid(placement, first);
+    expect(amounts).toEqual([]);
+    await expect(placement.run(features(10))).resolves.toMatchObject({ luma: null });
+    expect(livingWorkers()).toEqual([placement.pid()]);
+    expect(ends).toEqual(['died']);
+  });
+
+  test('holds its limit for runs as soon as a new process is warm', async () => {
+    const { placement, ends } = await open(await brokenModel('endless'), { maxRunMs: () => 100 });
+    const first = placement.pid() ?? 0;
+    process.kill(first, 'SIGKILL');
+    await nextPid(placement, first);
+    await expect(placement.run(features(5_000))).rejects.toMatchObject({ reason: 'timeout' });
+    expect(ends).toEqual(['died', 'hung']);
+  });
+
+  test('warms its first process too when nobody is going to prove it', async () => {
+    let maxRunMs = shortMs;
+    const { placement } = await open(echoBytes, { isProven: true, maxRunMs: () => maxRunMs, warmUp: { feeds: () => manyRows, maxRunMs: 30_000 } });
+    maxRunMs = 30_000;
+    await expect(placement.run(echo)).resolves.toMatchObject({ luma: null });
+    const hangs = open(await brokenModel('endless'), { isProven: true, warmUp: { feeds: () => features(5_000), maxRunMs: 100 } });
+    await expect(hangs).rejects.toMatchObject({ reason: 'timeout' });
+    expect(livingWorkers()).toEqual([placement.pid()]);
+  });
+
+  test('does not wait for a process that is loading when it is closed', async () => {
+    const { placement } = await open(echoBytes);
+    const first = placement.pid() ?? 0;
+    process.kill(first, 'SIGKILL');
+    await stopped(first);
+    await placement.close();
+    expect(livingWorkers()).toEqual([]);
+  }, 15_000);
+
+  test('does not wait for a process that warms up when it is closed', async () => {
+    const warming = Promise.withResolvers<void>();
+    const feeds = (): Tensors => {
+      warming.resolve();
+      return features(5_000);
+    };
+    const { placement } = await open(await brokenModel('endless'), { warmUp: { feeds, maxRunMs: 60_000 } });
+    process.kill(placement.pid() ?? 0, 'SIGKILL');
+    await warming.promise;
+    await placement.close();
+    expect(livingWorkers()).toEqual([]);
+  }, 15_000);
+
+  test('lives on when its start is called off too late', async () => {
+    const call = new AbortController();
+    const { placement } = await open(echoBytes, { isProven: true, signal: call.signal });
+    call.abort();
+    await expect(placement.run(echo)).resolves.toMatchObject({ luma: null });
+  });
+
+  test('is not opened, and leaves no process, when that is called off', async () => {
+    const call = new AbortController();
+    const opening = open(echoBytes, { signal: call.signal });
+    await stopped(0);
+    call.abort();
+    await expect(opening).rejects.toMatchObject({ reason: 'lost-worker', message: expect.stringContaining('closed') });
+    await expect(open(echoBytes, { signal: AbortSignal.abort() })).rejects.toMatchObject({ reason: 'lost-worker' });
+    expect(livingWorkers()).toEqual([]);
+  }, 15_000);
 
   test('is not opened for a model that does not load', async () => {
     await expect(open(Buffer.from('no graph'))).rejects.toMatchObject({ reason: 'error' });
