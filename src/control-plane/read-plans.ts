@@ -30,10 +30,14 @@ const saidOf = (key: string, { text, document }: Sight): readonly string[] => {
   return [...said].flatMap(([, value]) => value ?? []);
 };
 
+/** What is meant as a plan, also where its ending is none. */
+const planLike = /\.ya?ml$/i;
+const ending = '.yaml';
+
 /** A file is for the model that it names, or that it is named after: the typo may be in either. */
 const brokenPlan = (file: string, sight: Sight): BrokenPlan => ({
   file,
-  models: [...new Set([...saidOf('model', sight), basename(file, '.yaml')])],
+  models: [...new Set([...saidOf('model', sight), basename(file).replace(planLike, '')])],
   baseline: agreed(saidOf('baseline', sight)),
 });
 
@@ -44,6 +48,18 @@ const readPlan = async (folder: string, name: string): Promise<PlanReading> => {
   } catch (error) {
     return unreadable(file, { broken: brokenPlan(file, { text: '' }), got: wordsOf(error), expected: 'a file that can be read' });
   }
+};
+
+const readMisnamed = async (folder: string, name: string): Promise<PlanReading> => {
+  const file = `${basename(folder)}/${name}`;
+  const sight = await readFile(join(folder, name)).then(sightOf, () => ({ text: '' }));
+  return unreadable(file, { broken: brokenPlan(file, sight), got: `the name ${name}`, expected: `a name that ends in ${ending}` });
+};
+
+const sightOf = (bytes: Buffer): Sight => {
+  const text = bytes.toString('utf8');
+  const yaml = parsedYaml(text);
+  return 'fault' in yaml ? { text } : { text, document: yaml.document };
 };
 
 const parsePlan = (file: string, bytes: Buffer): PlanReading => {
@@ -78,16 +94,23 @@ const namesIn = async (folder: string): Promise<readonly string[]> => {
   }
 };
 
-/** Reads every `*.yaml` of the folder; a folder that is not there has no plans, one that cannot be read may have one of any model. */
+const isNamed = (name: string): boolean => name.endsWith(ending);
+
+const joined = (readings: readonly PlanReading[]): PlanReading => ({
+  plans: readings.flatMap(({ plans }) => plans),
+  broken: readings.flatMap(({ broken }) => broken),
+  faults: readings.flatMap(({ faults }) => faults),
+});
+
+/** Reads every `*.yaml` of the folder; a file that is nearly named so is none, and said to be. A folder that is not there has no plans, one that cannot be read may have one of any model. */
 export const readPlans = async (folder: string): Promise<PlanReading> => {
   try {
-    const names = (await namesIn(folder)).filter((name) => name.endsWith('.yaml')).sort();
-    const readings = await Promise.all(names.map((name) => readPlan(folder, name)));
-    return {
-      plans: readings.flatMap(({ plans }) => plans),
-      broken: readings.flatMap(({ broken }) => broken),
-      faults: readings.flatMap(({ faults }) => faults),
-    };
+    const names = (await namesIn(folder)).filter((name) => planLike.test(name)).sort();
+    const whole = joined(await Promise.all(names.filter(isNamed).map((name) => readPlan(folder, name))));
+    const misnamed = joined(await Promise.all(names.filter((name) => !isNamed(name)).map((name) => readMisnamed(folder, name))));
+    // Beside the plan that holds it is a copy; without one it is the plan that somebody meant.
+    const meant = misnamed.broken.filter(({ models }) => !whole.plans.some(({ plan }) => models.includes(plan.model)));
+    return { plans: whole.plans, broken: [...whole.broken, ...meant], faults: [...whole.faults, ...misnamed.faults] };
   } catch (error) {
     const file = basename(folder);
     return unreadable(file, { broken: { file, models: 'any', baseline: null }, got: wordsOf(error), expected: 'a folder that can be read' });

@@ -62,8 +62,22 @@ describe('readPlans', () => {
     expect(faults.map(({ file, field }) => `${file} ${field}`)).toEqual(['rollout/a.yaml model', 'rollout/a.yaml baseline', 'rollout/b.yaml model']);
   });
 
+  it.each(['card.yml', 'card.YAML'])('takes %s for a plan whose name is wrong', async (name) => {
+    const { plans, broken, faults } = await readPlans(await folderWith({ [name]: whole('card') }));
+    expect(plans).toEqual([]);
+    expect(broken).toEqual([{ file: `rollout/${name}`, models: ['card'], baseline: '1.0.0' }]);
+    expect(faults).toEqual([{ file: `rollout/${name}`, field: '(whole file)', got: `the name ${name}`, expected: 'a name that ends in .yaml' }]);
+  });
+
+  it('lets a plan that holds stand beside a copy whose name is wrong', async () => {
+    const { plans, broken, faults } = await readPlans(await folderWith({ 'card.yaml': whole('card'), 'card.yml': whole('card') }));
+    expect(plans.map(({ file }) => file)).toEqual(['rollout/card.yaml']);
+    expect(broken).toEqual([]);
+    expect(faults).toMatchObject([{ file: 'rollout/card.yml' }]);
+  });
+
   it('passes over other files', async () => {
-    expect(await readPlans(await folderWith({ 'README.md': 'x', 'a.yml': whole('a'), 'a.yaml.partial': 'x' }))).toEqual({ plans: [], broken: [], faults: [] });
+    expect(await readPlans(await folderWith({ 'README.md': 'x', 'a.yaml.partial': 'x', 'a.yaml~': 'x' }))).toEqual({ plans: [], broken: [], faults: [] });
   });
 
   it('finds no plans in a folder that is not there', async () => {
