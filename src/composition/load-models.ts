@@ -41,6 +41,7 @@ export interface ModelLoadingDeps {
 }
 
 export const createModelLoading = (deps: ModelLoadingDeps): ModelLoading => {
+  const { library, registry } = deps;
   let expected: ReadonlySet<string> = new Set();
   let required: ReadonlySet<string> = new Set();
   const coming = new Set<string>();
@@ -48,13 +49,13 @@ export const createModelLoading = (deps: ModelLoadingDeps): ModelLoading => {
   let last: Promise<unknown> = Promise.resolve();
 
   const rescan = async (): Promise<RescanReport> => {
-    const places = await deps.library.places();
+    const places = await library.places();
     const reading = await readPlans(deps.rolloutDir);
     const { plans, faults } = reading;
     expected = new Set([...places.map((place) => place.model), ...plans.map(({ plan }) => plan.model)]);
     if (!complete) required = expected;
-    const already = served(deps.registry);
-    const look = lookOnce(deps.library, { places, coming });
+    const already = served(registry);
+    const look = lookOnce(library, { places, coming });
     const models = await bySize(places);
     const placesOf = (model: string) => places.filter((place) => place.model === model);
     const plansOf = (model: string) => plans.filter(({ plan }) => plan.model === model);
@@ -67,7 +68,7 @@ export const createModelLoading = (deps: ModelLoadingDeps): ModelLoading => {
     const reports = await Promise.all(places.map((place) => look.take(place)));
     const gone = await releaseGone(deps, places);
     const settled = await settle(deps, [...expected, ...gone], reading);
-    required = new Set([...expected].filter((model) => required.has(model) || deps.registry.get(model)?.baseline != null));
+    required = new Set([...expected].filter((model) => required.has(model) || registry.get(model)?.baseline != null));
     complete = true;
     return reported(deps, { reports, already, settled: { ...settled, accepted: [...begun, ...settled.accepted] }, planFaults: faults });
   };
