@@ -40,7 +40,7 @@ export interface ModelInfo {
   readonly contractVersion: string;
 }
 
-/** What is read at each scrape. */
+/** The work under way, as it is when it is asked. */
 export interface PendingReaders {
   readonly requests: () => number;
   /** What the bodies of requests under way hold. */
@@ -60,7 +60,7 @@ export interface Metrics extends Recorders {
   readonly addSloBounds: (boundsSeconds: readonly number[]) => void;
   /** One posted outcome; `model` is `none` unless it is known here. */
   readonly outcome: (labels: { readonly model: string; readonly arm: ArmLabel; readonly result: OutcomeResult }) => void;
-  /** `read` is called at every scrape. */
+  /** The readers are called at every scrape. */
   readonly observePending: (pending: PendingReaders) => void;
   readonly spansDropped: (count: number) => void;
   /** Of the newest entry of the decision ledger; 0 when there is none. */
