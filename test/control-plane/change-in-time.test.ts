@@ -6,8 +6,8 @@ import { ProblemError } from '../../src/problem.ts';
 import type { RolloutStore } from '../../src/store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
 import { assessmentWith } from '../support/assessment.ts';
-import { type ControlLife, controlLife } from '../support/control-life.ts';
-import { found, planFile } from '../support/rollout-files.ts';
+import { allFail, byHand, type ControlLife, controlLife, halfPlan, startHalf } from '../support/control-life.ts';
+import { found } from '../support/rollout-files.ts';
 import { createTroubledStore, type TroubledStore } from '../support/troubled-store.ts';
 
 let directory = '';
@@ -16,28 +16,21 @@ let troubled: TroubledStore;
 let life: ControlLife;
 
 const both = ['1.4.0', '2.0.0'];
-const planned = planFile({ steps: [{ setWeight: 50 }, { analysis: { atLeast: '1h', minSamples: 1_000, deadline: '9h' } }] });
-const byHand = { reason: 'a look', actor: 'olga' };
 const wrong = { reason: 'wrong amounts', actor: 'olga' };
-const bad = assessmentWith({ evidence: { value: 250, threshold: 100 }, worse: { name: 'errors', sentence: 'all fail' } });
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'handoff-in-time-'));
   real = await createSqliteRolloutStore({ dataDir: directory });
   troubled = createTroubledStore(real);
   life = controlLife(troubled.store);
-  await life.control.reconcile(found(both, [planned]));
+  await life.control.reconcile(found(both, [halfPlan]));
 });
 afterEach(async () => {
   await real.close();
   await rm(directory, { recursive: true, force: true });
 });
 
-const started = async (): Promise<void> => {
-  await life.control.move('card-fraud', { move: 'start' }, byHand);
-  await life.second();
-  expect(life.published.at(-1)).toMatchObject({ rollout: { weightHundredths: 5_000 } });
-};
+const started = (): Promise<void> => startHalf(life);
 
 const problemOf = (promise: Promise<unknown>): Promise<string> =>
   promise.then(
@@ -98,7 +91,7 @@ describe('a move that hangs in the store', () => {
     const goOn = troubled.hang('save', 'saveProgress');
     const asked = problemOf(ask());
     await hanging();
-    life.find(bad);
+    life.find(allFail);
     const looking = life.second();
     await expect.poll(() => inForce()?.rollout, { interval: 5, timeout: 800 }).toBe(null);
     goOn(failure);
@@ -183,7 +176,7 @@ describe('whatever else holds the turn of a model', () => {
   it('holds up no rollback while versions go and come', async () => {
     await started();
     const goOn = troubled.hang('save');
-    const settling = life.control.reconcile(found(['1.4.0'], [planned]));
+    const settling = life.control.reconcile(found(['1.4.0'], [halfPlan]));
     await hanging();
     const answered = rollBack();
     await expect.poll(() => inForce()?.rollout, { interval: 5, timeout: 400 }).toBe(null);

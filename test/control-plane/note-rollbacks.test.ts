@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RolloutStore } from '../../src/store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
-import { assessmentWith } from '../support/assessment.ts';
-import { type ControlLife, controlLife } from '../support/control-life.ts';
-import { found, planFile } from '../support/rollout-files.ts';
+import { allFail, byHand, type ControlLife, controlLife, halfPlan, startHalf } from '../support/control-life.ts';
+import { found } from '../support/rollout-files.ts';
 import { createTroubledStore, type TroubledStore } from '../support/troubled-store.ts';
 
 let directory = '';
@@ -14,10 +13,7 @@ let real: RolloutStore;
 let troubled: TroubledStore;
 let life: ControlLife;
 
-const planned = planFile({ steps: [{ setWeight: 50 }, { analysis: { atLeast: '1h', minSamples: 1_000, deadline: '9h' } }] });
-const files = found(['1.4.0', '2.0.0'], [planned]);
-const byHand = { reason: 'a look', actor: 'olga' };
-const bad = assessmentWith({ evidence: { value: 250, threshold: 100 }, worse: { name: 'errors', sentence: 'all fail' } });
+const files = found(['1.4.0', '2.0.0'], [halfPlan]);
 
 const open = async (): Promise<void> => {
   real = await createSqliteRolloutStore({ dataDir: directory });
@@ -29,9 +25,7 @@ beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'handoff-note-'));
   await open();
   await life.control.reconcile(files);
-  await life.control.move('card-fraud', { move: 'start' }, byHand);
-  await life.second();
-  expect(life.published.at(-1)).toMatchObject({ rollout: { weightHundredths: 5_000 } });
+  await startHalf(life);
 });
 afterEach(async () => {
   await real.close();
@@ -50,7 +44,7 @@ const ways = [
     reason: 'Rolled back: all fail; evidence 250, needed 100.',
     actor: 'gateway (before a restart)',
     rollBack: async () => {
-      life.find(bad);
+      life.find(allFail);
       await life.second();
     },
   },

@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RolloutStore } from '../../src/store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
 import { assessmentWith } from '../support/assessment.ts';
-import { type ControlLife, controlLife } from '../support/control-life.ts';
-import { found, planFile } from '../support/rollout-files.ts';
+import { allFail, byHand, type ControlLife, controlLife, halfPlan, startHalf } from '../support/control-life.ts';
+import { found } from '../support/rollout-files.ts';
 import { createTroubledStore, type TroubledStore } from '../support/troubled-store.ts';
 
 let directory = '';
@@ -14,9 +14,6 @@ let real: RolloutStore;
 let troubled: TroubledStore;
 let life: ControlLife;
 
-const planned = planFile({ steps: [{ setWeight: 50 }, { analysis: { atLeast: '1h', minSamples: 1_000, deadline: '9h' } }] });
-const byHand = { reason: 'a look', actor: 'olga' };
-const bad = assessmentWith({ evidence: { value: 250, threshold: 100 }, worse: { name: 'errors', sentence: 'all fail' } });
 const signalled = assessmentWith({ candidateUnits: 10, signal: { name: 'lag', sinceMs: 0, words: 'the signal lag is 412 s' } });
 const healthy = assessmentWith({ candidateUnits: 10 });
 
@@ -25,10 +22,8 @@ beforeEach(async () => {
   real = await createSqliteRolloutStore({ dataDir: directory });
   troubled = createTroubledStore(real);
   life = controlLife(troubled.store);
-  await life.control.reconcile(found(['1.4.0', '2.0.0'], [planned]));
-  await life.control.move('card-fraud', { move: 'start' }, byHand);
-  await life.second();
-  expect(life.published.at(-1)).toMatchObject({ rollout: { weightHundredths: 5_000 } });
+  await life.control.reconcile(found(['1.4.0', '2.0.0'], [halfPlan]));
+  await startHalf(life);
 });
 afterEach(async () => {
   await real.close();
@@ -83,7 +78,7 @@ describe.each(['fails', 'hangs'] as const)('a signal while the store %s', (how) 
   it('does not keep a rollback from coming after it', async () => {
     const { epoch } = life.control.get('card-fraud');
     const end = await heldWithoutStore(how);
-    life.find({ ...bad, signal: signalled.signal });
+    life.find({ ...allFail, signal: signalled.signal });
     await life.second();
     expect(inForce()).toMatchObject({ rollout: null, epoch: epoch + 2 });
     end();
@@ -114,7 +109,7 @@ it('a signal that holds a paused rollout leaves the person its weight, and takes
 it('keeps a rollback of the engine with what it saw, and one by a person with who and why', async () => {
   const end = troubled.fail('save', 'saveProgress');
   await life.control.move('card-fraud', { move: 'rollback' }, { reason: 'wrong amounts', actor: 'olga' });
-  life.find(bad);
+  life.find(allFail);
   await life.second();
   end();
   await life.second();

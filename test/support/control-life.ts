@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { Assessment } from '../../src/control-plane/assessment.ts';
 import { type ControlContext, createControlContext } from '../../src/control-plane/change-rollout.ts';
 import { createRolloutControl, type RolloutControl } from '../../src/control-plane/rollout-control.ts';
@@ -6,6 +7,7 @@ import type { RolloutStore } from '../../src/store/rollout-store.ts';
 import type { TrafficAssignment } from '../../src/store/traffic-assignment.ts';
 import { assessmentWith } from './assessment.ts';
 import { noEvidence } from './no-evidence.ts';
+import { planFile } from './rollout-files.ts';
 
 /** The control plane of one life of a gateway, in simulated time. */
 export interface ControlLife {
@@ -65,4 +67,17 @@ export const controlLife = (store: RolloutStore): ControlLife => {
       return look();
     },
   };
+};
+
+/** Half of the traffic, for hours. */
+export const halfPlan = planFile({ steps: [{ setWeight: 50 }, { analysis: { atLeast: '1h', minSamples: 1_000, deadline: '9h' } }] });
+export const byHand = { reason: 'a look', actor: 'olga' };
+/** What a tick finds of a candidate of which all requests fail. */
+export const allFail = assessmentWith({ evidence: { value: 250, threshold: 100 }, worse: { name: 'errors', sentence: 'all fail' } });
+
+/** Gives the candidate of a life that was reconciled with `halfPlan` its half. */
+export const startHalf = async ({ control, second, published }: ControlLife): Promise<void> => {
+  await control.move('card-fraud', { move: 'start' }, byHand);
+  await second();
+  expect(published.at(-1)).toMatchObject({ rollout: { weightHundredths: 5_000 } });
 };
