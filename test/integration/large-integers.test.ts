@@ -9,26 +9,30 @@ import { onnxModel } from '../support/onnx-graph.ts';
 
 test('an output that a JSON number does not hold is no answer of /infer, and exact on /v2', async () => {
   const folders = await makeTeamFolders();
-  const graph = join(folders.root, 'square.onnx');
+  const graph = join(folders.root, 'product.onnx');
   const value = (name: string) => ({ name, shape: ['N', 1], type: 'int64' as const });
-  await writeFile(graph, onnxModel({ inputs: [value('x')], outputs: [value('y')], nodes: [{ op: 'Mul', inputs: ['x', 'x'], outputs: ['y'] }] }));
-  expect(await initGraph({ graph, model: 'square', out: folders.root })).toMatchObject({ ok: true });
+  await writeFile(graph, onnxModel({ inputs: [value('x'), value('z')], outputs: [value('y')], nodes: [{ op: 'Mul', inputs: ['x', 'z'], outputs: ['y'] }] }));
+  expect(await initGraph({ graph, model: 'product', out: folders.root })).toMatchObject({ ok: true });
   const gateway = await startGateway(folders);
   onTestFinished(async () => {
     await gateway.end('SIGKILL');
     await folders.remove();
   });
-  const square = async (x: number) => (await gateway.infer({ model: 'square', inputs: [{ x }] })).body;
-  expect(await square(94_906_265)).toMatchObject({ outputs: [{ y: 9_007_199_136_250_225 }] });
-  expect(await square(94_906_267)).toMatchObject({
-    status: 502,
-    type: '/problems/output-rejected',
-    detail: 'Output y has 9007199515875289, which a JSON number does not hold: ask for it on /v2.',
-  });
-  const response = await fetch(`${gateway.url}/v2/models/square/infer`, {
+  const product = async (x: number, z: number) => (await gateway.infer({ model: 'product', inputs: [{ x, z }] })).body;
+  expect(await product(94_906_265, 94_906_265)).toMatchObject({ outputs: [{ y: 9_007_199_136_250_225 }] });
+  for (const [x, got] of [
+    [94_906_267, '9007199515875289'],
+    [-94_906_267, '-9007199515875289'],
+  ] as const)
+    expect(await product(x, 94_906_267)).toMatchObject({
+      status: 502,
+      type: '/problems/output-rejected',
+      detail: `Output y has ${got}, which a JSON number does not hold: ask for it on /v2.`,
+    });
+  const response = await fetch(`${gateway.url}/v2/models/product/infer`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ inputs: [{ name: 'x', datatype: 'INT64', shape: [1, 1], data: [94_906_267] }] }),
+    body: JSON.stringify({ inputs: ['x', 'z'].map((name) => ({ name, datatype: 'INT64', shape: [1, 1], data: [94_906_267] })) }),
   });
   expect(await response.text()).toContain('"data":[9007199515875289]');
 });
