@@ -5,7 +5,7 @@ import type { GuardCriterion } from './analysis/guard-criterion.ts';
 import type { PairSource } from './count-pairs.ts';
 import type { CountedGuard, EventOf } from './open-block.ts';
 import type { WatchedOutcome } from './outcome-evidence.ts';
-import { blockSecondsOf, type Plan } from './plan.ts';
+import { blockSecondsOf, type Plan, type Step } from './plan.ts';
 import { acceptanceOf, planOf, watchedOutputsOf } from './standing.ts';
 
 /** A live criterion, and how its events are counted in requests and in pairs. */
@@ -96,13 +96,19 @@ const latencyMargin = ({ margin }: Criterion) =>
 /** Whether the plan has requests compared at some time. */
 const compares = ({ compare, steps }: Plan): boolean => compare.share > 0 || steps.some((step) => 'shadow' in step);
 
-/** Planned blocks of the whole rollout: the time that its steps take at least, in blocks. */
+/** A pause that waits for a person is planned as a day. */
+const openPauseMs = 24 * 3_600_000;
+
+/** A step may take its deadline: what is planned too short spends the mass of late starts early, and finds a late regression many times slower. */
+const plannedMsOf = (step: Step): number => {
+  if ('analysis' in step) return step.analysis.deadline;
+  if ('shadow' in step) return step.shadow.duration;
+  return 'pause' in step ? (step.pause.duration ?? openPauseMs) : 0;
+};
+
+/** Planned blocks of the whole rollout. */
 const plannedBlocksOf = (plan: Plan): number => {
-  const plannedMs = plan.steps.reduce((sum, step) => {
-    if ('analysis' in step) return sum + step.analysis.atLeast;
-    if ('shadow' in step) return sum + step.shadow.duration;
-    return sum + ('pause' in step ? (step.pause.duration ?? 0) : 0);
-  }, 0);
+  const plannedMs = plan.steps.reduce((sum, step) => sum + plannedMsOf(step), 0);
   return Math.max(1, Math.ceil(plannedMs / (blockSecondsOf(plan) * 1_000)));
 };
 

@@ -9,7 +9,7 @@ export interface AgreedPlan {
   /** Durations in milliseconds. */
   readonly steps: readonly {
     readonly setWeight?: number;
-    readonly analysis?: { readonly atLeast: number };
+    readonly analysis?: { readonly deadline: number };
     readonly shadow?: { readonly duration: number };
     readonly pause?: { readonly duration?: number };
   }[];
@@ -114,8 +114,14 @@ const shared = (draft: Draft, kind: Kind, { keyed, compared }: { readonly keyed:
   ];
 };
 
+/** A pause that waits for a person is planned as a day. */
+const pausedMs = ({ duration = 86_400_000 }: { readonly duration?: number }): number => duration;
+
 const plannedMs = ({ steps }: AgreedPlan): number =>
-  steps.reduce((sum, { analysis, shadow, pause }) => sum + (analysis?.atLeast ?? 0) + (shadow?.duration ?? 0) + (pause?.duration ?? 0), 0);
+  steps.reduce(
+    (sum, { analysis, shadow, pause }) => sum + (analysis?.deadline ?? 0) + (shadow?.duration ?? 0) + (pause === undefined ? 0 : pausedMs(pause)),
+    0,
+  );
 
 /** The guards of a rollout, in the order of its criteria. */
 export const guardsOf = ({ plan, acceptance, blockSeconds }: Agreed): readonly GuardOf[] => {
