@@ -1,9 +1,10 @@
 /** From the pairs that the data plane counted to what the tests read. The data plane knows no thresholds: they are pinned here, block by block. */
-import type { PairedEvents, SecondPairs } from '../store/observation.ts';
+import type { ComparedOutputs, PairedEvents, SecondPairs } from '../store/observation.ts';
 import { latencyPairCell } from './analysis/count-latency-pair.ts';
 import type { GuardCounts, GuardPins } from './analysis/guard-counts.ts';
 import type { LatencyEdge } from './analysis/latency-edge.ts';
 import { addPairs, noPairs, type PairCounts } from './analysis/pair-counts.ts';
+import { mergeUnits, type UnitStratum } from './analysis/strata.ts';
 
 /** What of a pair is a guard's: the run times, an event, or the differences by one rule. */
 export type PairSource = 'latency' | 'errors' | 'breaches' | { readonly difference: number };
@@ -18,6 +19,9 @@ export const pairsIn = (pairs: readonly SecondPairs[]): number => sumBy(pairs, (
 
 /** Pairs that have begun and of which a run is not known. */
 export const pendingPairs = (pairs: readonly SecondPairs[]): number => sumBy(pairs, ({ n, done }) => n - done);
+
+/** Pairs of the baseline with itself that count and are not finished. */
+export const pendingSelfPairs = (pairs: readonly SecondPairs[]): number => sumBy(pairs, ({ differences: { itself } }) => itself.n - itself.done);
 
 /** The baseline's runs in finished pairs. */
 export const baselineRuns = (pairs: readonly SecondPairs[]): SparseRuns => {
@@ -41,16 +45,10 @@ const pairedEvents = ({ both, candidateOnly, baselineOnly, neither }: PairedEven
 export const countPairs = (source: PairSource, pairs: readonly SecondPairs[], { latencyEdges }: GuardPins): GuardCounts => {
   if (source === 'latency') return latencyEdges === undefined ? {} : { pairs: latencyEdges.map((edge) => slowPairs(pairs, edge)) };
   if (source === 'errors' || source === 'breaches') return { pairs: [eventPairs(pairs, source)] };
-  const { difference } = source;
-  return {
-    disagreement: {
-      differ: sumBy(pairs, ({ counted }) => counted.differ[difference] ?? 0),
-      agree: sumBy(pairs, ({ counted }) => counted.agree[difference] ?? 0),
-      pending: sumBy(pairs, ({ counted }) => counted.n - counted.done),
-    },
-    baselineWithItself: {
-      differ: sumBy(pairs, ({ baselineWithItself }) => baselineWithItself.differ[difference] ?? 0),
-      agree: sumBy(pairs, ({ baselineWithItself }) => baselineWithItself.agree[difference] ?? 0),
-    },
-  };
+  return { differences: mergeUnits(pairs.map(({ differences }) => differenceStratum(differences, source.difference))) };
+};
+
+const differenceStratum = ({ w, versions, itself }: SecondPairs['differences'], rule: number): UnitStratum => {
+  const arm = ({ n, done, differ }: ComparedOutputs) => ({ n, events: differ[rule] ?? 0, pending: n - done });
+  return { w, candidate: arm(versions), baseline: arm(itself) };
 };

@@ -6,7 +6,7 @@ import { largestCapital, largestStart } from './analysis/likely-start.ts';
 import { finishedPairs, noPairs } from './analysis/pair-counts.ts';
 import { type ArmMoments, valueMoments } from './analysis/point-estimate.ts';
 import type { ValueStratum } from './analysis/strata.ts';
-import { coinMoments, disagreementMoments, pairMoments, type ScoreMoments, unitsNeeded } from './analysis/units-needed.ts';
+import { coinMoments, pairMoments, type ScoreMoments, unitsNeeded } from './analysis/units-needed.ts';
 import type { Measurements } from './assess-rollout.ts';
 
 /** What of a rollout the estimate is made from. */
@@ -28,8 +28,11 @@ type Arms = Parameters<typeof coinMoments>[1];
 
 const isMixed = (w: number): boolean => w > 0 && w < 1;
 
+/** The probability with which a unit of a test comes to the candidate: a request at the present weight, or a compared request. */
+const probabilityOf = ({ source }: GuardTest, { counts, w }: EtaInput): number => (source === 'differences' ? (counts.differences?.[0]?.w ?? 0) : w);
+
 /** The baseline's pooled rate and the effect over strata: a ramp under a changing base rate shows no effect of its own. */
-const unitArms = ({ assessed: { baseline, effect }, w }: Assessed): Arms | null => {
+const unitArms = ({ assessed: { baseline, effect } }: Assessed, w: number): Arms | null => {
   if (!isMixed(w) || effect === null || baseline.value === null) return null;
   const rateOf = (mean: number) => ({ mean, variance: mean * (1 - mean) });
   return { baseline: rateOf(baseline.value), candidate: rateOf(Math.min(1, Math.max(0, baseline.value + effect))), w };
@@ -52,23 +55,17 @@ const ofPairs = ({ hypothesis, side, slot }: GuardTest, { counts }: Assessed): S
   return finishedPairs(pairs) === 0 ? null : pairMoments(pairs, { ...hypothesis, side });
 };
 
-const ofDisagreement = ({ hypothesis, side }: GuardTest, { counts: { disagreement, pins } }: Assessed): ScoreMoments | null => {
-  if (pins?.noiseFloor === undefined || disagreement === undefined || disagreement.differ + disagreement.agree === 0) return null;
-  return disagreementMoments(disagreement, { limit: pins.noiseFloor + hypothesis.delta, side });
-};
-
 /** How the scores of a test come out at present rates; null while nothing tells. */
 const momentsOf = (test: GuardTest, of: Assessed): ScoreMoments | null => {
   switch (test.source) {
     case 'units':
+    case 'differences':
     case 'values': {
-      const arms = test.source === 'units' ? unitArms(of) : valueArms(of);
+      const arms = test.source === 'values' ? valueArms(of) : unitArms(of, probabilityOf(test, of));
       return arms && coinMoments(test, arms);
     }
     case 'pairs':
       return ofPairs(test, of);
-    case 'disagreement':
-      return ofDisagreement(test, of);
     case 'firstEvents':
       return null; // its rate depletes
   }
@@ -80,12 +77,12 @@ const lnLeftOf = (test: GuardTest, { measurements: { evidence, open, risk } }: A
   return -Math.log(risk.falseRollback * test.weight) - (largestStart(test, evidence, open)?.lnCapital ?? Number.NaN);
 };
 
-/** Candidate requests: of units the candidate gets the share w, of pairs it has a run in each. */
+/** Candidate requests: of units and of compared requests the candidate gets a share, of pairs it has a run in each. */
 const requestsOf = (test: GuardTest, of: Assessed): number | null => {
   const moments = test.source === of.assessed.source ? momentsOf(test, of) : null;
   const units = moments && unitsNeeded(lnLeftOf(test, of), moments);
   if (units === null) return null;
-  const requests = Math.ceil(test.source === 'units' || test.source === 'values' ? units * of.w : units);
+  const requests = Math.ceil(test.source === 'pairs' ? units : units * probabilityOf(test, of));
   return Number.isSafeInteger(requests) ? requests : null;
 };
 

@@ -21,6 +21,6 @@ export const guardExamples = (
   seen: SeenExamples,
 ): readonly string[] => {
   const ofUnits = seen.unitExamples.filter((example) => example.event === event).map(({ requestId }) => requestId);
-  const isPaired = assessed.source === 'pairs' || assessed.source === 'disagreement';
+  const isPaired = assessed.source === 'pairs' || assessed.source === 'differences';
   return (isPaired ? pairExamplesOf(assessed, seen.examples) : ofUnits).slice(-mostNamed);
 };

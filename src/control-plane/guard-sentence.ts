@@ -3,6 +3,7 @@ import { bucketStartUs } from '../latency-bucket.ts';
 import type { GuardAssessment } from './analysis/assess-guards.ts';
 import type { GuardPins } from './analysis/guard-counts.ts';
 import type { Guard } from './analysis/guard-test.ts';
+import type { Harm } from './analysis/hypothesis.ts';
 
 const eventWords: Readonly<Record<string, string>> = {
   errorRate: 'failed',
@@ -26,9 +27,9 @@ interface Margin {
   readonly atLeastMs?: number;
 }
 
-const marginWords = ({ absolute, relative = 0, atLeastMs = 0 }: Margin): string => {
-  if (absolute !== undefined) return points(absolute);
-  const percent = `${signed(Number((relative * 100).toPrecision(3)))} %`;
+const marginWords = ({ absolute, relative = 0, atLeastMs = 0 }: Margin, harm: Harm = 1): string => {
+  if (absolute !== undefined) return points(harm * absolute);
+  const percent = `${signed(Number((harm * relative * 100).toPrecision(3)))} %`;
   return atLeastMs > 0 ? `${percent} or ${atLeastMs} ms` : percent;
 };
 
@@ -56,21 +57,32 @@ const latencySentence = ({ assessed: { candidate, baseline, slot }, guard, pins 
 };
 
 const disagreementSentence = ({ assessed: { candidate, baseline, effect }, guard }: Condemned): string =>
-  `the outputs of the two versions differed in ${count(candidate.events)} of ${count(candidate.n)} compared requests, ` +
-  `beyond the ${Number(((baseline.value ?? 0) * 100).toPrecision(2))} % in which the baseline may differ from itself and the allowed ${marginWords(guard.margin)} (difference ${points(effect ?? 0)})`;
+  `the outputs of the two versions differed in ${count(candidate.events)} of ${count(candidate.n)} compared requests against ${count(baseline.events)} of ${count(baseline.n)} of the baseline with itself, ` +
+  `beyond the allowed ${marginWords(guard.margin)} (difference ${points(effect ?? 0)})`;
 
 const pairsSentence = ({ assessed: { kind, candidate, baseline, effect }, guard }: Condemned): string =>
   `the candidate ${pairEventWords[kind] ?? 'differed'} in ${count(candidate.events)} of ${count(candidate.n)} compared requests against ${count(baseline.events)} of the baseline, ` +
   `beyond the allowed ${marginWords(guard.margin)} (difference ${points(effect ?? 0)})`;
 
-const requestsSentence = ({ assessed: { kind, candidate, baseline, effect }, guard }: Condemned): string =>
-  `${count(candidate.events)} of ${count(candidate.n)} candidate requests ${eventWords[kind] ?? 'differed'} against ${count(baseline.events)} of ${count(baseline.n)} on the baseline, ` +
-  `beyond the allowed ${marginWords(guard.margin)} (difference ${points(effect ?? 0)})`;
+/** Which way is harm: of a rate of which more and fewer are, the side to which the candidate is off. */
+const harmOf = ({ assessed: { effect }, guard: { rollback } }: Condemned): Harm => {
+  const side = (effect ?? 0) < 0 ? -1 : 1;
+  const harms = rollback.map(({ hypothesis }) => hypothesis.harm);
+  return harms.includes(side) ? side : (harms[0] ?? 1);
+};
+
+const requestsSentence = (condemned: Condemned): string => {
+  const { kind, candidate, baseline, effect } = condemned.assessed;
+  return (
+    `${count(candidate.events)} of ${count(candidate.n)} candidate requests ${eventWords[kind] ?? 'differed'} against ${count(baseline.events)} of ${count(baseline.n)} on the baseline, ` +
+    `beyond the allowed ${marginWords(condemned.guard.margin, harmOf(condemned))} (difference ${points(effect ?? 0)})`
+  );
+};
 
 /** The sentence of a guardrail that is to blame, without the evidence. */
 export const guardSentence = (condemned: Condemned): string => {
   if (condemned.assessed.kind === 'latency') return latencySentence(condemned);
-  if (condemned.assessed.source === 'disagreement') return disagreementSentence(condemned);
+  if (condemned.assessed.source === 'differences') return disagreementSentence(condemned);
   return condemned.assessed.source === 'pairs' ? pairsSentence(condemned) : requestsSentence(condemned);
 };
 

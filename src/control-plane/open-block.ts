@@ -5,7 +5,7 @@ import { addCounts, type BlockCounts, type GuardCounts, type GuardPins } from '.
 import type { Guard } from './analysis/guard-test.ts';
 import type { AssignedStratum } from './analysis/sample-ratio.ts';
 import type { UnitStratum } from './analysis/strata.ts';
-import { baselineRuns, countPairs, type PairSource, pairsIn, pendingPairs, type SparseRuns } from './count-pairs.ts';
+import { baselineRuns, countPairs, type PairSource, pairsIn, pendingPairs, pendingSelfPairs, type SparseRuns } from './count-pairs.ts';
 import { type BucketUnits, bucketsOf, type Matured, mergeBuckets, type WatchedOutcome } from './outcome-evidence.ts';
 
 /** Which count of a cell is a guard's event. */
@@ -136,9 +136,8 @@ const pairRestartSeconds = 30;
 export const isComplete = (block: number, cells: BlockCells, { rules, nowSecond }: { readonly rules: BlockRules; readonly nowSecond: number }): boolean => {
   const standing = { block, ...rules, watermarkSecond: nowSecond - 1, nowSecond };
   const pairDeadlineSeconds = 2 * rules.deadlineSeconds + pairRestartSeconds;
-  return (
-    isSealed({ ...standing, pending: pendingOf(cells) }) && isSealed({ ...standing, deadlineSeconds: pairDeadlineSeconds, pending: pendingPairs(cells.pairs) })
-  );
+  const pending = pendingPairs(cells.pairs) + pendingSelfPairs(cells.pairs);
+  return isSealed({ ...standing, pending: pendingOf(cells) }) && isSealed({ ...standing, deadlineSeconds: pairDeadlineSeconds, pending });
 };
 
 /** Baseline runs of two parts of a block, by bucket. */

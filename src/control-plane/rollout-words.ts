@@ -31,10 +31,7 @@ const sentenceOf = (assessed: GuardAssessment, { guards, kept, examples }: LiveE
 
 /** Why a guard that could be measured says nothing yet. */
 const silence = ({ name, kind, verdict }: GuardAssessment, { kept }: LiveEvidence): string | null => {
-  if (verdict !== 'undecided' || (kind !== 'latency' && kind !== 'disagreement')) return null;
-  const pins = kept.open.at(-1)?.pins[name] ?? {};
-  if (kind === 'disagreement') return (pins.noiseFloor ?? 1) < 1 ? null : 'silent until the baseline was compared with itself';
-  if (pins.latencyEdges !== undefined) return null;
+  if (verdict !== 'undecided' || kind !== 'latency' || kept.open.at(-1)?.pins[name]?.latencyEdges !== undefined) return null;
   return `silent until a block begins after ${count(leastRuns)} compared requests: ${count(Math.floor(comparedPairsOf(kept)))} so far`;
 };
 

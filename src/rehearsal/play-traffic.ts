@@ -4,8 +4,10 @@ import { keyHashOfHex, mix32 } from '../data-plane/observe/key-hash.ts';
 import type { ServingModel } from '../data-plane/registry.ts';
 import { attemptDeadline } from '../data-plane/rescue.ts';
 import { type Assignment, assign } from '../data-plane/routing/assign.ts';
+import { selfPairThreshold } from '../pair-sampling.ts';
 import type { ComparisonRule } from '../store/traffic-assignment.ts';
 import type { Strike } from './inject-fault.ts';
+import { createPairAllowance, type PairAllowance } from './pair-allowance.ts';
 import { playPair, playSelfPair } from './play-pair.ts';
 import type { PlayedOutcomes } from './played-outcomes.ts';
 import type { CaseRun, CheckedCase } from './run-cases.ts';
@@ -29,6 +31,9 @@ export interface TrafficDeps {
   readonly evidence: Evidence;
   readonly outcomes: Pick<PlayedOutcomes, 'play'>;
   readonly wallMs: () => number;
+  /** Whole seconds of the simulated clock, and how many of the plan's are in each. */
+  readonly nowSecond: () => number;
+  readonly lapse: number;
   /** Draws the index of a case. */
   readonly drawCase: () => number;
   /** Share of the requests that are the first of their key. */
@@ -41,9 +46,6 @@ export interface Traffic {
   /** Requests that were assigned to the candidate so far. */
   readonly candidateRequests: () => number;
 }
-
-/** As live: one pair in ten is of the baseline with itself while a criterion asks for the noise of its outputs. */
-const selfShare = 0.1;
 
 /** Keys are numbers in words, so that they can be hashed as numbers. */
 const keyOf = (number: number): string => `k${number}`;
@@ -92,18 +94,23 @@ const candidateEnd = ({ baseline }: ServingModel, drawn: Drawn): RequestEnd => {
 
 const isDrawn = (rule: ComparisonRule | null, random: SeededRandom): rule is ComparisonRule => rule !== null && random.uniform() * 100 < rule.sharePercent;
 
-const isOfBaselineAlone = ({ differences }: ComparisonRule, random: SeededRandom): boolean => differences.length > 0 && random.uniform() < selfShare;
+const isOfBaselineAlone = ({ differences }: ComparisonRule, random: SeededRandom): boolean => differences.length > 0 && random.u32() < selfPairThreshold;
+
+interface DrawnToCompare extends Drawn, Pick<TrafficDeps, 'evidence' | 'nowSecond'> {
+  readonly allowance: PairAllowance;
+}
 
 /** A sample of the eligible requests runs once more on both versions. */
 const compareRequest = (
   { traffic: { rollout }, baseline }: ServingModel,
   routingKey: string | null,
-  { evidence, ...drawn }: Drawn & { readonly evidence: Evidence },
+  { evidence, allowance, nowSecond, ...drawn }: DrawnToCompare,
 ): void => {
-  if (rollout === null || !isDrawn(rollout.compare, drawn.random)) return;
+  if (rollout === null || !isDrawn(rollout.compare, drawn.random) || !allowance.isOpen(nowSecond(), rollout.compare)) return;
   const key = routingKey === null ? null : keyHashOfHex(hashKey(routingKey));
   const [own, other] = [drawn.material.baseline[drawn.index], struckRun(drawn)];
   if (own === undefined || other === undefined) return;
+  allowance.spend(own.runMs + other.runMs);
   const deadlineMs = baseline?.bundle.manifest.budgets.deadlineMs ?? 0;
   if (isOfBaselineAlone(rollout.compare, drawn.random)) playSelfPair(evidence, { rollout, key });
   else {
@@ -119,7 +126,9 @@ interface Assigned {
 }
 
 /** Makes traffic on one rollout. */
-export const createTraffic = ({ material, random, evidence, outcomes, drawCase, unitShare, wallMs }: TrafficDeps): Traffic => {
+export const createTraffic = (deps: TrafficDeps): Traffic => {
+  const { material, random, evidence, outcomes, drawCase, unitShare, wallMs } = deps;
+  const allowance = createPairAllowance(deps.lapse);
   let keys = 0;
   let toCandidate = 0;
 
@@ -146,7 +155,7 @@ export const createTraffic = ({ material, random, evidence, outcomes, drawCase, 
     if (assignment === null) return;
     if (assignment.arm === 'candidate') toCandidate += 1;
     end(model, index, { assignment, key, eligible });
-    if (eligible) compareRequest(model, key, { material, index, random, evidence });
+    if (eligible) compareRequest(model, key, { ...deps, index, allowance });
   };
   return {
     play: (model, requests) => {

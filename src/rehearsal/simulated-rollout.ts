@@ -100,7 +100,8 @@ const accept = async (context: ControlContext, { plan, baseline, candidate }: Pl
 const simulate = async (played: PlayedRollout, store: RolloutStore): Promise<Simulation> => {
   const { plan, baseline, candidate } = played;
   const random = createSeededRandom(played.seed);
-  const { clock, seconds, pass } = createClock(played.startMs, lapseOf(plan));
+  const lapse = lapseOf(plan);
+  const { clock, seconds, pass } = createClock(played.startMs, lapse);
   const evidence = createEvidence({ monotonicMs: clock.monotonicMs, incarnation });
   const registry = createModelRegistry();
   for (const version of [baseline, candidate]) registry.add(version);
@@ -113,7 +114,8 @@ const simulate = async (played: PlayedRollout, store: RolloutStore): Promise<Sim
   await accept(context, played);
   const { rollout } = registry.get(plan.model)?.traffic ?? { rollout: null };
   if (rollout !== null) evidence.compareWith(rollout.id, () => null);
-  const traffic = createTraffic({ ...played, random, evidence, outcomes, wallMs: clock.wallMs, drawCase: () => played.drawCase(random) });
+  const times = { wallMs: clock.wallMs, nowSecond: seconds, lapse };
+  const traffic = createTraffic({ ...played, ...times, random, evidence, outcomes, drawCase: () => played.drawCase(random) });
   return { context, control, engine, registry, traffic, faults, pass, seconds };
 };
 

@@ -41,10 +41,14 @@ export interface PairedEvents {
   readonly neither: number;
 }
 
-/** Up: pairs whose outputs differed and agreed, one entry a difference rule. Pairs without an output on both sides are in neither. */
-export interface PairedOutputs {
+/** Up: compared requests that were run by both versions, or twice by the baseline. */
+export interface ComparedOutputs {
+  /** Begun. */
+  readonly n: number;
+  /** Of which both runs are known. */
+  readonly done: number;
+  /** Finished ones with two outputs that differ, one entry a difference rule. Without an output on both sides nothing differs. */
   readonly differ: readonly number[];
-  readonly agree: readonly number[];
 }
 
 /** Up: the pairs of the comparison process that began in one second. Integers that only grow. */
@@ -56,10 +60,16 @@ export interface SecondPairs {
   readonly done: number;
   /** Finished pairs: [bucket of the baseline's run, bucket of the candidate's, how many]. */
   readonly latency: readonly (readonly [baseline: number, candidate: number, pairs: number])[];
-  /** The pairs that count for errors, breaches and differences: of keyed requests a key's first one alone. */
-  readonly counted: PairedOutputs & { readonly n: number; readonly done: number; readonly errors: PairedEvents; readonly breaches: PairedEvents };
-  /** Runs of the baseline beside another run of the baseline, for the noise of its own outputs; not among the pairs above. */
-  readonly baselineWithItself: PairedOutputs;
+  /** The pairs that count for errors and breaches: of keyed requests a key's first one alone. */
+  readonly counted: { readonly n: number; readonly done: number; readonly errors: PairedEvents; readonly breaches: PairedEvents };
+  /** The requests that count for differences, of keyed ones a key's first alone, by which of the two the coin made of them. */
+  readonly differences: {
+    /** Probability of a pair of both versions. */
+    readonly w: number;
+    readonly versions: ComparedOutputs;
+    /** Of the baseline with itself; not among the pairs above. */
+    readonly itself: ComparedOutputs;
+  };
 }
 
 /** Up: a request on which a pair showed something against one version, or a difference. */

@@ -86,9 +86,13 @@ describe('how many more candidate requests a guard needs', () => {
 
   it('is counted in pairs for outputs that differ', () => {
     const differs = guardOf({ name: 'differs', kind: 'disagreement', margin: { absolute: 0.02 } });
-    const counts: GuardCounts = { disagreement: { differ: 4, agree: 96, pending: 0 }, pins: { noiseFloor: 0.001 } };
-    expect(etaOf(differs, counts, { w: 0 })).toBeGreaterThan(100);
-    expect(etaOf(differs, { ...counts, pins: {} }, { w: 0 })).toBeNull();
+    // Four fifths of the compared requests are run by the candidate; the largest bet, 0.95 of a loss of 5.02, binds.
+    const lam = 0.95 / 5.02;
+    const needed = (0.8 * Math.log(8 / (0.01 * 0.5))) / (lam * 0.08 - (lam ** 2 * (0.1 / 0.8)) / 2);
+    const eta = etaOf(differs, { differences: [units(0.8, [4, 36, 0, 10])] }, { w: 0 }) ?? 0;
+    expect(eta).toBeGreaterThan(needed * 0.5);
+    expect(eta).toBeLessThan(needed * 1.05);
+    expect(etaOf(differs, {}, { w: 0 })).toBeNull();
   });
 
   it('is counted in labelled requests for a mean', () => {

@@ -26,7 +26,7 @@ it.each([
     what: 'disagreement, the newest five',
     event: null,
     kind: 'disagreement',
-    source: 'disagreement',
+    source: 'differences',
     examples: ['differs 2', 'differs 3', 'differs 4', 'differs 5', 'differs 6'],
   },
 ] as const)('the examples of $what are $examples', ({ event, kind, source, examples }) => {

@@ -6,6 +6,7 @@ import { planSchema } from '../../src/control-plane/plan.ts';
 import type { RunOutcome } from '../../src/data-plane/comparison/pair-counters.ts';
 import { createEvidence, type Evidence } from '../../src/data-plane/observe/evidence.ts';
 import { bucketOf, topBucket } from '../../src/latency-bucket.ts';
+import { selfPairThreshold, versionsProbability } from '../../src/pair-sampling.ts';
 import type { RolloutRecord } from '../../src/store/rollout-store.ts';
 import { createRandom, type Random } from '../support/random.ts';
 import { recordWith } from '../support/rollout-record.ts';
@@ -70,7 +71,7 @@ const second = (random: Random, { factor = 1, candidateErrors = 0, candidateBrea
   const asked = { rollout: record.rollout, key: null, differences: 1 };
   const time = (input: number): number => input * Math.exp(random.normal() * 0.15) * (random.uniform() < 0.03 ? 4 : 1);
   for (let pair = 0; pair < pairsPerSecond; pair += 1) {
-    if (random.uniform() < 0.1) {
+    if (random.u32() < selfPairThreshold) {
       evidence.beginSelfPair(asked).end([random.uniform() < noise]);
       continue;
     }
@@ -118,7 +119,7 @@ describe('the latency of pairs', () => {
       /^the candidate was slower than the baseline's p(50|80|95|99) and the allowed \+10 % \([\d.]+ ms or more\) in [\d,]+ of [\d,]+ compared requests, the baseline slower than its p\1 \([\d.]+ ms or more\) in [\d,]+ of them$/,
     );
     // Two blocks of silence, then at most twice the 640 pairs of the 95th percentile of such rollouts.
-    expect(seconds).toBeLessThan(180 + (2 * 640) / (pairsPerSecond * 0.9));
+    expect(seconds).toBeLessThan(180 + (2 * 640) / (pairsPerSecond * versionsProbability));
   });
 
   test('does not fire for a candidate that is just as slow as allowed', async () => {
@@ -202,7 +203,7 @@ describe('errors, breaches and differences in pairs', () => {
     const { assessment } = await watch(createRandom(8), { differ: 0.1, noise: 0.01 }, 600);
     expect(assessment.worse?.name).toBe('same-answers');
     expect(assessment.worse?.sentence).toMatch(
-      /^the outputs of the two versions differed in [\d,]+ of [\d,]+ compared requests, beyond the [\d.]+ % in which the baseline may differ from itself and the allowed \+1 points/,
+      /^the outputs of the two versions differed in [\d,]+ of [\d,]+ compared requests against [\d,]+ of [\d,]+ of the baseline with itself, beyond the allowed \+1 points \(difference \+[\d.]+ points\)/,
     );
   });
 
@@ -210,11 +211,18 @@ describe('errors, breaches and differences in pairs', () => {
     expect((await watch(createRandom(9), { differ: 0.05, noise: 0.05 }, 300)).assessment.worse).toBeNull();
   });
 
-  test('are silent until the baseline was compared with itself', async () => {
+  test('wait for a pair of the baseline with itself that has begun, and count it against the rollback', async () => {
     const asked = { rollout: record.rollout, key: null, differences: 1 };
-    evidence.beginPair(asked).end({ baseline: run(1), candidate: run(1), differ: [true] });
+    nowMs = 59_000;
+    const pending = evidence.beginSelfPair(asked);
+    for (let pair = 0; pair < 20; pair += 1) evidence.beginPair(asked).end({ baseline: run(1), candidate: run(1), differ: [true] });
+    nowMs = 65_000;
+    const before = (await assess()).evidence?.value ?? 0;
+    pending.end([false]);
     nowMs += 1_000;
-    expect(guardrail(await assess(), 'same-answers')).toMatchObject({ verdict: 'undecided', note: 'silent until the baseline was compared with itself' });
+    const after = await assess();
+    expect(after.evidence?.value).toBeGreaterThan(before);
+    expect(guardrail(after, 'same-answers')).toMatchObject({ candidate: { n: 20, events: 20 }, baseline: { n: 1, events: 0 } });
   });
 
   test('name the newest requests of the blamed kind', async () => {

@@ -22,8 +22,10 @@ interface FirstEventCell {
 /** A pair of both versions, or of the baseline with itself. */
 export interface CountedPair {
   readonly isSelf: boolean;
-  /** Whether it counts for errors, breaches and differences: its key is new to the pairs. */
+  /** Whether it counts for errors and breaches: its key is new to the pairs of its kind. */
   readonly counts: boolean;
+  /** Whether it counts for differences: its key is new to the pairs of both kinds. */
+  readonly comparedFirst: boolean;
   readonly runs: Readonly<Record<Arm, { readonly bucket: number; readonly error: boolean; readonly breach: boolean }>> | null;
   readonly differ: readonly boolean[] | null;
   readonly ended: boolean;
@@ -49,9 +51,12 @@ export interface Keys {
 
 export const noKeys = (): Keys => ({ seen: createFilter(23), pairs: createFilter(23), selfPairs: createFilter(20), firstEvents: new Map() });
 
+/** Whether a key would be entered for the first time. */
+export const isNew = (filter: Filter, key: Key): boolean => filter.takes(key) && !filter.holds(key, 0);
+
 /** The first time of a key: looked up and entered. */
 export const isFirst = (filter: Filter, key: Key): boolean => {
-  if (!filter.takes(key) || filter.holds(key, 0)) return false;
+  if (!isNew(filter, key)) return false;
   filter.enter(key, 0);
   return true;
 };

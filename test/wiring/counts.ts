@@ -9,15 +9,14 @@ import type { Arm } from './raw-log.ts';
 export interface Pins {
   readonly latencyEdges?: readonly Readonly<Record<Arm, number>>[];
   readonly firstEventRate?: number;
-  readonly noiseFloor?: number;
 }
 
 export interface GuardCounts {
   readonly units: Strata;
   readonly firstEvents: Strata;
   readonly pairs: readonly PairTally[];
-  readonly disagreement: { readonly differ: number; readonly agree: number; readonly pending: number };
-  readonly baselineWithItself: { readonly differ: number; readonly agree: number };
+  /** Pairs of both versions as the candidate's, those of the baseline with itself as the baseline's. */
+  readonly differences: Strata;
 }
 
 /** A block as it was counted anew. */
@@ -45,8 +44,9 @@ interface StatedStratum {
   readonly candidate: ArmTally;
 }
 
-export interface StatedCounts extends Partial<Omit<GuardCounts, 'units' | 'firstEvents'>> {
+export interface StatedCounts extends Partial<Pick<GuardCounts, 'pairs'>> {
   readonly units?: readonly StatedStratum[];
+  readonly differences?: readonly StatedStratum[];
   readonly firstEvents?: readonly StatedStratum[];
   readonly pins?: Pins;
 }
@@ -106,10 +106,21 @@ const guardPairs = ({ kind }: GuardOf, pairs: readonly CountedPair[], { latencyE
   return kind === 'breachRate' ? [pairsOf(counting, (runs, arm) => runs[arm].breach)] : [];
 };
 
-const differences = (pairs: readonly CountedPair[], rule: number): { readonly differ: number; readonly agree: number } => ({
-  differ: pairs.filter(({ differ }) => differ?.[rule] === true).length,
-  agree: pairs.filter(({ differ }) => differ?.[rule] === false).length,
-});
+/** One compared request in five is run by the baseline twice: a draw of 32 bits below this. */
+const selfDraws = Math.ceil(2 ** 32 / 5);
+
+const differencesOf = (pairs: readonly CountedPair[], rule: number): Strata => {
+  const arm = (of: readonly CountedPair[]): ArmTally => ({
+    n: of.length,
+    events: of.filter(({ differ }) => differ?.[rule] === true).length,
+    pending: of.filter(({ ended }) => !ended).length,
+  });
+  const compared = pairs.filter(({ comparedFirst }) => comparedFirst);
+  if (compared.length === 0) return new Map();
+  return new Map([
+    [1 - selfDraws / 2 ** 32, { candidate: arm(compared.filter(({ isSelf }) => !isSelf)), baseline: arm(compared.filter(({ isSelf }) => isSelf)) }],
+  ]);
+};
 
 /** The counts of one guard over the seconds of a block. */
 export const countGuard = (
@@ -119,15 +130,11 @@ export const countGuard = (
 ): GuardCounts => {
   const kind = eventOf(guard, of.watchedOutputs);
   const pairs = seconds.flatMap((second) => [...second.pairs.values()]);
-  const counting = pairs.filter(({ counts }) => counts);
-  const compared = guard.kind === 'disagreement' ? counting.filter(({ isSelf }) => !isSelf) : [];
-  const withItself = guard.kind === 'disagreement' ? counting.filter(({ isSelf }) => isSelf) : [];
   return {
     units: kind === null ? new Map() : unitsOf(seconds, kind),
     firstEvents: kind === null ? new Map() : firstEventsOf(seconds, kind),
     pairs: guardPairs(guard, pairs, of.pins),
-    disagreement: { ...differences(compared, guard.difference), pending: compared.filter(({ ended }) => !ended).length },
-    baselineWithItself: differences(withItself, guard.difference),
+    differences: guard.kind === 'disagreement' ? differencesOf(pairs, guard.difference) : new Map(),
   };
 };
 
@@ -138,8 +145,7 @@ const statedCounts = (stated: StatedCounts = {}): GuardCounts => {
     units: strata(stated.units),
     firstEvents: strata(stated.firstEvents),
     pairs: stated.pairs ?? [],
-    disagreement: stated.disagreement ?? { differ: 0, agree: 0, pending: 0 },
-    baselineWithItself: stated.baselineWithItself ?? { differ: 0, agree: 0 },
+    differences: strata(stated.differences),
   };
 };
 
@@ -156,14 +162,13 @@ const pairText = ({ both, candidateOnly, baselineOnly, neither, pending }: PairT
   [both, candidateOnly, baselineOnly, neither, pending].join('/');
 
 /** Counts as one text, equal for equal counts: what is zero is left out. */
-const countsText = ({ units, firstEvents, pairs, disagreement: { differ, agree, pending }, baselineWithItself }: GuardCounts): string => {
+const countsText = ({ units, firstEvents, pairs, differences }: GuardCounts): string => {
   const slots = pairs.map(pairText);
   return [
     `units ${strataText(units)}`,
     `first events ${strataText(firstEvents)}`,
     `pairs ${slots.some((slot) => slot !== '0/0/0/0/0') ? slots.join(' ') : ''}`,
-    `differ ${differ}/${agree}/${pending}`,
-    `with itself ${baselineWithItself.differ}/${baselineWithItself.agree}`,
+    `differences ${strataText(differences)}`,
   ].join('; ');
 };
 

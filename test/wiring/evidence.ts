@@ -17,8 +17,8 @@ const logsOf = (test: Test, { counts, pins }: { readonly counts: GuardCounts; re
     }
     case 'pairs':
       return pairLogs(counts.pairs[test.slot] ?? noPairs, test);
-    case 'disagreement':
-      return pins.noiseFloor === undefined ? silent(test) : differenceLogs(counts.disagreement, test, pins.noiseFloor + test.delta);
+    case 'differences':
+      return differenceLogs(counts.differences, test);
     default:
       return silent(test);
   }
@@ -105,19 +105,13 @@ const latencyEdgesOf = ({ slots, relative, atLeastMs }: NonNullable<GuardOf['lat
 };
 
 /** Pins as one text; empty for none. */
-export const pinsText = ({ latencyEdges, firstEventRate, noiseFloor }: Pins): string =>
-  [latencyEdges?.map(({ baseline, candidate }) => `${baseline}-${candidate}`).join(' '), firstEventRate, noiseFloor]
-    .filter((part) => part !== undefined)
-    .join();
+export const pinsText = ({ latencyEdges, firstEventRate }: Pins): string =>
+  [latencyEdges?.map(({ baseline, candidate }) => `${baseline}-${candidate}`).join(' '), firstEventRate].filter((part) => part !== undefined).join();
 
 /** What the sealed past fixes for a guard of the next block. */
 export const pinsAfter = (guard: GuardOf, past: readonly CountedBlock[]): Pins => {
   if (guard.latency !== null) return latencyEdgesOf(guard.latency, past);
   const counted = past.flatMap(({ guards }) => guards[guard.name]?.counts ?? []);
-  if (guard.kind === 'disagreement') {
-    const [differ, agree] = (['differ', 'agree'] as const).map((way) => counted.reduce((sum, { baselineWithItself }) => sum + baselineWithItself[way], 0));
-    return past.length === 0 ? {} : { noiseFloor: ((differ ?? 0) + 1) / ((differ ?? 0) + (agree ?? 0) + 1) };
-  }
   if (!guard.rollback.some(({ source }) => source === 'firstEvents')) return {};
   const arms = counted.flatMap(({ units }) => [...units.values()].map(({ baseline }) => baseline));
   const n = arms.reduce((sum, arm) => sum + arm.n, 0);

@@ -33,7 +33,7 @@ export interface Agreed {
 
 /** A bet on the counts of one source. */
 export interface Test extends Bet {
-  readonly source: 'units' | 'firstEvents' | 'pairs' | 'disagreement' | 'values';
+  readonly source: 'units' | 'firstEvents' | 'pairs' | 'differences' | 'values';
   readonly family: 'assignment' | 'first-event' | 'outcome';
   readonly hazard: number;
   readonly weight: number;
@@ -92,7 +92,7 @@ const draftsOf = (criterion: Criterion, side: 1 | -1): readonly Draft[] => {
       return slots.map((_, slot) => ({ ...units, ...bet, source: 'pairs', slot, part: 1 / slots.length }));
     }
     case 'disagreement':
-      return [{ ...units, ...betOf(criterion, 1, side), source: 'disagreement' }];
+      return [{ ...units, ...betOf(criterion, 1, side), source: 'differences', bets: 8 }];
     case 'outcomeRate':
       return [{ ...units, ...betOf(criterion, direction, side), family: 'outcome' }];
     case 'outcomeMean':

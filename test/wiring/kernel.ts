@@ -47,8 +47,15 @@ const completed = ({ n, events, pending }: ArmTally, lowers: boolean): { readonl
   return { with: eventful, without: n - eventful };
 };
 
+/** Bets on ratios of rare events: ln L_k for lam = w (1 - w) s / (1 - w + w rho0 (1 + s)). */
+const asRatio = (w: number, rho0: number, s: number): number => (w * (1 - w) * s) / (1 - w + w * rho0 * (1 + s));
+
 /** ln L_k of the requests of one probability. */
-const stratumLogs = (w: number, { baseline, candidate }: { readonly baseline: ArmTally; readonly candidate: ArmTally }, bet: Bet): number[] => {
+const stratumLogs = (
+  w: number,
+  { baseline, candidate }: { readonly baseline: ArmTally; readonly candidate: ArmTally },
+  { bet, fraction }: { readonly bet: Bet; readonly fraction: typeof asRatio },
+): number[] => {
   const { harm, rho0, delta, c0, side, bets } = bet;
   const x11 = (harm * (1 - rho0 * c0)) / w - delta;
   const x10 = (-harm * rho0 * c0) / w - delta;
@@ -58,18 +65,21 @@ const stratumLogs = (w: number, { baseline, candidate }: { readonly baseline: Ar
   const n1 = completed(candidate, harm * side === -1);
   const n0 = completed(baseline, harm * side === 1);
   return sizes(bets).map((s) => {
-    const lambda = side * Math.min(0.95 / m, (w * (1 - w) * s) / (1 - w + w * rho0 * (1 + s)));
+    const lambda = side * Math.min(0.95 / m, fraction(w, rho0, s));
     const ln = n1.with * Math.log1p(lambda * x11) + n1.without * Math.log1p(lambda * x10);
     return ln + n0.with * Math.log1p(lambda * x01) + n0.without * Math.log1p(lambda * x00);
   });
 };
 
 /** ln L_k of requests. A probability of 0 or 1 compares nothing. */
-export const coinLogs = (strata: Strata, bet: Bet): number[] =>
+export const coinLogs = (strata: Strata, bet: Bet, fraction = asRatio): number[] =>
   [...strata]
     .filter(([w]) => w > 0 && w < 1)
-    .map(([w, arms]) => stratumLogs(w, arms, bet))
+    .map(([w, arms]) => stratumLogs(w, arms, { bet, fraction }))
     .reduce((sum, logs) => sum.map((ln, k) => ln + (logs[k] ?? 0)), new Array<number>(bet.bets).fill(0));
+
+/** ln L_k of compared requests whose outputs differ: bounded by what a bet can lose alone. */
+export const differenceLogs = (strata: Strata, bet: Bet): number[] => coinLogs(strata, bet, (_w, _rho0, s) => s);
 
 /** ln L_k of pairs: X = Y1 - rho0 Y0 - delta. */
 export const pairLogs = ({ both, candidateOnly, baselineOnly, neither, pending }: PairTally, { rho0, delta, side, bets }: Bet): number[] =>
@@ -80,20 +90,6 @@ export const pairLogs = ({ both, candidateOnly, baselineOnly, neither, pending }
     const ln = (x: number): number => Math.log1p(lambda * (x - delta));
     return both * ln(1 - rho0) + onlyCandidate * ln(1) + onlyBaseline * ln(-rho0) + neither * ln(0);
   });
-
-/** ln L_k of outputs that differ: X = Y - limit. */
-export const differenceLogs = (
-  { differ, agree, pending }: { readonly differ: number; readonly agree: number; readonly pending: number },
-  { side, bets }: Bet,
-  limit: number,
-): number[] => {
-  if (limit <= 0 || limit >= 1) return new Array<number>(bets).fill(0);
-  return sizes(bets).map((s) => {
-    const lambda = side * Math.min(0.95 / (side === 1 ? limit : 1 - limit), s / (1 - limit));
-    const differing = differ + (side === 1 ? 0 : pending);
-    return differing * Math.log1p(lambda * (1 - limit)) + (agree + (side === 1 ? pending : 0)) * Math.log1p(-lambda * limit);
-  });
-};
 
 /** What the bets of a test won in each block that has counts, by the block's number in the rollout. */
 export type BlockLogs = ReadonlyMap<number, readonly number[]>;

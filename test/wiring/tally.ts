@@ -1,6 +1,6 @@
 /** From raw records to counts, second by second, by the published rules. A record that holds against them by itself is thrown as a disagreement. */
 import { type AnsweredRecord, type AssignedRecord, assignedBy, demand, eventsOf, type Facts, type Received, receivedOf } from './assignment-rules.ts';
-import { beginRequest, type CountedPair, endRequest, isFirst, type Keys, type OpenRequest, type SecondTally, withdrawRequest } from './cells.ts';
+import { beginRequest, type CountedPair, endRequest, isFirst, isNew, type Keys, type OpenRequest, type SecondTally, withdrawRequest } from './cells.ts';
 import { createKeyOf } from './hashes.ts';
 import type { PairRecord, RawRecord, RawRun } from './raw-log.ts';
 
@@ -91,15 +91,17 @@ const isUnreadable = (run: RawRun | undefined): boolean => typeof run === 'objec
 const beginPair = (counting: Counting, { requestId, order, second }: PairRecord): void => {
   const { keys, keyOf, received, pairsOf } = counting;
   const isSelf = order[0] === order[1];
-  const key = received.get(requestId)?.key ?? null;
-  const counts = key === null || isFirst(isSelf ? keys.selfPairs : keys.pairs, keyOf(key));
+  const named = received.get(requestId)?.key ?? null;
+  const key = named === null ? null : keyOf(named);
+  const comparedFirst = key === null || (isNew(keys.pairs, key) && isNew(keys.selfPairs, key));
+  const counts = key === null || isFirst(isSelf ? keys.selfPairs : keys.pairs, key);
   const { pairs } = secondOf(counting, second ?? Number.NaN);
-  pairs.set(requestId, { isSelf, counts, runs: null, differ: null, ended: false });
+  pairs.set(requestId, { isSelf, counts, comparedFirst, runs: null, differ: null, ended: false });
   pairsOf.set(requestId, pairs);
 };
 
 const endedPair = (pair: CountedPair, { runs, differ = null }: PairRecord, deadlineMs: number): CountedPair => {
-  if (pair.isSelf || runs === null || runs === undefined) return { ...pair, ended: true, differ };
+  if (runs === null || runs === undefined) return { ...pair, ended: true, differ };
   const sides = { baseline: sideOf(runs.baseline, deadlineMs), candidate: sideOf(runs.candidate, deadlineMs) };
   const bothAnswered = !Object.values(sides).some(({ error, breach }) => error || breach);
   return { ...pair, ended: true, runs: sides, differ: bothAnswered ? differ : null };

@@ -1,7 +1,7 @@
 import { combineFamilies, combineTests, type FamilyEvidence, largestPrefix, type WeightedTest } from './combine-families.ts';
 import type { IntervalOptions } from './confidence-sequence.ts';
 import { lnValue } from './e-process.ts';
-import type { Evidence } from './evidence.ts';
+import { type Evidence, stateOf } from './evidence.ts';
 import { addCounts, type BlockCounts, type GuardCounts } from './guard-counts.ts';
 import type { GuardKind } from './guard-criterion.ts';
 import type { EvidenceFamily, Guard, GuardTest } from './guard-test.ts';
@@ -91,14 +91,11 @@ export const assessGuards = (input: AssessmentInput): Assessment => {
 
 const eValueOf = (lnE: number): EValue => ({ e: finiteExp(lnE), lnE });
 
-const lnOf = (test: GuardTest, evidence: Evidence, blocks: OpenBlocks): number => {
-  const state = evidence.tests[test.id];
-  if (!state) throw new Error(`no evidence state for test ${test.id}: it must be started with the rollout`);
-  return lnValue(
-    state,
+const lnOf = (test: GuardTest, evidence: Evidence, blocks: OpenBlocks): number =>
+  lnValue(
+    stateOf(test, evidence),
     blocks.map((block) => testLogs(test, block[test.guard])),
   );
-};
 
 const weigh = (test: GuardTest, lnE: number): WeightedTest => ({
   guard: test.guard,

@@ -1,5 +1,5 @@
 import { betSizes } from './bet-grid.ts';
-import { coinScores } from './coin-scores.ts';
+import { coinScores, largestLossOf } from './coin-scores.ts';
 import type { CoinBet } from './hypothesis.ts';
 
 /** The largest share of the capital that a bet may lose: every factor stays >= 0.05, so that no logarithm is infinite. */
@@ -12,8 +12,7 @@ export const largestLoss = 0.95;
  * @see Lindon, Malek 2022; Waudby-Smith, Ramdas 2024, section 4 (bounded bets)
  */
 export const betFractions = (w: number, { hypothesis, side, grid }: CoinBet): readonly number[] => {
-  const { candidate, baseline } = coinScores(w, hypothesis);
-  const m = Math.max(-side * candidate(0), -side * candidate(1), -side * baseline(0), -side * baseline(1));
+  const m = largestLossOf(coinScores(w, hypothesis), side);
   const { rho0 } = hypothesis;
   return betSizes(grid).map((s) => Math.min(largestLoss / m, (w * (1 - w) * s) / (1 - w + w * rho0 * (1 + s))));
 };

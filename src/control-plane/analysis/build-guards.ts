@@ -1,4 +1,4 @@
-import { coinGrid, coinGridOf, pairedGrid } from './bet-grid.ts';
+import { coinGridOf, pairedGrid } from './bet-grid.ts';
 import { type GuardCriterion, type GuardMargin, harmOf } from './guard-criterion.ts';
 import type { CountSource, EvidenceFamily, Guard, GuardTest } from './guard-test.ts';
 import { guardWeights } from './guard-weights.ts';
@@ -97,7 +97,7 @@ const draftsOf = (criterion: GuardCriterion, slots: readonly number[], side: Sid
     case 'latency':
       return slots.map((q, slot) => coinDraft(noMargin, { source: 'pairs', grid: pairedGrid, slot, part: 1 / slots.length, suffix: String(q) }));
     case 'disagreement':
-      return [coinDraft(hypothesisOf(criterion.margin, 1, side), { source: 'disagreement', grid: coinGrid })];
+      return [coinDraft(hypothesisOf(criterion.margin, 1, side), { source: 'differences', grid: pairedGrid })];
     case 'outcomeRate':
       return [coinDraft(hypothesisOf(criterion.margin, harmOf(criterion.harm), side), { family: 'outcome' })];
     case 'outcomeMean': {

@@ -11,10 +11,13 @@ export interface CellLogs {
 }
 
 /** The log factors of every bet at one probability w, for an outcome that is 0 or 1. */
-export const coinFactors = (w: number, bet: CoinBet): readonly CellLogs[] => {
-  const { candidate, baseline } = coinScores(w, bet.hypothesis);
-  return betFractions(w, bet).map((lam) => {
-    const log = (x: number): number => Math.log1p(bet.side * lam * x);
+export const coinFactors = (w: number, bet: CoinBet): readonly CellLogs[] => cellLogs(w, bet, betFractions(w, bet));
+
+/** The log factors of bets of these fractions, one entry a fraction. */
+export const cellLogs = (w: number, { hypothesis, side }: CoinBet, fractions: readonly number[]): readonly CellLogs[] => {
+  const { candidate, baseline } = coinScores(w, hypothesis);
+  return fractions.map((lam) => {
+    const log = (x: number): number => Math.log1p(side * lam * x);
     return { candidateEvent: log(candidate(1)), candidateNone: log(candidate(0)), baselineEvent: log(baseline(1)), baselineNone: log(baseline(0)) };
   });
 };

@@ -17,10 +17,15 @@ const testsOf = (guards: readonly Guard[]): readonly GuardTest[] => guards.flatM
 
 /** The evidence of a rollout that starts: every E is 1. */
 export const startEvidence = (guards: readonly Guard[]): Evidence => ({
-  tests: Object.fromEntries(testsOf(guards).map((test) => [test.id, startEProcess({ betCount: test.grid.count, hazard: test.hazard })])),
+  tests: Object.fromEntries(testsOf(guards).map((test) => [test.id, startTest(test)])),
   totals: {},
   sealedBlocks: 0,
 });
+
+const startTest = ({ grid, hazard }: GuardTest): EProcessState => startEProcess({ betCount: grid.count, hazard });
+
+/** The state of a test. One that evidence from an earlier gateway does not know begins now. */
+export const stateOf = (test: GuardTest, { tests }: Evidence): EProcessState => tests[test.id] ?? startTest(test);
 
 /**
  * Folds a sealed block into the evidence. What is still pending in it (a crash) stays completed pessimistically for ever.
@@ -28,12 +33,7 @@ export const startEvidence = (guards: readonly Guard[]): Evidence => ({
  * @param block the counts of the oldest block that is not folded yet, with the pins that it started with
  */
 export const foldBlock = (guards: readonly Guard[], evidence: Evidence, block: BlockCounts): Evidence => ({
-  tests: Object.fromEntries(
-    testsOf(guards).map((test) => {
-      const state = evidence.tests[test.id] ?? startEProcess({ betCount: test.grid.count, hazard: test.hazard });
-      return [test.id, fold(state, testLogs(test, block[test.guard]))];
-    }),
-  ),
+  tests: Object.fromEntries(testsOf(guards).map((test) => [test.id, fold(stateOf(test, evidence), testLogs(test, block[test.guard]))])),
   totals: Object.fromEntries(guards.map(({ name }) => [name, addCounts(evidence.totals[name] ?? {}, block[name] ?? {})])),
   sealedBlocks: evidence.sealedBlocks + 1,
 });

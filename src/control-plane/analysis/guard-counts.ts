@@ -1,4 +1,3 @@
-import type { DisagreementCounts } from './disagreement-logs.ts';
 import type { LatencyEdge } from './latency-edge.ts';
 import { addPairs, noPairs, type PairCounts } from './pair-counts.ts';
 import { mergeUnits, mergeValues, type UnitStratum, type ValueStratum } from './strata.ts';
@@ -9,13 +8,6 @@ export interface GuardPins {
   readonly latencyEdges?: readonly LatencyEdge[];
   /** The baseline's rate that turns an absolute margin into the ratio of first events; absent while no baseline request is sealed. */
   readonly firstEventRate?: number;
-  /** How often the baseline differs from itself, a share. Absent: disagreement is silent. */
-  readonly noiseFloor?: number;
-}
-
-/** Disagreement counts with the pairs that are not finished. */
-export interface PendingDisagreement extends DisagreementCounts {
-  readonly pending: number;
 }
 
 /** The counts of one guard in one block (or, without pins, in the whole rollout). Absent means none. */
@@ -27,9 +19,8 @@ export interface GuardCounts {
   readonly firstEvents?: readonly UnitStratum[];
   /** One a latency slot; one for errors and breaches. */
   readonly pairs?: readonly PairCounts[];
-  readonly disagreement?: PendingDisagreement;
-  /** How often the baseline differed from another run of itself: the noise floor of later blocks is pinned from it. */
-  readonly baselineWithItself?: DisagreementCounts;
+  /** Compared requests by the exact probability of a pair of both versions: `candidate` those pairs, `baseline` pairs of two runs of the baseline. An event is two outputs that differ. */
+  readonly differences?: readonly UnitStratum[];
   readonly pins?: GuardPins;
 }
 
@@ -38,16 +29,6 @@ export type BlockCounts = Readonly<Record<string, GuardCounts>>;
 
 const addPairLists = (a: readonly PairCounts[], b: readonly PairCounts[]): readonly PairCounts[] =>
   Array.from({ length: Math.max(a.length, b.length) }, (_, slot) => addPairs(a[slot] ?? noPairs, b[slot] ?? noPairs));
-
-const noDisagreement: PendingDisagreement = { differ: 0, agree: 0, pending: 0 };
-
-const addDisagreement = (a: PendingDisagreement, b: PendingDisagreement): PendingDisagreement => ({
-  differ: a.differ + b.differ,
-  agree: a.agree + b.agree,
-  pending: a.pending + b.pending,
-});
-
-const addSelf = (a: DisagreementCounts, b: DisagreementCounts): DisagreementCounts => ({ differ: a.differ + b.differ, agree: a.agree + b.agree });
 
 const concat = <T>(a: readonly T[] | undefined, b: readonly T[] | undefined): readonly T[] => [...(a ?? []), ...(b ?? [])];
 
@@ -63,10 +44,7 @@ export const addCounts = (a: GuardCounts, b: GuardCounts): GuardCounts => ({
   values: mergeValues(concat(a.values, b.values)),
   firstEvents: mergeUnits(concat(a.firstEvents, b.firstEvents)),
   pairs: addPairLists(a.pairs ?? [], b.pairs ?? []),
-  disagreement: addDisagreement(a.disagreement ?? noDisagreement, b.disagreement ?? noDisagreement),
-  ...(a.baselineWithItself || b.baselineWithItself
-    ? { baselineWithItself: addSelf(a.baselineWithItself ?? noDisagreement, b.baselineWithItself ?? noDisagreement) }
-    : {}),
+  differences: mergeUnits(concat(a.differences, b.differences)),
   ...latestPins(a, b),
 });
 

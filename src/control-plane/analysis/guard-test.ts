@@ -6,7 +6,7 @@ import type { LatencyMargin } from './latency-edge.ts';
 export type EvidenceFamily = 'assignment' | 'first-event' | 'outcome';
 
 /** The counts that a test reads: fields of `GuardCounts`. */
-export type CountSource = 'units' | 'values' | 'firstEvents' | 'pairs' | 'disagreement';
+export type CountSource = 'units' | 'values' | 'firstEvents' | 'pairs' | 'differences';
 
 /** One test of a guard, as data. */
 export interface GuardTest {

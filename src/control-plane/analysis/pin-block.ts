@@ -1,4 +1,3 @@
-import { noiseFloorOf } from './disagreement-logs.ts';
 import type { Evidence } from './evidence.ts';
 import { firstEventRate } from './first-event-ratio.ts';
 import type { GuardPins } from './guard-counts.ts';
@@ -20,10 +19,6 @@ const pinGuard = (guard: Guard, past: SealedPast): GuardPins => {
   if (guard.kind === 'latency' && 'relative' in guard.margin) {
     const latencyEdges = pinLatencyEdges(past.latency, guard.slots, { atLeastMs: 0, ...guard.margin });
     return latencyEdges ? { latencyEdges } : {};
-  }
-  if (guard.kind === 'disagreement') {
-    const differences = past.evidence.totals[guard.name]?.baselineWithItself;
-    return differences ? { noiseFloor: noiseFloorOf(differences) } : {};
   }
   if (!guard.rollback.some(({ source }) => source === 'firstEvents')) return {};
   const sealed = sealedBaseline(past.evidence, guard.name);

@@ -83,29 +83,13 @@ const ofPairs = (pairs: PairCounts, options: IntervalOptions | null): Body => {
 
 const ratioOf = (candidate: ArmSummary, baseline: ArmSummary): number | null => (baseline.value ? (candidate.value ?? 0) / baseline.value : null);
 
-/** The baseline of a disagreement is its noise floor: it has a value and no runs of its own in these counts. */
-const ofDisagreement = ({ disagreement, pins }: GuardCounts, options: IntervalOptions | null): Body => {
-  const pairs: PairCounts = { ...noPairs, candidateOnly: disagreement?.differ ?? 0, neither: disagreement?.agree ?? 0 };
-  const { candidate, interval } = ofPairs(pairs, options);
-  const noise = pins?.noiseFloor;
-  const baseline: ArmSummary = { n: 0, events: null, value: noise ?? null };
-  if (noise === undefined || candidate.value === null) return { baseline, candidate, effect: null, ratio: null, interval: null };
-  return {
-    baseline,
-    candidate,
-    effect: candidate.value - noise,
-    ratio: candidate.value / noise,
-    interval: interval && [interval[0] - noise, interval[1] - noise],
-  };
-};
-
 const hasBothArms = (strata: readonly UnitStratum[] | undefined): boolean =>
   (strata ?? []).some(({ candidate, baseline }) => candidate.n > candidate.pending && baseline.n > baseline.pending);
 
 /** What people are shown: the leading test's numbers when it is what condemns, else requests, else pairs (a shadow step has no requests). */
 const sourceOf = (leading: GuardTest, counts: GuardCounts, condemned: boolean): CountSource => {
   if (condemned) return leading.source;
-  if (leading.source === 'values' || leading.source === 'disagreement' || leading.kind === 'latency') return leading.source;
+  if (leading.source === 'values' || leading.source === 'differences' || leading.kind === 'latency') return leading.source;
   return hasBothArms(counts.units) || !counts.pairs?.length ? 'units' : 'pairs';
 };
 
@@ -131,8 +115,8 @@ export const summariseGuard = (
       return { source, slot, ...ofValues(counts.values ?? [], leading.hypothesis.c0, options) };
     case 'pairs':
       return { source, slot, ...ofPairs(counts.pairs?.[leading.slot] ?? noPairs, options) };
-    case 'disagreement':
-      return { source, slot, ...ofDisagreement(counts, options) };
+    case 'differences':
+      return { source, slot, ...ofUnits(counts.differences ?? [], options) };
   }
 };
 

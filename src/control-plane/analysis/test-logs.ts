@@ -1,9 +1,9 @@
 import { coinFactors } from './coin-factors.ts';
 import { coinLogs } from './coin-logs.ts';
 import { completePairs, completeStratum } from './complete-pessimistically.ts';
-import { disagreementLogs } from './disagreement-logs.ts';
+import { differenceFactors } from './difference-factors.ts';
 import { firstEventRatio } from './first-event-ratio.ts';
-import type { GuardCounts, PendingDisagreement } from './guard-counts.ts';
+import type { GuardCounts } from './guard-counts.ts';
 import type { GuardTest } from './guard-test.ts';
 import type { CoinBet } from './hypothesis.ts';
 import { noPairs } from './pair-counts.ts';
@@ -12,6 +12,7 @@ import { rememberFactors } from './remember-factors.ts';
 import { valueFactors, valueLogs } from './value-logs.ts';
 
 const coinFactorsAt = rememberFactors(coinFactors);
+const differenceFactorsAt = rememberFactors(differenceFactors);
 const valueFactorsAt = rememberFactors(valueFactors);
 
 /**
@@ -30,8 +31,8 @@ export const testLogs = (test: GuardTest, counts: GuardCounts | undefined): numb
       return firstEventLogs(test, counts);
     case 'pairs':
       return pairLogs(completePairs(counts.pairs?.[test.slot] ?? noPairs, test.side), pairBetOf(test));
-    case 'disagreement':
-      return differenceLogs(test, counts);
+    case 'differences':
+      return coinLogs(completed(counts.differences, test), test, differenceFactorsAt);
   }
 };
 
@@ -52,11 +53,3 @@ const firstEventLogs = (test: GuardTest, { firstEvents, pins }: GuardCounts): nu
   const bet: CoinBet = { hypothesis: { harm, rho0: ratio, delta: 0, c0: 0 }, side: test.side, grid: test.grid };
   return coinLogs(completed(firstEvents, bet), bet, coinFactors);
 };
-
-const differenceLogs = (test: GuardTest, { disagreement, pins }: GuardCounts): number[] => {
-  if (!disagreement || pins?.noiseFloor === undefined) return silent(test);
-  return disagreementLogs(completeDifferences(disagreement, test), { limit: pins.noiseFloor + test.hypothesis.delta, side: test.side, grid: test.grid });
-};
-
-const completeDifferences = ({ differ, agree, pending }: PendingDisagreement, { side }: GuardTest) =>
-  side === 1 ? { differ, agree: agree + pending } : { differ: differ + pending, agree };

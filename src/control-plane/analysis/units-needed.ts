@@ -1,6 +1,5 @@
 import { largestLoss } from './bet-fractions.ts';
-import { coinScores } from './coin-scores.ts';
-import type { DisagreementCounts } from './disagreement-logs.ts';
+import { coinScores, largestLossOf } from './coin-scores.ts';
 import type { CoinBet } from './hypothesis.ts';
 import { finishedPairs, type PairCounts } from './pair-counts.ts';
 import type { PairBet } from './pair-logs.ts';
@@ -28,11 +27,10 @@ export const coinMoments = (
 ): ScoreMoments => {
   const { harm, rho0, delta, c0 } = hypothesis;
   const squareAbout = ({ mean, variance }: Moments, centre: number): number => variance + (mean - centre) ** 2;
-  const scores = coinScores(w, hypothesis);
   return {
     mean: side * (harm * (candidate.mean - rho0 * baseline.mean) - delta),
     square: squareAbout(candidate, rho0 * c0) / w + (rho0 ** 2 * squareAbout(baseline, c0)) / (1 - w),
-    loss: Math.max(...[0, 1].flatMap((y) => [-side * scores.candidate(y), -side * scores.baseline(y)])),
+    loss: largestLossOf(coinScores(w, hypothesis), side),
   };
 };
 
@@ -44,19 +42,6 @@ export const pairMoments = (pairs: PairCounts, { rho0, delta, side }: Omit<PairB
     mean: side * ((both + candidateOnly - rho0 * (both + baselineOnly)) / n - delta),
     square: (both * (1 - rho0) ** 2 + candidateOnly + baselineOnly * rho0 ** 2) / n,
     loss: side === 1 ? rho0 + delta : Math.max(rho0 + delta, 1 - delta),
-  };
-};
-
-/** Of pairs whose outputs differ: X = Y - limit. */
-export const disagreementMoments = (
-  { differ, agree }: DisagreementCounts,
-  { limit, side }: { readonly limit: number; readonly side: 1 | -1 },
-): ScoreMoments => {
-  const share = differ / (differ + agree);
-  return {
-    mean: side * (share - limit),
-    square: share * (1 - limit) ** 2 + (1 - share) * limit ** 2,
-    loss: side === 1 ? limit : 1 - limit,
   };
 };
 

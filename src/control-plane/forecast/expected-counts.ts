@@ -1,3 +1,4 @@
+import { versionsProbability } from '../../pair-sampling.ts';
 import type { GuardCounts } from '../analysis/guard-counts.ts';
 import type { Guard } from '../analysis/guard-test.ts';
 import type { PairCounts } from '../analysis/pair-counts.ts';
@@ -20,16 +21,18 @@ export interface Amount {
   readonly units: number;
   /** Probability of the candidate, in [0, 1]. */
   readonly w: number;
+  /** Pairs of both versions: all of them, which tell of latency, and those of new keys, which tell of everything else. */
   readonly pairs: number;
+  readonly firstPairs: number;
 }
-
-/** One pair in ten is of the baseline with itself. */
-const selfShare = 0.1;
 
 /** Counts to expect for each pair, unit and value; made once for a supposed candidate. */
 export type ExpectCounts = (amount: Amount) => GuardCounts;
 
-const stratum = ({ units, w }: Amount, { baseline, candidate }: { readonly baseline: number; readonly candidate: number }): UnitStratum => ({
+const stratum = (
+  { units, w }: Pick<Amount, 'units' | 'w'>,
+  { baseline, candidate }: { readonly baseline: number; readonly candidate: number },
+): UnitStratum => ({
   w,
   candidate: { n: units * w, events: units * w * candidate, pending: 0 },
   baseline: { n: units * (1 - w), events: units * (1 - w) * baseline, pending: 0 },
@@ -81,12 +84,7 @@ export const expectCounts = (supposed: SupposedGuard): ExpectCounts => {
     ...(sources.has('units') ? { units: [stratum(amount, rates)] } : {}),
     ...(sources.has('firstEvents') ? { firstEvents: [eventStratum(amount, rates)] } : {}),
     ...(sources.has('values') ? { values: [valueStratum(amount, rates)] } : {}),
-    ...(sources.has('pairs') ? { pairs: shares.map((slot) => scaled(slot, amount.pairs)) } : {}),
-    ...(sources.has('disagreement')
-      ? {
-          disagreement: { differ: amount.pairs * effect.rate, agree: amount.pairs * (1 - effect.rate), pending: 0 },
-          baselineWithItself: { differ: amount.pairs * selfShare * rate, agree: amount.pairs * selfShare * (1 - rate) },
-        }
-      : {}),
+    ...(sources.has('pairs') ? { pairs: shares.map((slot) => scaled(slot, guard.kind === 'latency' ? amount.pairs : amount.firstPairs)) } : {}),
+    ...(sources.has('differences') ? { differences: [stratum({ units: amount.firstPairs / versionsProbability, w: versionsProbability }, rates)] } : {}),
   });
 };

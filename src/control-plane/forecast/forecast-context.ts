@@ -1,4 +1,5 @@
 import { type Acceptance, type Criterion, isGuardrail } from '../../bundle/acceptance.ts';
+import { maxPairsPerSecond, versionsProbability } from '../../pair-sampling.ts';
 import type { Guard } from '../analysis/guard-test.ts';
 import { liveGuards } from '../live-guards.ts';
 import { blockSecondsOf, type Plan, type Step } from '../plan.ts';
@@ -46,25 +47,34 @@ const timesOf = (entry: Step): { readonly leastMs: number; readonly mostMs: numb
   return null;
 };
 
-/** Pairs are drawn from the requests, and bounded by the CPU that two runs a pair may take. */
-const pairsPerSecond = ({ compare }: Plan, entry: Step, { requestsPerSecond, runMs }: SupposedTraffic): number => {
+/** Whether some compared requests are run by the baseline twice. */
+const asksForDifferences = ({ criteria }: Acceptance): boolean =>
+  criteria.some((criterion) => isGuardrail(criterion) && criterion.metric.kind === 'disagreement');
+
+/** Pairs of both versions: drawn from the requests, and bounded by the lane and by the CPU that two runs a pair may take. */
+const pairsPerSecond = ({ plan: { compare }, acceptance, traffic: { requestsPerSecond, runMs } }: ForecastInput, entry: Step): number => {
   const share = 'shadow' in entry ? entry.shadow.share : compare.share;
   const affordable = compare.maxCpuPercent / 100 / ((2 * runMs) / 1_000);
-  return Math.min((requestsPerSecond * share) / 100, affordable);
+  const compared = Math.min((requestsPerSecond * share) / 100, affordable, maxPairsPerSecond);
+  return asksForDifferences(acceptance) ? compared * versionsProbability : compared;
 };
 
-const timedSteps = ({ plan, traffic }: ForecastInput): readonly Timed[] =>
-  plan.steps.flatMap((entry, index) => {
+const timedSteps = (input: ForecastInput): readonly Timed[] => {
+  const { plan, traffic } = input;
+  return plan.steps.flatMap((entry, index) => {
     const times = timesOf(entry);
     const weightHundredths = plannedWeight(plan, index);
     if (times === null) return [];
+    const pairs = pairsPerSecond(input, entry);
     const pace = {
       unitsPerSecond: traffic.requestsPerSecond * traffic.unitShare,
-      pairsPerSecond: pairsPerSecond(plan, entry, traffic),
+      pairsPerSecond: pairs,
+      firstPairsPerSecond: pairs * traffic.unitShare,
       w: weightHundredths / 10_000,
     };
     return [{ index, entry, weightHundredths, pace, leastSeconds: times.leastMs / 1_000, mostSeconds: times.mostMs / 1_000 }];
   });
+};
 
 /** Derives what every part of a forecast needs. */
 export const contextOf = (input: ForecastInput): Context => ({ ...input, blockSeconds: blockSecondsOf(input.plan), timed: timedSteps(input) });

@@ -61,8 +61,7 @@ const forecastGuard = (watched: Watched, step: Timed, context: Context): GuardFo
 };
 
 /** At weight 0 nothing but pairs is counted. */
-const countsIn = ({ pace }: Timed, { rollback }: Guard): boolean =>
-  pace.w > 0 || rollback.some(({ source }) => source === 'pairs' || source === 'disagreement');
+const countsIn = ({ pace }: Timed, { rollback }: Guard): boolean => pace.w > 0 || rollback.some(({ source }) => source === 'pairs' || source === 'differences');
 
 const samplesSeconds = ({ entry, pace }: Timed): number | null => ('analysis' in entry ? entry.analysis.minSamples / (pace.unitsPerSecond * pace.w) : null);
 

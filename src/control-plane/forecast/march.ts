@@ -14,7 +14,9 @@ import type { Amount, ExpectCounts } from './expected-counts.ts';
 /** How fast traffic comes, for each second. */
 export interface Pace {
   readonly unitsPerSecond: number;
+  /** Of both versions, and those of them whose key is new. */
   readonly pairsPerSecond: number;
+  readonly firstPairsPerSecond: number;
   readonly w: number;
 }
 
@@ -45,9 +47,10 @@ const growth = 0.05;
 /** A march that has not begun. */
 export const startMarch = (guard: Guard): March => ({ evidence: startEvidence([guard]), sealedPairs: 0 });
 
-const amountOf = ({ unitsPerSecond, pairsPerSecond, w }: Pace, seconds: number): Amount => ({
+const amountOf = ({ unitsPerSecond, pairsPerSecond, firstPairsPerSecond, w }: Pace, seconds: number): Amount => ({
   units: unitsPerSecond * seconds,
   pairs: pairsPerSecond * seconds,
+  firstPairs: firstPairsPerSecond * seconds,
   w,
 });
 

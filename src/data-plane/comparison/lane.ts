@@ -3,6 +3,7 @@
  * comparison process. A request waits until the CPU budget, the cap and the process allow its pair to begin; until then
  * it can be dropped. States: open, draining (begins nothing any more), closed.
  */
+import { maxPairsPerSecond } from '../../pair-sampling.ts';
 import type { ComparisonEnd, ComparisonProcess } from './comparison-process.ts';
 import { createCpuBudget } from './cpu-budget.ts';
 import { type KeptProcess, keepProcess } from './kept-process.ts';
@@ -40,11 +41,6 @@ export interface Lane {
 
 /** Requests that wait hold their rows in memory, images too. */
 const maxQueued = 16;
-/**
- * The thresholds need 2,000 baseline runs and an identical candidate some 21,000 pairs for its promotion: forty seconds and seven minutes at
- * this rate. More would only cost: messages on the gateway's loop, and counters for each pair of a block until it is sealed.
- */
-const maxPairsPerSecond = 50;
 /** Nothing begun for so long although requests were drawn: the comparison is starved. */
 const starvedMs = 30_000;
 

@@ -3,7 +3,8 @@
  * begins and again when both of its runs are known; what has begun always counts. Memory: a second has at most as many
  * latency cells as pairs, and the seconds go when the engine has taken them.
  */
-import type { PairExample, SecondPairs } from '../../store/observation.ts';
+import { versionsProbability } from '../../pair-sampling.ts';
+import type { ComparedOutputs, PairExample, SecondPairs } from '../../store/observation.ts';
 import { createFirstEventKeys, type FirstEventKeys } from '../observe/first-event-keys.ts';
 import { createKeyFilter, firstEventsSize, type KeyFilter, seenKeysSize } from '../observe/key-filter.ts';
 import type { KeyHash } from '../observe/key-hash.ts';
@@ -43,15 +44,17 @@ export interface PendingPair {
   readonly withdraw: () => void;
 }
 
-/** A pair of two runs of the baseline; one that does not end counts for nothing. */
+/** A pair of two runs of the baseline that are not both known yet. */
 export interface PendingSelfPair {
   /** The second in which it counts. */
   readonly second: number;
   /** @param differ one entry a difference rule; null when there were no two outputs */
-  readonly end: (differ: readonly boolean[] | null) => void;
+  readonly end: (differ: PairOutcome['differ']) => void;
+  /** As of a pair of both versions. */
+  readonly withdraw: () => void;
 }
 
-/** The keys that were in a pair of both versions, and of the baseline with itself: the same user differs from itself again, so there too a key counts once. */
+/** The keys that were in a pair of both versions, and of the baseline with itself. */
 export interface PairKeys {
   readonly pairs: KeyFilter;
   readonly self: KeyFilter;
@@ -73,8 +76,9 @@ export interface PairCounters {
 /** What an operator reads at night; the log has all of them. */
 const examplesKept = 16;
 
-type Counts = { -readonly [K in keyof SecondPairs['counted']]: Writable<SecondPairs['counted'][K]> };
-type Writable<T> = T extends number ? number : T extends readonly number[] ? number[] : { -readonly [K in keyof T]: T[K] };
+type Counts = Writable<SecondPairs['counted']>;
+type Compared = Writable<ComparedOutputs>;
+type Writable<T> = T extends number ? number : T extends readonly number[] ? number[] : { -readonly [K in keyof T]: Writable<T[K]> };
 
 interface PairCell {
   readonly second: number;
@@ -83,19 +87,21 @@ interface PairCell {
   /** Entries are replaced, never changed, so that a copy of the list is a copy of all. */
   readonly latency: SecondPairs['latency'][number][];
   readonly counted: Counts;
-  readonly baselineWithItself: { readonly differ: number[]; readonly agree: number[] };
+  readonly versions: Compared;
+  readonly itself: Compared;
 }
 
 const noEvents = () => ({ both: 0, candidateOnly: 0, baselineOnly: 0, neither: 0 });
-const zeros = (length: number): number[] => new Array<number>(length).fill(0);
+const noneCompared = (rules: number): Compared => ({ n: 0, done: 0, differ: new Array<number>(rules).fill(0) });
 
 const createCell = (second: number, differences: number): PairCell => ({
   second,
   n: 0,
   done: 0,
   latency: [],
-  counted: { n: 0, done: 0, errors: noEvents(), breaches: noEvents(), differ: zeros(differences), agree: zeros(differences) },
-  baselineWithItself: { differ: zeros(differences), agree: zeros(differences) },
+  counted: { n: 0, done: 0, errors: noEvents(), breaches: noEvents() },
+  versions: noneCompared(differences),
+  itself: noneCompared(differences),
 });
 
 /** Makes the counters of one rollout over filters of its keys, which are kept with the others. */
@@ -113,31 +119,21 @@ export const createPairCounters = (filters: PairKeys = { pairs: createKeyFilter(
     cells.push(made);
     return made;
   };
-  const counts = ({ key }: PairRequest, once: FirstEventKeys): boolean => key === null || (knowsKeys && once.isFirst(key));
+  /** The same user differs again, from itself too. Asked before the key is entered: whether a request counts must not depend on the coin. */
+  const isComparedFirst = ({ key, differences }: PairRequest): boolean =>
+    differences > 0 && (key === null || (knowsKeys && keys.isNew(key) && selfKeys.isNew(key)));
+  const isFirst = ({ key }: PairRequest, once: FirstEventKeys): boolean => key === null || (knowsKeys && once.isFirst(key));
 
   return {
     begin: (request, second) => {
       const cell = cellOf(second, request);
-      const counted = counts(request, keys) ? cell.counted : null;
-      cell.n += 1;
-      if (counted !== null) counted.n += 1;
-      return {
-        second,
-        end: (outcome) => {
-          cell.done += 1;
-          addLatency(cell.latency, outcome);
-          if (counted !== null) addOutcome(counted, outcome);
-        },
-        withdraw: () => {
-          cell.n -= 1;
-          if (counted !== null) counted.n -= 1;
-        },
-      };
+      const compared = isComparedFirst(request) ? cell.versions : null;
+      return beginPair(cell, { counted: isFirst(request, keys) ? cell.counted : null, compared });
     },
     beginSelf: (request, second) => {
-      const cell = cellOf(second, request);
-      const isCounted = counts(request, selfKeys);
-      return { second, end: (differ) => void (isCounted && addDifferences(cell.baselineWithItself, differ)) };
+      const compared = isComparedFirst(request) ? cellOf(second, request).itself : null;
+      isFirst(request, selfKeys);
+      return beginSelfPair(second, compared);
     },
     keepExample: (example) => {
       examples.push(example);
@@ -153,11 +149,43 @@ export const createPairCounters = (filters: PairKeys = { pairs: createKeyFilter(
   };
 };
 
-const copyOf = ({ latency, counted, baselineWithItself, ...numbers }: PairCell): SecondPairs => ({
+/** A pair of both versions that counts in its cell from now on, and in what else its key lets it count. */
+const beginPair = (cell: PairCell, { counted, compared }: { readonly counted: Counts | null; readonly compared: Compared | null }): PendingPair => {
+  const begin = (by: 1 | -1): void => {
+    cell.n += by;
+    if (counted !== null) counted.n += by;
+    if (compared !== null) compared.n += by;
+  };
+  begin(1);
+  return {
+    second: cell.second,
+    end: (outcome) => {
+      cell.done += 1;
+      addLatency(cell.latency, outcome);
+      if (counted !== null) addEvents(counted, outcome);
+      if (compared !== null) addDifferences(compared, outcome.differ);
+    },
+    withdraw: () => begin(-1),
+  };
+};
+
+const beginSelfPair = (second: number, compared: Compared | null): PendingSelfPair => {
+  if (compared === null) return { second, end: () => undefined, withdraw: () => undefined };
+  compared.n += 1;
+  return {
+    second,
+    end: (differ) => addDifferences(compared, differ),
+    withdraw: () => {
+      compared.n -= 1;
+    },
+  };
+};
+
+const copyOf = ({ latency, counted, versions, itself, ...numbers }: PairCell): SecondPairs => ({
   ...numbers,
   latency: [...latency],
-  counted: { ...counted, errors: { ...counted.errors }, breaches: { ...counted.breaches }, differ: [...counted.differ], agree: [...counted.agree] },
-  baselineWithItself: { differ: [...baselineWithItself.differ], agree: [...baselineWithItself.agree] },
+  counted: { ...counted, errors: { ...counted.errors }, breaches: { ...counted.breaches } },
+  differences: { w: versionsProbability, versions: { ...versions, differ: [...versions.differ] }, itself: { ...itself, differ: [...itself.differ] } },
 });
 
 const addLatency = (latency: PairCell['latency'], { baseline, candidate }: PairOutcome): void => {
@@ -171,16 +199,13 @@ const cellName = (baseline: boolean, candidate: boolean): keyof ReturnType<typeo
   return baseline ? 'baselineOnly' : 'neither';
 };
 
-const addOutcome = (counted: Counts, { baseline, candidate, differ }: PairOutcome): void => {
+const addEvents = (counted: Counts, { baseline, candidate }: PairOutcome): void => {
   counted.done += 1;
   counted.errors[cellName(baseline.error, candidate.error)] += 1;
   counted.breaches[cellName(baseline.breach, candidate.breach)] += 1;
-  addDifferences(counted, differ);
 };
 
-const addDifferences = (counts: { readonly differ: number[]; readonly agree: number[] }, differ: readonly boolean[] | null): void => {
-  for (const [index, differs] of (differ ?? []).entries()) {
-    const list = differs ? counts.differ : counts.agree;
-    list[index] = (list[index] ?? 0) + 1;
-  }
+const addDifferences = (compared: Compared, differ: PairOutcome['differ']): void => {
+  compared.done += 1;
+  for (const [index, differs] of (differ ?? []).entries()) if (differs) compared.differ[index] = (compared.differ[index] ?? 0) + 1;
 };

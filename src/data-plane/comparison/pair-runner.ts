@@ -2,19 +2,21 @@
  * Runs pairs and counts them. States: idle, or holding one interrupted pair, whose process died before its second run: it
  * goes on in the next process before anything else begins. From its beginning a pair counts, whatever happens.
  */
+import { selfPairThreshold } from '../../pair-sampling.ts';
 import type { ComparisonRule } from '../../store/traffic-assignment.ts';
 import type { Row } from '../contract/compile-contract.ts';
 import type { Evidence } from '../observe/evidence.ts';
 import type { KeyHash } from '../observe/key-hash.ts';
 import { tellPairBegun, tellPairEnded } from '../observe/raw-events.ts';
 import type { ComparisonProcess, PairRuns } from './comparison-process.ts';
-import type { ComparedOutputs, DifferingRow, Side } from './comparison-protocol.ts';
+import type { ComparedOutputs, DifferingRow, PairWork, Side } from './comparison-protocol.ts';
 import type { PendingPair } from './pair-counters.ts';
 import { type MadeRun, type MadeRuns, pairOutcome } from './pair-outcome.ts';
 
 /** A request that was drawn, after its answer was sent. */
 export interface DrawnRequest {
   readonly rows: readonly Row[];
+  readonly form: PairWork['form'];
   readonly key: KeyHash | null;
   readonly requestId: string;
   readonly rule: ComparisonRule;
@@ -52,8 +54,6 @@ export interface PairRunner {
   readonly resume: (process: ComparisonProcess) => Promise<void>;
 }
 
-/** One pair in ten is of the baseline with itself while a criterion asks for the noise of its outputs. */
-const selfShare = 0.1;
 const u32Range = 2 ** 32;
 const exampleEveryMs = 1_000;
 
@@ -70,8 +70,8 @@ export const createPairRunner = (deps: PairRunnerDeps): PairRunner => {
   let interrupted: BegunPair | null = null;
   const examples = createExampleTeller(deps);
 
-  const run = async (process: ComparisonProcess, { rows, rule }: DrawnRequest, runs: readonly Side[]): Promise<PairRuns> => {
-    const result = await process.runPair({ runs, rows, differences: rule.differences, wantsExample: examples.isDue() });
+  const run = async (process: ComparisonProcess, { rows, form, rule }: DrawnRequest, runs: readonly Side[]): Promise<PairRuns> => {
+    const result = await process.runPair({ runs, rows, form, differences: rule.differences, wantsExample: examples.isDue() });
     const last = result.ran.at(-1);
     if (last !== undefined) deps.usage.upTo(last.cpuMs);
     // A process that was stopped cannot say what it used; a run that hangs uses all that it gets.
@@ -103,15 +103,20 @@ export const createPairRunner = (deps: PairRunnerDeps): PairRunner => {
     const pending = deps.evidence.beginSelfPair(askedFor(deps, request));
     const told = { rollout: deps.rollout, requestId: request.requestId, order: ['baseline', 'baseline'] as const };
     tellPairBegun(told, pending);
-    const { compared } = await run(process, request, told.order);
-    tellPairEnded(told, null, compared?.differ ?? null);
-    pending.end(compared?.differ ?? null);
+    const { ran, lost, compared } = await run(process, request, told.order);
+    if (lost === 'closed') return;
+    const made: Made = { baseline: ran[0] ?? 'lost', candidate: ran[1] ?? 'lost' };
+    tellPairEnded(told, made, compared?.differ ?? null);
+    // As a pair of both versions is judged: the two must differ in nothing but the second run's version.
+    const outcome = pairOutcome(made, { compared, deadlineMs: deps.deadlineMs });
+    if (outcome === null) pending.withdraw();
+    else pending.end(outcome.differ);
     deps.onPair('self');
   };
 
   return {
     begin: (process, request) => {
-      if (request.rule.differences.length > 0 && deps.randomU32() < selfShare * u32Range) return runSelf(process, request);
+      if (request.rule.differences.length > 0 && deps.randomU32() < selfPairThreshold) return runSelf(process, request);
       const order: readonly Side[] = deps.randomU32() < u32Range / 2 ? ['baseline', 'candidate'] : ['candidate', 'baseline'];
       const pending = deps.evidence.beginPair(askedFor(deps, request));
       tellPairBegun({ rollout: deps.rollout, requestId: request.requestId, order }, pending);

@@ -3,6 +3,8 @@ import type { KeyHash } from './key-hash.ts';
 
 /** The keys that had an event, for one guard. */
 export interface FirstEventKeys {
+  /** Whether the key's next event would be its first. */
+  isNew(key: KeyHash): boolean;
   /** Whether this is the key's first event; enters it. */
   isFirst(key: KeyHash): boolean;
 }
@@ -11,10 +13,14 @@ export interface FirstEventKeys {
 const anyWeight = 0;
 
 /** Makes the set of keys with an event of a filter: an empty one by default. */
-export const createFirstEventKeys = (filter: KeyFilter = createKeyFilter(firstEventsSize)): FirstEventKeys => ({
-  isFirst: (key) => {
-    if (!filter.takes(key) || filter.has(key, anyWeight)) return false;
-    filter.enter(key, anyWeight);
-    return true;
-  },
-});
+export const createFirstEventKeys = (filter: KeyFilter = createKeyFilter(firstEventsSize)): FirstEventKeys => {
+  const isNew = (key: KeyHash): boolean => filter.takes(key) && !filter.has(key, anyWeight);
+  return {
+    isNew,
+    isFirst: (key) => {
+      if (!isNew(key)) return false;
+      filter.enter(key, anyWeight);
+      return true;
+    },
+  };
+};

@@ -44,6 +44,6 @@ export const tellPairBegun = ({ rollout, requestId, order }: PairOf, pending: { 
 };
 
 /** What the comparison process said of a pair: each run, and by difference rule whether the two outputs differ. */
-export const tellPairEnded = ({ rollout, requestId, order }: PairOf, runs: object | null, differ: readonly boolean[] | null): void => {
+export const tellPairEnded = ({ rollout, requestId, order }: PairOf, runs: object, differ: readonly boolean[] | null): void => {
   if (pairs.hasSubscribers) pairs.publish({ is: 'ended', rollout, requestId, order, runs, differ });
 };

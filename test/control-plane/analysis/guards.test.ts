@@ -9,7 +9,7 @@ import { guardWeights } from '../../../src/control-plane/analysis/guard-weights.
 import { addSealedRuns, startLatencyHistory } from '../../../src/control-plane/analysis/latency-history.ts';
 import { noPairs } from '../../../src/control-plane/analysis/pair-counts.ts';
 import { pinBlock } from '../../../src/control-plane/analysis/pin-block.ts';
-import { arm, units } from './support.ts';
+import { arm, type Cells, units } from './support.ts';
 
 const errors: GuardCriterion = { name: 'errors', kind: 'errorRate', margin: { absolute: 0.002 } };
 const latency: GuardCriterion = { name: 'latency', kind: 'latency', margin: { relative: 0.1, atLeastMs: 1 } };
@@ -91,8 +91,8 @@ describe('a criterion becomes tests', () => {
     ]);
   });
 
-  it('disagreement: a bound on pairs, without a coin', () => {
-    expect(differing?.rollback).toMatchObject([{ source: 'disagreement', family: 'assignment', hypothesis: { delta: 0.01 } }]);
+  it('disagreement: the coin that makes a compared request a pair of both versions or of the baseline with itself', () => {
+    expect(differing?.rollback).toMatchObject([{ source: 'differences', family: 'assignment', hypothesis: { delta: 0.01 } }]);
   });
 
   it('outcomes: a family of their own; a wanted improvement binds the promotion only', () => {
@@ -217,11 +217,20 @@ describe('an assessment', () => {
     expect(named(assessment, 'errors')).toMatchObject({ source: 'pairs', candidate: { n: 200, events: 40 }, baseline: { n: 200, events: 0 } });
   });
 
-  it('finds a disagreement above noise and margin, and is silent without a noise floor', () => {
-    const counts = { disagreement: { differ: 30, agree: 170, pending: 0 } };
-    expect(assess([disagreement], { 'same-answers': counts }).rollBack).toBe(false);
-    const pinned = assess([disagreement], { 'same-answers': { ...counts, pins: { noiseFloor: 0.01 } } });
-    expect(pinned).toMatchObject({ rollBack: true, blamed: 'same-answers' });
+  it('finds that the versions differ more often than the baseline from itself and the margin', () => {
+    const differences = (cells: Cells) => ({ 'same-answers': { differences: [units(0.8, cells)] } });
+    const found = assess([disagreement], differences([80, 320, 1, 99]));
+    expect(found).toMatchObject({ rollBack: true, blamed: 'same-answers' });
+    expect(named(found, 'same-answers')).toMatchObject({ source: 'differences', candidate: { n: 400, events: 80 }, baseline: { n: 100, events: 1 } });
+    expect(named(found, 'same-answers').effect).toBeCloseTo(0.19, 9);
+    expect(assess([disagreement], differences([80, 320, 20, 80])).rollBack).toBe(false);
+  });
+
+  it('begins a test that evidence of an earlier gateway does not know', () => {
+    const guards = plan([disagreement]);
+    const block = { 'same-answers': { differences: [units(0.8, [80, 320, 1, 99])] } };
+    const evidence = { ...startEvidence(guards), tests: {} };
+    expect(assess([disagreement], block, { evidence })).toEqual(assess([disagreement], block));
   });
 
   it('finds first events of known keys by the rate that was pinned', () => {
@@ -264,7 +273,6 @@ describe('a new block is pinned', () => {
     const guards = plan(all, { keyed: true, compared: true });
     const evidence = foldBlock(guards, startEvidence(guards), {
       errors: { units: [units(0.1, [10, 990, 89, 8910])] },
-      'same-answers': { baselineWithItself: { differ: 4, agree: 995 } },
     });
     const runs = new Array<number>(400).fill(0);
     runs[350] = 3000;
@@ -274,25 +282,25 @@ describe('a new block is pinned', () => {
     });
     expect(pins.errors).toEqual({ firstEventRate: 90 / 9000 });
     expect(pins.latency?.latencyEdges).toHaveLength(4);
-    expect(pins['same-answers']).toEqual({ noiseFloor: 0.005 });
+    expect(pins['same-answers']).toEqual({});
     expect(pins.ndcg).toEqual({});
   });
 });
 
 describe('pins in sums of counts', () => {
-  const counted: GuardCounts = { disagreement: { differ: 1, agree: 9, pending: 0 }, pins: { noiseFloor: 0.1 } };
+  const counted: GuardCounts = { units: [units(0.1, [1, 9, 1, 99])], pins: { firstEventRate: 0.1 } };
 
   it('are those of the later block with counts', () => {
-    expect(addCounts(counted, { ...counted, pins: { noiseFloor: 0.2 } }).pins).toEqual({ noiseFloor: 0.2 });
+    expect(addCounts(counted, { ...counted, pins: { firstEventRate: 0.2 } }).pins).toEqual({ firstEventRate: 0.2 });
   });
 
   it('are not those of a block that counts nothing for the guard: it is not written, and a replay does not know them', () => {
-    expect(addCounts(counted, { pins: { noiseFloor: 0.2 } }).pins).toEqual({ noiseFloor: 0.1 });
-    expect(addCounts(counted, {}).pins).toEqual({ noiseFloor: 0.1 });
+    expect(addCounts(counted, { pins: { firstEventRate: 0.2 } }).pins).toEqual({ firstEventRate: 0.1 });
+    expect(addCounts(counted, {}).pins).toEqual({ firstEventRate: 0.1 });
   });
 
   it('are those that there are while nothing is counted', () => {
-    expect(addCounts({}, { pins: { noiseFloor: 0.2 } }).pins).toEqual({ noiseFloor: 0.2 });
+    expect(addCounts({}, { pins: { firstEventRate: 0.2 } }).pins).toEqual({ firstEventRate: 0.2 });
     expect(addCounts({}, {})).not.toHaveProperty('pins');
   });
 });

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { blockOf, isSealed } from '../../../src/control-plane/analysis/blocks.ts';
 import { meanInterval, pairInterval } from '../../../src/control-plane/analysis/confidence-sequence.ts';
-import { disagreementLogs } from '../../../src/control-plane/analysis/disagreement-logs.ts';
 import { maturedRate } from '../../../src/control-plane/analysis/matured-rate.ts';
 import { noPairs } from '../../../src/control-plane/analysis/pair-counts.ts';
 import { meanEffect, rateEffect } from '../../../src/control-plane/analysis/point-estimate.ts';
@@ -69,9 +68,4 @@ it('a sample ratio alarms on a biased coin and ignores weights 0 and 1', () => {
   ]);
   expect(biased).toMatchObject({ ok: false, observed: 6000, expected: 5400 });
   expect(assessSampleRatio([])).toMatchObject({ e: 1, ok: true });
-});
-
-it('a disagreement limit of 1 or more gives no evidence', () => {
-  const logs = disagreementLogs({ differ: 100, agree: 0 }, { limit: 1.01, side: 1, grid: { first: 0.0125, count: 12 } });
-  expect(logs.every((log) => log === 0)).toBe(true);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { noPairs } from '../../../src/control-plane/analysis/pair-counts.ts';
-import { coinMoments, disagreementMoments, pairMoments, unitsNeeded } from '../../../src/control-plane/analysis/units-needed.ts';
+import { coinMoments, pairMoments, unitsNeeded } from '../../../src/control-plane/analysis/units-needed.ts';
 import { asFast, latencyPairs } from '../../../src/control-plane/forecast/run-times.ts';
 import { hypothesis } from './support.ts';
 
@@ -91,11 +91,5 @@ describe('the pairs that a paired test needs', () => {
     expect(moments.mean).toBeCloseTo(0.04 - 1.2 * 0.02, 12);
     expect(moments.square).toBeCloseTo(0.01 * 0.04 + 0.03 + 0.01 * 1.44, 12);
     expect(moments.loss).toBe(1.2);
-  });
-
-  it('of outputs are counted from the limit on', () => {
-    const moments = disagreementMoments({ differ: 30, agree: 970 }, { limit: 0.01, side: 1 });
-    expect(moments.mean).toBeCloseTo(0.02, 12);
-    expect(moments.square).toBeCloseTo(0.03 * 0.99 ** 2 + 0.97 * 0.01 ** 2, 12);
   });
 });

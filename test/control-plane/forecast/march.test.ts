@@ -33,7 +33,7 @@ const latency: GuardCriterion = { name: 'latency', kind: 'latency', margin: { re
 const breaches: GuardCriterion = { name: 'bad-outputs', kind: 'breachRate', margin: { absolute: 0.001 } };
 const all = [errors, latency, breaches, flagged];
 
-const at = (w: number, unitsPerSecond = 100, pairsPerSecond = 5): Pace => ({ w, unitsPerSecond, pairsPerSecond });
+const at = (w: number, unitsPerSecond = 100, pairsPerSecond = 5): Pace => ({ w, unitsPerSecond, pairsPerSecond, firstPairsPerSecond: pairsPerSecond });
 
 const cases: readonly Case[] = [
   { name: 'errors +1 point at 10 %', criterion: errors, pace: at(0.1), baseline: 0.01, candidate: 0.02, outcome: 'roll-back' },

@@ -95,7 +95,7 @@ const startLane = async (options: Options = {}): Promise<Running> => {
     evidence,
     told,
     starts: () => starts,
-    request: ({ amount = 10, ...more } = {}) => ({ rows: [{ ...row, amount }], key: null, requestId: 'a-request', rule, ...more }),
+    request: ({ amount = 10, ...more } = {}) => ({ rows: [{ ...row, amount }], form: 'rows', key: null, requestId: 'a-request', rule, ...more }),
     pairs,
     done: () => pairs().reduce((sum, { done }) => sum + done, 0),
   };
@@ -115,8 +115,9 @@ describe('a lane', { timeout: 120_000 }, () => {
     const self = told.filter((word) => word === 'self').length;
     expect(self).toBeGreaterThan(0);
     expect(done()).toBe(60 - self);
-    expect(sum(pairs(), ({ counted }) => (counted.agree[0] ?? 0) + (counted.differ[0] ?? 0))).toBe(60 - self);
-    expect(sum(pairs(), ({ baselineWithItself }) => baselineWithItself.agree[0] ?? 0)).toBe(self);
+    expect(sum(pairs(), ({ differences }) => differences.versions.done)).toBe(60 - self);
+    expect(sum(pairs(), ({ differences }) => differences.itself.done)).toBe(self);
+    expect(sum(pairs(), ({ differences }) => differences.itself.differ[0] ?? 0)).toBe(0);
     expect(
       pairs()
         .flatMap(({ latency }) => latency.map(([, , count]) => count))

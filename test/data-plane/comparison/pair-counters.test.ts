@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createPairCounters, type PairCounters, type RunOutcome } from '../../../src/data-plane/comparison/pair-counters.ts';
 import { createKeyFilter, firstEventsSize, seenKeysSize } from '../../../src/data-plane/observe/key-filter.ts';
+import { versionsProbability } from '../../../src/pair-sampling.ts';
 import { createRandom } from '../../support/random.ts';
 
 const run = (bucket: number, more: Partial<RunOutcome> = {}): RunOutcome => ({ bucket, error: false, breach: false, ...more });
@@ -18,7 +19,13 @@ describe('the counters of pairs', () => {
       { second: 6, n: 1, done: 0 },
     ]);
     pair.end({ baseline: run(100), candidate: run(103), differ: [true] });
-    expect(pairsOf(counters)[0]).toMatchObject({ n: 1, done: 1, latency: [[100, 103, 1]], counted: { n: 1, done: 1, differ: [1], agree: [0] } });
+    expect(pairsOf(counters)[0]).toMatchObject({
+      n: 1,
+      done: 1,
+      latency: [[100, 103, 1]],
+      counted: { n: 1, done: 1 },
+      differences: { versions: { n: 1, done: 1, differ: [1] } },
+    });
   });
 
   test('merge pairs with the same two buckets', () => {
@@ -44,7 +51,9 @@ describe('the counters of pairs', () => {
     const counters = createPairCounters();
     counters.begin(unkeyed, 1).end({ baseline: run(1, baseline), candidate: run(1, candidate), differ: null });
     const none = { both: 0, candidateOnly: 0, baselineOnly: 0, neither: 0 };
-    expect(pairsOf(counters)[0]?.counted).toMatchObject({ errors: { ...none, ...errors }, breaches: { ...none, ...breaches }, differ: [0], agree: [0] });
+    expect(pairsOf(counters)[0]?.counted).toMatchObject({ errors: { ...none, ...errors }, breaches: { ...none, ...breaches } });
+    // Without two outputs there is nothing that differs, which is counted too: to leave it out would make what is left depend on the version.
+    expect(pairsOf(counters)[0]?.differences.versions).toEqual({ n: 1, done: 1, differ: [0] });
   });
 
   test('count a key once for events, and every time for latency', () => {
@@ -70,11 +79,32 @@ describe('the counters of pairs', () => {
     expect(pairsOf(counters)[0]).toMatchObject({ n: 2, latency: [[1, 1, 1]], counted: { n: 1, done: 0 } });
   });
 
-  test('count the baseline with itself apart, a key once', () => {
+  test('count the baseline with itself apart', () => {
     const counters = createPairCounters();
-    for (const low of [1, 1, 2]) counters.beginSelf(keyed(low), 1).end([low === 2]);
-    counters.beginSelf(unkeyed, 1).end(null);
-    expect(pairsOf(counters)[0]).toMatchObject({ n: 0, counted: { n: 0 }, baselineWithItself: { differ: [1], agree: [1] } });
+    for (const differ of [[true], [false], null]) counters.beginSelf(unkeyed, 1).end(differ);
+    counters.beginSelf(unkeyed, 1);
+    counters.beginSelf(unkeyed, 1).withdraw();
+    const [cell] = pairsOf(counters);
+    expect(cell).toMatchObject({ n: 0, counted: { n: 0 }, differences: { versions: { n: 0 }, itself: { n: 4, done: 3, differ: [1] } } });
+  });
+
+  test('take of a key the first request of either kind alone for differences: which of them counts does not depend on the coin', () => {
+    const counters = createPairCounters();
+    const both = { baseline: run(1), candidate: run(1), differ: [true] };
+    counters.beginSelf(keyed(1), 1).end([true]);
+    counters.begin(keyed(1), 1).end(both);
+    counters.begin(keyed(2), 1).end(both);
+    counters.beginSelf(keyed(2), 1).end([true]);
+    expect(pairsOf(counters)[0]).toMatchObject({
+      counted: { n: 2, done: 2 },
+      differences: { w: versionsProbability, versions: { n: 1, differ: [1] }, itself: { n: 1, differ: [1] } },
+    });
+  });
+
+  test('count no differences where no criterion asks for them', () => {
+    const counters = createPairCounters();
+    counters.begin({ key: null, differences: 0 }, 1).end({ baseline: run(1), candidate: run(1), differ: null });
+    expect(pairsOf(counters)[0]).toMatchObject({ n: 1, differences: { versions: { n: 0, done: 0, differ: [] } } });
   });
 
   test('forget a withdrawn pair', () => {
