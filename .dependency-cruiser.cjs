@@ -51,7 +51,7 @@ module.exports = {
           '^src/open-inference/',
           '^src/data-plane/contract/',
           '^src/bundle/(contract|datatype)\\.ts$',
-          '^src/problem\\.ts$',
+          '^src/(problem|parse-json)\\.ts$',
           '^(node:)?buffer$',
           'node_modules/zod/',
         ],

@@ -1,5 +1,5 @@
-import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
+import { parseJson } from '../parse-json.ts';
 import { ProblemError } from '../problem.ts';
 import type { HoldBytes } from './body-budget.ts';
 
@@ -54,10 +54,5 @@ export const parseJsonBody = (request: IncomingMessage, body: Buffer): unknown =
     throw new ProblemError('unsupported-media-type', `The content type is ${contentType ?? 'not given'}, application/json is expected.`);
   if (encoding !== undefined && encoding !== 'identity')
     throw new ProblemError('unsupported-media-type', `The content encoding is ${encoding}, none is expected.`);
-  if (!isUtf8(body)) throw new ProblemError('malformed-request', 'The body is not UTF-8.');
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch (cause) {
-    throw new ProblemError('malformed-request', 'The body is not JSON.', { cause });
-  }
+  return parseJson(body, 'The body is not JSON.');
 };

@@ -3,6 +3,7 @@ import type { Field, ModelContract } from '../bundle/contract.ts';
 import { allocate, type Tensor, type Tensors } from '../data-plane/contract/tensor.ts';
 import { ProblemError } from '../problem.ts';
 import type { InferenceRequest } from './inference-request.ts';
+import { halfHasNoJson } from './json-data.ts';
 import { malformed } from './malformed.ts';
 import type { OutgoingTensor } from './write-tensors.ts';
 
@@ -63,6 +64,7 @@ const fieldTensor = (field: Field, rows: AnswerParts['outputs']): Tensor | null 
 
 const itemOf = (datatype: ReturnType<typeof fieldDatatype>, value: unknown): number | bigint | string => {
   if (datatype === 'BYTES') return typeof value === 'string' ? value : JSON.stringify(value);
+  if (typeof value === 'bigint') return value;
   return datatype === 'INT64' ? BigInt(Number(value)) : Number(value);
 };
 
@@ -100,6 +102,27 @@ const tensorOf = ({ tensors, outputs: rows }: AnswerParts, name: string, field: 
   return field === undefined ? null : fieldTensor(field, rows);
 };
 
+const noOutput = (name: string): string => `The version that answered has no output ${name}.`;
+
+const isMissing = ({ tensors, outputs: rows }: AnswerParts, name: string, field: Field | null | undefined): boolean => {
+  if (field === null) return tensors[name] === undefined;
+  return field === undefined || rows.some((row) => row[field.name] === undefined || row[field.name] === null);
+};
+
+/** Why an answer cannot be given in the form that was asked for; null when it can. What no answer of the baseline can say is refused before, by `checkRequestedOutputs`. */
+export const unwritable = (answer: AnswerParts, { outputs, binaryOutput }: Form): string | null => {
+  const { parts, halves } = planOf(answer.contract);
+  if (outputs === null) {
+    const [half] = halves;
+    return half === undefined || binaryOutput ? null : halfHasNoJson(half);
+  }
+  for (const { name, binary } of outputs) {
+    if (isMissing(answer, name, parts.get(name))) return noOutput(name);
+    if (!binary && halves.has(name)) return halfHasNoJson(name);
+  }
+  return null;
+};
+
 /** The tensors of an answer that were asked for, in the order in which they were. */
 export const answerTensors = (answer: AnswerParts, { outputs, binaryOutput }: Form): readonly OutgoingTensor[] => {
   const { parts } = planOf(answer.contract);
@@ -113,7 +136,7 @@ export const answerTensors = (answer: AnswerParts, { outputs, binaryOutput }: Fo
   }
   for (const { name, binary } of outputs) {
     const tensor = tensorOf(answer, name, parts.get(name));
-    if (tensor === null) throw new ProblemError('output-rejected', `The version that answered has no output ${name}.`);
+    if (tensor === null) throw new ProblemError('output-rejected', noOutput(name));
     written.push({ name, tensor, binary });
   }
   return written;

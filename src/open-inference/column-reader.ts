@@ -11,9 +11,9 @@ const digits: Partial<Readonly<Record<Datatype, number>>> = { FP32: 7, FP16: 4 }
 
 /** What the graph's own number of a column is in a row, or null when it is the same. */
 export const columnReader = (column: CompiledField, datatype: Datatype): ColumnRead => {
-  const { field, holds } = column;
+  const { field } = column;
   const read = valueReader(column, datatype);
-  return field.required ? read : orNull(field.imputeValue, holds, read ?? unchanged);
+  return field.required ? read : orNull(column, roundingOf(datatype), read ?? unchanged);
 };
 
 const unchanged: Read = (value) => value;
@@ -26,14 +26,15 @@ const valueReader = ({ field, holds, categories }: CompiledField, datatype: Data
 
 const asBoolean: Read = (value) => (value === 1 ? true : value === 0 ? false : value);
 
-/** NaN is how a tensor says that nothing is known; and an imputed value may lie outside of the field's own range. */
-const orNull =
-  (imputeValue: number | undefined, holds: CompiledField['holds'], read: Read): Read =>
-  (value) => {
+/** NaN is how a tensor says that nothing is known; and an imputed value, as the datatype rounds it, may lie outside of the field's own range. */
+const orNull = ({ field: { imputeValue }, holds }: CompiledField, round: Rounding, read: Read): Read => {
+  const standIn = imputeValue === undefined ? undefined : round(imputeValue);
+  return (value) => {
     if (Number.isNaN(value)) return null;
     const own = read(value);
-    return imputeValue !== undefined && Math.fround(value) === Math.fround(imputeValue) && !holds(own) ? null : own;
+    return value === standIn && !holds(own) ? null : own;
   };
+};
 
 /**
  * 0.01 is 0.00999999977648258 as a 32-bit float: it stands for every decimal that is rounded to it. What a limit of the field

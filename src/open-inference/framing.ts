@@ -1,20 +1,12 @@
 /** The body of a message: JSON, then the bytes of the tensors that have `binary_data_size`, in the order of the JSON. */
-import { isUtf8 } from 'node:buffer';
-import { ProblemError } from '../problem.ts';
+import { parseJson } from '../parse-json.ts';
 import { malformed } from './malformed.ts';
 
 /** Says how many bytes of the body are JSON; there exactly when binary data follows. 0: the whole body is the only input. */
 export const lengthHeader = 'inference-header-content-length';
 
-/** Parses the JSON of a body. @throws ProblemError malformed-request */
-export const parseJson = (bytes: Buffer): unknown => {
-  if (!isUtf8(bytes)) throw new ProblemError('malformed-request', 'The JSON of the body is not UTF-8.');
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch (cause) {
-    throw new ProblemError('malformed-request', 'The body does not begin with JSON of the length that it says.', { cause });
-  }
-};
+/** Parses the JSON of a message. @throws ProblemError malformed-request */
+export const parseHead = (bytes: Buffer): unknown => parseJson(bytes, 'The body does not begin with JSON of the length that it says.');
 
 /**
  * How many bytes of a body are JSON, by its length header: all of them without one, none in a raw request.

@@ -14,7 +14,7 @@ export const inOlderUnit = (column: RequestField): CompiledField => {
   const { multipleOf = 1, imputeValue } = field;
   return {
     ...column,
-    field: { ...field, multipleOf: multipleOf / factor, ...(imputeValue === undefined ? {} : { imputeValue: imputeValue / factor }) },
+    field: { ...field, multipleOf: multipleOf / factor, ...(imputeValue === undefined ? {} : { imputeValue: convertUnit(imputeValue, 1 / factor) }) },
     holds: (value) => holds(typeof value === 'number' ? convertUnit(value, factor) : value),
   };
 };

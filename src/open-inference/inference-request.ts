@@ -1,6 +1,6 @@
 import { ProblemError } from '../problem.ts';
 import { malformed } from './malformed.ts';
-import { isFields, readTensorHeads, type TensorHead, takeTensors, type WireTensor } from './read-tensors.ts';
+import { type Fields, isFields, readParameters, readTensorHeads, type TensorHead, takeTensors, type WireTensor } from './read-tensors.ts';
 
 /** An output that is asked for, and in which form. */
 export interface RequestedOutput {
@@ -28,15 +28,7 @@ export interface InferenceRequest extends Omit<RequestHead, 'inputs'> {
   readonly inputs: readonly WireTensor[] | { readonly raw: Buffer };
 }
 
-type Parameters = Readonly<Record<string, unknown>>;
-
-const parametersOf = (value: unknown, pointer: string): Parameters => {
-  if (value === undefined || value === null) return {};
-  if (!isFields(value)) throw malformed(pointer, { got: typeof value, expected: 'an object of parameters' });
-  return value;
-};
-
-const flag = (parameters: Parameters, name: string, { otherwise, pointer }: { readonly otherwise: boolean; readonly pointer: string }): boolean => {
+const flag = (parameters: Fields, name: string, { otherwise, pointer }: { readonly otherwise: boolean; readonly pointer: string }): boolean => {
   const value = parameters[name];
   if (value === undefined) return otherwise;
   if (typeof value !== 'boolean') throw malformed(`${pointer}/${name}`, { got: typeof value, expected: 'true or false' });
@@ -44,7 +36,7 @@ const flag = (parameters: Parameters, name: string, { otherwise, pointer }: { re
 };
 
 /** Parameters that change what is computed: to pass over them would be another answer than the one that was asked for. */
-const rejectUnsupported = (parameters: Parameters): void => {
+const rejectUnsupported = (parameters: Fields): void => {
   for (const name of ['sequence_id', 'sequence_start', 'sequence_end']) {
     const value = parameters[name];
     if (value !== undefined && value !== 0 && value !== false && value !== '')
@@ -55,21 +47,21 @@ const rejectUnsupported = (parameters: Parameters): void => {
 const readOutput = (entry: unknown, index: number, otherwise: boolean): RequestedOutput => {
   const pointer = `#/outputs/${index}`;
   if (!isFields(entry) || typeof entry.name !== 'string') throw malformed(pointer, { got: typeof entry, expected: 'an output with a name' });
-  const parameters = parametersOf(entry.parameters, `${pointer}/parameters`);
+  const parameters = readParameters(entry.parameters, `${pointer}/parameters`);
   for (const name of ['classification', 'shared_memory_region']) {
     if (parameters[name] !== undefined && parameters[name] !== 0) throw new ProblemError('unsupported', `Output ${entry.name}: ${name} is not supported.`);
   }
   return { name: entry.name, binary: flag(parameters, 'binary_data', { otherwise, pointer: `${pointer}/parameters` }) };
 };
 
-const routingKeyOf = ({ routing_key: key }: Parameters): string | null => {
+const routingKeyOf = ({ routing_key: key }: Fields): string | null => {
   if (key === undefined) return null;
   if (typeof key === 'string' || typeof key === 'number') return String(key);
   throw malformed('#/parameters/routing_key', { got: typeof key, expected: 'text or a number' });
 };
 
 /** `timeout` is in microseconds; 0 says nothing. @see https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_schedule_policy.md */
-const timeoutMsOf = ({ timeout }: Parameters): number | null => {
+const timeoutMsOf = ({ timeout }: Fields): number | null => {
   if (timeout === undefined || timeout === 0) return null;
   if (typeof timeout === 'number' && timeout > 0) return timeout / 1_000;
   throw malformed('#/parameters/timeout', { got: typeof timeout === 'number' ? String(timeout) : typeof timeout, expected: 'a positive number', unit: 'us' });
@@ -78,7 +70,15 @@ const timeoutMsOf = ({ timeout }: Parameters): number | null => {
 const outputsOf = (outputs: unknown, otherwise: boolean): readonly RequestedOutput[] | null => {
   if (outputs === undefined || outputs === null) return null;
   if (!Array.isArray(outputs)) throw malformed('#/outputs', { got: typeof outputs, expected: 'a list of outputs' });
-  return outputs.length === 0 ? null : outputs.map((entry, index) => readOutput(entry, index, otherwise));
+  if (outputs.length === 0) return null;
+  const names = new Set<string>();
+  return outputs.map((entry, index) => {
+    const output = readOutput(entry, index, otherwise);
+    // Each would be written: a short request could ask for an answer of any size.
+    if (names.has(output.name)) throw malformed(`#/outputs/${index}/name`, { got: JSON.stringify(output.name.slice(0, 60)), expected: 'each output once' });
+    names.add(output.name);
+    return output;
+  });
 };
 
 /** Reads the JSON of an inference call. @throws ProblemError malformed-request, unsupported */
@@ -86,7 +86,7 @@ export const readRequestHead = (json: unknown): RequestHead => {
   if (!isFields(json)) throw malformed('#', { got: json === null ? 'nothing' : typeof json, expected: 'an object with inputs' });
   const { id = null } = json;
   if (id !== null && typeof id !== 'string') throw malformed('#/id', { got: typeof id, expected: 'text' });
-  const parameters = parametersOf(json.parameters, '#/parameters');
+  const parameters = readParameters(json.parameters, '#/parameters');
   rejectUnsupported(parameters);
   const binaryOutput = flag(parameters, 'binary_data_output', { otherwise: false, pointer: '#/parameters' });
   return {

@@ -1,5 +1,6 @@
 /** Tensor data as JSON: flat or nested lists, row-major. */
 import { type Datatype, datatypeLimits, isWhole } from '../bundle/datatype.ts';
+import { roundingOf } from '../data-plane/contract/rounded-limits.ts';
 import { allocate, type NumericData, type Tensor, type TensorData } from '../data-plane/contract/tensor.ts';
 import { ProblemError } from '../problem.ts';
 import { malformed } from './malformed.ts';
@@ -28,13 +29,17 @@ const putAll = (data: TensorData, items: readonly unknown[], datatype: Datatype)
   return datatype === 'BOOL' ? putBooleans(data, items) : putNumbers(data, items, datatype);
 };
 
+/** A float is held against its datatype as that rounds it: the shortest decimal of its largest number is a little larger. */
 const putNumbers = (data: Exclude<NumericData, BigInt64Array | BigUint64Array>, items: readonly unknown[], datatype: Datatype): number => {
   const [lowest, highest] = datatypeLimits[datatype];
   const whole = isWhole(datatype);
+  const round = roundingOf(datatype);
   for (let index = 0; index < items.length; index += 1) {
     const item = items[index];
-    if (typeof item !== 'number' || !(item >= lowest && item <= highest) || (whole && !Number.isInteger(item))) return index;
-    data[index] = item;
+    if (typeof item !== 'number') return index;
+    const number = round(item);
+    if (!(number >= lowest && number <= highest) || (whole && !Number.isInteger(number))) return index;
+    data[index] = number;
   }
   return -1;
 };
@@ -71,15 +76,38 @@ const shown = (item: unknown): string => {
   return typeof item === 'string' ? `text of ${item.length} characters` : String(item);
 };
 
+/** Nested lists while their items are taken. */
+interface Flattening extends Pick<Shaped, 'shape'> {
+  readonly at: string;
+  readonly items: unknown[];
+  /** The places of the lists that are open, the outermost first. */
+  readonly places: number[];
+}
+
+/** Made for a fault only: a message has room for millions of lists. */
+const placeIn = ({ at, places }: Flattening, depth: number): string => [at, ...places.slice(0, depth)].join('/');
+
 /** The items of nested lists, which must have the shape's own sizes: so the depth is bounded, and the room by what was sent. */
-const flatten = (list: readonly unknown[], sizes: readonly number[], pointer: string): readonly unknown[] => {
-  const [size, ...inner] = sizes;
-  if (list.length !== size) throw malformed(pointer, { got: `a list of ${list.length}`, expected: `${size}, as the shape says` });
-  if (inner.length === 0) return list;
-  return list.flatMap((item, position) => {
-    if (!Array.isArray(item)) throw malformed(`${pointer}/${position}`, { got: shown(item), expected: `a list of ${inner[0]}` });
-    return flatten(item, inner, `${pointer}/${position}`);
-  });
+const flatten = (list: readonly unknown[], depth: number, flattening: Flattening): void => {
+  const { shape, items, places } = flattening;
+  if (list.length !== shape[depth])
+    throw malformed(placeIn(flattening, depth), { got: `a list of ${list.length}`, expected: `${shape[depth]}, as the shape says` });
+  const isInnermost = depth === shape.length - 1;
+  for (let position = 0; position < list.length; position += 1) {
+    const item = list[position];
+    if (isInnermost) items.push(item);
+    else {
+      places[depth] = position;
+      if (!Array.isArray(item)) throw malformed(placeIn(flattening, depth + 1), { got: shown(item), expected: `a list of ${shape[depth + 1]}` });
+      flatten(item, depth + 1, flattening);
+    }
+  }
+};
+
+const flattened = (list: readonly unknown[], shape: readonly number[], at: string): readonly unknown[] => {
+  const items: unknown[] = [];
+  flatten(list, 0, { shape, at, items, places: [] });
+  return items;
 };
 
 /**
@@ -90,7 +118,7 @@ export const readJsonData = (list: unknown, { datatype, shape, count, pointer }:
   const at = `${pointer}/data`;
   if (datatype === 'FP16') throw malformed(at, { got: 'FP16 as JSON', expected: 'binary data: the protocol has no JSON form of FP16' });
   if (!Array.isArray(list)) throw malformed(at, { got: shown(list), expected: 'a list' });
-  const items = Array.isArray(list[0]) ? flatten(list, shape, at) : (list as readonly unknown[]);
+  const items = Array.isArray(list[0]) ? flattened(list, shape, at) : (list as readonly unknown[]);
   if (items.length !== count) throw malformed(at, { got: `${items.length} values`, expected: `${count}, as the shape says` });
   const data = allocate(datatype, count);
   const odd = putAll(data, items, datatype);
@@ -104,13 +132,26 @@ const booleansText = (data: Uint8Array): string => {
   return `[${text.slice(1)}]`;
 };
 
+/** JSON has a negative zero, which `String` and `join` lose. */
+const floatText = (value: number): string => (Object.is(value, -0) ? '-0' : String(value));
+
+const floatsText = (data: Float32Array | Float64Array): string => {
+  if (data.length === 1) return floatText(data[0] ?? 0);
+  // Joining the array itself takes half the time, and most tensors have no zero of either sign.
+  return data.includes(0) ? Array.from(data, floatText).join(',') : data.join(',');
+};
+
+/** Why an output of FP16 cannot be given as JSON. */
+export const halfHasNoJson = (name: string): string => `Output ${name} is FP16, which has no JSON form: ask for it with binary_data.`;
+
 /** The `data` of a tensor as JSON text, flat. @throws ProblemError for what JSON cannot say */
 export const jsonData = ({ datatype, data }: Tensor, name: string): string => {
   if (Array.isArray(data)) return JSON.stringify(data);
-  if (datatype === 'FP16') throw new ProblemError('malformed-request', `Output ${name} is FP16, which has no JSON form: ask for it with binary_data.`);
+  if (datatype === 'FP16') throw new ProblemError('output-rejected', halfHasNoJson(name));
   if (datatype === 'BOOL') return booleansText(data as Uint8Array);
-  const text = data.length === 1 ? String(data[0]) : data.join(',');
-  if ((data instanceof Float32Array || data instanceof Float64Array) && /[NI]/.test(text))
+  if (!(data instanceof Float32Array || data instanceof Float64Array)) return `[${data.length === 1 ? data[0] : data.join(',')}]`;
+  const text = floatsText(data);
+  if (/[NI]/.test(text))
     throw new ProblemError('output-rejected', `Output ${name} has values that are not finite, which JSON cannot say: ask for it with binary_data.`);
   return `[${text}]`;
 };

@@ -1,4 +1,4 @@
-import { parseJson } from './framing.ts';
+import { parseHead } from './framing.ts';
 import { type RequestHead, readRequestHead } from './inference-request.ts';
 
 /** Longer heads are dearer to look up, and carry data. */
@@ -9,7 +9,7 @@ const mostHeads = 256;
 export type ReadHead = (body: Buffer, jsonBytes: number) => RequestHead;
 
 /** @throws ProblemError malformed-request, unsupported */
-export const readHead: ReadHead = (body, jsonBytes) => readRequestHead(parseJson(body.subarray(0, jsonBytes)));
+export const readHead: ReadHead = (body, jsonBytes) => readRequestHead(parseHead(body.subarray(0, jsonBytes)));
 
 const frozen = <T>(value: T): T => {
   if (typeof value === 'object' && value !== null) for (const inner of Object.values(Object.freeze(value))) frozen(inner);

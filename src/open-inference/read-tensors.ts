@@ -3,18 +3,21 @@ import type { NumericData } from '../data-plane/contract/tensor.ts';
 import { ProblemError } from '../problem.ts';
 import { readJsonData } from './json-data.ts';
 import { malformed } from './malformed.ts';
-import { elementBytes, readElements, readNumbers } from './tensor-bytes.ts';
+import { checkElements, elementBytes, readElements, readNumbers } from './tensor-bytes.ts';
 
 /** A tensor as a message carries it. Binary BYTES stay bytes: whoever knows what they mean reads them. */
 export interface WireTensor {
   readonly name: string;
   readonly datatype: (typeof datatypes)[number];
   readonly shape: readonly number[];
-  /** Numbers may be a view of the message; they are read only. */
+  /**
+   * Numbers may be a view of the message; they are read only. Binary BYTES are made each time they are asked for: short ones
+   * take forty times their room in the message, and the model may have no input of so many.
+   */
   readonly data: NumericData | readonly string[] | readonly Uint8Array[];
 }
 
-type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Readonly<Record<string, unknown>>;
 
 export const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -27,6 +30,17 @@ const text = (value: unknown): string => {
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return `a list of ${value.length}`;
   return isFields(value) ? `an object of ${Object.keys(value).length} fields` : JSON.stringify(value).slice(0, 60);
+};
+
+/**
+ * The parameters of a message or of one of its tensors. Servers and clients that are written in Python send null for what
+ * they leave out: it is as if it were not there.
+ * @throws ProblemError malformed-request
+ */
+export const readParameters = (value: unknown, pointer: string): Fields => {
+  if (value === undefined || value === null) return {};
+  if (!isFields(value)) throw malformed(pointer, { got: text(value), expected: 'an object of parameters' });
+  return Object.values(value).includes(null) ? Object.fromEntries(Object.entries(value).filter(([, parameter]) => parameter !== null)) : value;
 };
 
 /** As many as a NumPy array could have before version 2; each costs a call for every list of nested data. */
@@ -75,10 +89,9 @@ const readSize = (size: unknown, { datatype, count, pointer }: Pick<TensorHead, 
 const readHead = (entry: unknown, pointer: string): TensorHead => {
   if (!isFields(entry)) throw malformed(pointer, { got: text(entry), expected: 'a tensor with name, datatype and shape' });
   const shaped = readShape(entry, pointer);
-  const { parameters, data } = entry;
-  if (parameters !== undefined && !isFields(parameters)) throw malformed(`${pointer}/parameters`, { got: text(parameters), expected: 'an object' });
-  if (parameters?.shared_memory_region !== undefined) throw new ProblemError('unsupported', `${shaped.name}: shared memory is not supported.`);
-  const size = parameters?.binary_data_size;
+  const { binary_data_size: size, shared_memory_region: region } = readParameters(entry.parameters, `${pointer}/parameters`);
+  const data = entry.data ?? undefined;
+  if (region !== undefined) throw new ProblemError('unsupported', `${shaped.name}: shared memory is not supported.`);
   if ((size === undefined) === (data === undefined))
     throw malformed(pointer, { got: size === undefined ? 'neither' : 'both', expected: 'either data or parameters.binary_data_size' });
   return { ...shaped, binaryBytes: size === undefined ? null : readSize(size, shaped), json: data };
@@ -101,10 +114,17 @@ export const readTensorHeads = (list: unknown, pointer: string): readonly Tensor
   return heads;
 };
 
-const takeBinary = (body: Buffer, start: number, head: TensorHead): WireTensor['data'] => {
-  const { datatype, count, pointer, binaryBytes } = head;
-  const bytes = body.subarray(start, start + (binaryBytes ?? 0));
-  return datatype === 'BYTES' ? readElements(bytes, count, head) : readNumbers(datatype, bytes, { pointer });
+const takeBinary = (bytes: Buffer, { name, datatype, shape, count, pointer }: TensorHead): WireTensor => {
+  if (datatype !== 'BYTES') return { name, datatype, shape, data: readNumbers(datatype, bytes, { pointer }) };
+  checkElements(bytes, count, { pointer });
+  return {
+    name,
+    datatype,
+    shape,
+    get data() {
+      return readElements(bytes, count);
+    },
+  };
 };
 
 /**
@@ -127,7 +147,7 @@ export const takeTensors = (heads: readonly TensorHead[], body: Buffer, start: n
         unit: 'bytes',
       });
     offset += binaryBytes;
-    return { name, datatype, shape, data: takeBinary(body, offset - binaryBytes, head) };
+    return takeBinary(body.subarray(offset - binaryBytes, offset), head);
   });
   const left = body.length - offset;
   if (left > 0) throw malformed('#', { got: `${left} bytes more than its tensors have`, expected: 'none left over', unit: 'bytes' });

@@ -6,7 +6,7 @@ export const readValue = (value: unknown, read: ColumnRead): unknown => {
   return typeof value === 'bigint' ? readWide(value, read) : value;
 };
 
-/** Beyond 2^53 a number of a row would be another one: it stays a bigint, which no contract takes. */
+/** Beyond 2^53 a number of a row would be another one: it stays a bigint, which only fields of 64 bits take. */
 const readWide = (value: bigint, read: ColumnRead): unknown => {
   const number = Number(value);
   if (!Number.isSafeInteger(number)) return value;

@@ -43,19 +43,31 @@ export const readNumbers = (datatype: Exclude<Datatype, 'BYTES'>, bytes: Uint8Ar
   return data;
 };
 
-/** The elements of a BYTES tensor as they are; each is a view of the same memory. @throws ProblemError malformed-request */
-export const readElements = (bytes: Uint8Array, count: number, { pointer }: Place): readonly Uint8Array[] => {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const elements: Uint8Array[] = [];
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+
+/** Whether the bytes of a BYTES tensor are just so many elements. Nothing is made for them. @throws ProblemError malformed-request */
+export const checkElements = (bytes: Uint8Array, count: number, { pointer }: Place): void => {
+  const view = viewOf(bytes);
   let offset = 0;
   for (let index = 0; index < count; index += 1) {
     const left = bytes.length - offset - prefixBytes;
     const length = left < 0 ? 0 : view.getUint32(offset, true);
     if (length > left) throw malformed(`${pointer}/data/${index}`, { got: `${Math.max(0, left)} bytes left`, expected: `an element of ${length} bytes` });
-    elements.push(bytes.subarray(offset + prefixBytes, offset + prefixBytes + length));
     offset += prefixBytes + length;
   }
   if (offset !== bytes.length) throw malformed(pointer, { got: `${bytes.length} bytes`, expected: `${offset}, as its ${count} elements take`, unit: 'bytes' });
+};
+
+/** The elements of a BYTES tensor as they are; each is a view of the same memory. `bytes` has been checked to have `count` of them. */
+export const readElements = (bytes: Uint8Array, count: number): readonly Uint8Array[] => {
+  const view = viewOf(bytes);
+  const elements: Uint8Array[] = [];
+  let offset = 0;
+  for (let index = 0; index < count; index += 1) {
+    const start = offset + prefixBytes;
+    offset = start + view.getUint32(offset, true);
+    elements.push(bytes.subarray(start, offset));
+  }
   return elements;
 };
 

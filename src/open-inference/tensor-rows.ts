@@ -7,12 +7,15 @@ import { widthOf } from '../bundle/contract.ts';
 import type { ContractPair } from '../data-plane/contract/check-inputs.ts';
 import type { CompiledContract, CompiledTensor, RequestField, Row } from '../data-plane/contract/compile-contract.ts';
 import type { NumericData } from '../data-plane/contract/tensor.ts';
-import { ProblemError } from '../problem.ts';
+import type { ProblemError } from '../problem.ts';
 import { type ColumnRead, columnReader } from './column-reader.ts';
+import { fieldsNamed, rejectUnknown, rejectWidth } from './fields-named.ts';
+import { imageText } from './image-text.ts';
 import { inOlderUnit } from './in-older-unit.ts';
 import type { InferenceRequest } from './inference-request.ts';
 import { locateProblem, type Source } from './locate-problem.ts';
-import { inWords, malformed } from './malformed.ts';
+import { malformed } from './malformed.ts';
+import { mismatch, shapeText } from './mismatch.ts';
 import type { WireTensor } from './read-tensors.ts';
 import { readValue } from './read-value.ts';
 import { elementBytes, readNumbers, readTexts } from './tensor-bytes.ts';
@@ -32,13 +35,6 @@ interface Reading {
   readonly rows: readonly MutableRow[];
   readonly sources: Source[];
 }
-
-const shapeText = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
-
-const mismatch = (pointer: string, got: string, expected: string): ProblemError =>
-  new ProblemError('contract-violation', `${inWords(pointer)}: got ${got}, expected ${expected}.`, {
-    errors: [{ pointer, detail: 'breaks the contract', got, expected }],
-  });
 
 /** The rows of a request's tensors. */
 export const tensorRows = (inputs: InferenceRequest['inputs']): TensorRows => {
@@ -184,27 +180,14 @@ const fillColumn = (name: string, values: Values, { read, rows }: Column): void 
   }
 };
 
-/** The fields that an input of this name fills: by their own, or by what clients of an older version call them. The baseline's come first. */
-const fieldsNamed = (name: string, { baseline, candidate }: ContractPair): readonly RequestField[] => {
-  const isNamed = ({ name: own, migration }: RequestField): boolean => own === name || migration?.from === name;
-  const fields = baseline.fields.filter(isNamed);
-  return fields.length > 0 || candidate === null ? fields : candidate.fields.filter(isNamed);
-};
-
-const rejectUnknown = (name: string, pointer: string, { baseline, known }: ContractPair): void => {
-  if (known.has(name)) return;
-  const names = [...baseline.tensors.map(({ spec }) => spec.name), ...baseline.fields.map((field) => field.name)];
-  throw mismatch(`${pointer}/name`, JSON.stringify(name.slice(0, 60)), `an input of the model: ${[...new Set(names)].join(', ')}`);
-};
-
 const readField = ({ input, index }: Indexed, contracts: ContractPair, { rows, sources }: Reading): void => {
-  const { name, shape } = input;
+  const { name } = input;
   const pointer = `#/inputs/${index}`;
   const fields = fieldsNamed(name, contracts);
   const [field] = fields;
   if (field === undefined) rejectUnknown(name, pointer, contracts);
+  rejectWidth(field, input, { pointer, contracts });
   const width = widthOf(input);
-  if (width !== 1 && field?.field.kind !== 'array') throw mismatch(`${pointer}/shape`, shapeText(shape), `[-1] or [-1, 1]: ${name} is one value a row`);
   for (const { name: own } of fields) if (own !== name) sources.push({ input: index, width, names: [own] });
   if (field?.field.kind === 'image') {
     readImages(name, { input, index }, { rows, sources });
@@ -228,24 +211,17 @@ const fillField = (field: RequestField | undefined, { name, datatype }: WireTens
     });
 };
 
-/** The first bytes of JPEG, PNG and WebP files; none of them is how base64 text of such a file begins. */
-const magic = [Buffer.from([0xff, 0xd8]), Buffer.from([0x89, 0x50, 0x4e, 0x47]), Buffer.from('RIFF')];
-
 /** Images are encoded files as BYTES: the file's own bytes, or its base64 text. */
 const readImages = (name: string, { input, index }: Indexed, { rows, sources }: Reading): void => {
   const pointer = `#/inputs/${index}`;
   if (input.datatype !== 'BYTES') throw mismatch(`${pointer}/datatype`, input.datatype, 'BYTES: one encoded image file a row');
   if (input.shape.slice(1).some((size) => size !== 1)) throw mismatch(`${pointer}/shape`, shapeText(input.shape), '[-1] or [-1, 1]: one image a row');
   sources.push({ input: index, width: 1, names: [name] });
+  const { data } = input;
   rows.forEach((row, position) => {
-    const element = input.data[position];
-    row[name] = element instanceof Uint8Array ? asBase64(element) : element;
+    const element = data[position];
+    row[name] = element instanceof Uint8Array ? imageText(element) : element;
   });
-};
-
-const asBase64 = (element: Uint8Array): string => {
-  const bytes = Buffer.from(element.buffer, element.byteOffset, element.length);
-  return magic.some((start) => bytes.subarray(0, start.length).equals(start)) ? bytes.toString('base64') : bytes.toString('latin1');
 };
 
 /** The whole body as the model's only input, a batch of one. For BYTES it is the one element, without a length before it. */

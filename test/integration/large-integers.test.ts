@@ -6,6 +6,7 @@ import { initGraph } from '../../src/cli/init-graph.ts';
 import { makeTeamFolders } from '../support/bundles.ts';
 import { startGateway } from '../support/gateway.ts';
 import { onnxModel } from '../support/onnx-graph.ts';
+import { ask, bytesOf, framed } from '../support/protocol.ts';
 
 test('an output that a JSON number does not hold is no answer of /infer, and exact on /v2', async () => {
   const folders = await makeTeamFolders();
@@ -35,4 +36,15 @@ test('an output that a JSON number does not hold is no answer of /infer, and exa
     body: JSON.stringify({ inputs: ['x', 'z'].map((name) => ({ name, datatype: 'INT64', shape: [1, 1], data: [94_906_267] })) }),
   });
   expect(await response.text()).toContain('"data":[9007199515875289]');
+  const large = BigInt64Array.of(2n ** 53n + 1n, -1n);
+  const binary = framed(
+    {
+      parameters: { binary_data_output: true },
+      inputs: ['x', 'z'].map((name) => ({ name, datatype: 'INT64', shape: [1, 1], parameters: { binary_data_size: 8 } })),
+    },
+    bytesOf(large),
+  );
+  const answer = await ask({ url: gateway.url, path: '/v2/models/product/infer', ...binary });
+  expect(answer.binary.readBigInt64LE()).toBe(-(2n ** 53n) - 1n);
+  expect(await product(2 ** 53, 1)).toMatchObject({ status: 400, type: '/problems/contract-violation' });
 });

@@ -139,6 +139,38 @@ describe('a number of a tensor', () => {
         [-1, null],
       ],
     ],
+    [
+      'a nullable number whose imputed value a 32-bit float rounds',
+      readAs({ required: false, minimum: 0, imputeValue: -0.1 }),
+      [
+        [Math.fround(-0.1), null],
+        [Math.fround(-0.2), Math.fround(-0.2)],
+      ],
+    ],
+    [
+      'a nullable number whose imputed value a 16-bit float rounds',
+      readAs({ required: false, minimum: 0, imputeValue: -0.1 }, 'FP16'),
+      [
+        [Math.f16round(-0.1), null],
+        [Math.f16round(-0.2), Math.f16round(-0.2)],
+      ],
+    ],
+    [
+      'a nullable double beside the imputed value',
+      readAs({ required: false, minimum: 0, imputeValue: -1 }, 'FP64'),
+      [
+        [-1, null],
+        [-1.000_000_01, -1.000_000_01],
+      ],
+    ],
+    [
+      'a nullable integer beside the imputed value',
+      readAs({ kind: 'integer', required: false, minimum: 0, imputeValue: -(2 ** 31) }, 'INT64'),
+      [
+        [-(2 ** 31), null],
+        [-(2 ** 31) - 1, -(2 ** 31) - 1],
+      ],
+    ],
   ])('is read as %s', (_, read, cases) => {
     expect(cases.map(([value]) => read(value))).toEqual(cases.map(([, expected]) => expected));
   });

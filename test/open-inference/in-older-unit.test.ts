@@ -27,6 +27,11 @@ describe('a field in the unit of an older version', () => {
     expect(read(changes, value)).toBe(expected);
   });
 
+  it('is imputed by the decimal that older clients know, in a double too', () => {
+    const field = inOlderUnit(fieldOf({ minimum: 1, required: false, imputeValue: 0.7 }, 100));
+    expect(columnReader(field, 'FP64')?.(0.007)).toBeNull();
+  });
+
   it('is the field itself where nothing is converted', () => {
     const field = fieldOf({});
     expect(inOlderUnit(field)).toBe(field);

@@ -5,12 +5,49 @@ const tensor = { name: 'x', datatype: 'FP32', shape: [1, 2], data: [1, 2] };
 const deep: unknown = JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`);
 const nested = (depth: number): unknown => JSON.parse(`${'['.repeat(depth)}7${']'.repeat(depth)}`);
 
+const framed = (size: number, entry: object) => ({ name: 'x', datatype: 'BYTES', shape: [size], parameters: { binary_data_size: 4 * size }, ...entry });
+
 const read = (entry: unknown) => takeTensors(readTensorHeads([entry], '#/inputs'), Buffer.alloc(0), 0);
 
 describe('the tensors of a message', () => {
   it('have as many sizes as 32', () => {
     const shape = Array(32).fill(1);
     expect(read({ ...tensor, shape, data: nested(32) })).toEqual([{ name: 'x', datatype: 'FP32', shape, data: Float32Array.of(7) }]);
+  });
+
+  it.each([
+    ['no parameters', { parameters: null }],
+    ['no size of bytes', { parameters: { binary_data_size: null } }],
+    ['no shared memory', { parameters: { shared_memory_region: null } }],
+  ])('have %s when null is sent for them', (_, nothing) => {
+    expect(read({ ...tensor, ...nothing })).toEqual([{ ...tensor, data: Float32Array.of(1, 2) }]);
+  });
+
+  it('have no data in the JSON when null is sent for it', () => {
+    const heads = readTensorHeads([framed(1, { data: null })], '#/inputs');
+    expect(takeTensors(heads, Buffer.alloc(4), 0)).toEqual([{ name: 'x', datatype: 'BYTES', shape: [1], data: [Buffer.alloc(0)] }]);
+    expect(() => read({ ...tensor, data: null })).toThrow('inputs[0]: got neither, expected either data or parameters.binary_data_size.');
+  });
+
+  it('take no room beside the message for texts that nobody has asked for', () => {
+    const count = 1_000_000;
+    const heads = readTensorHeads([framed(count, {})], '#/inputs');
+    const body = Buffer.alloc(4 * count);
+    const before = process.memoryUsage().heapUsed;
+    const [texts] = takeTensors(heads, body, 0);
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(20 * 2 ** 20);
+    expect(texts?.data).toHaveLength(count);
+  });
+
+  it.each<[string, number, readonly number[], string, string, string]>([
+    ['an element that is cut short', 2, [0, 0, 0, 0, 1, 0, 0, 0], '#/inputs/0/data/1', '0 bytes left', 'an element of 1 bytes'],
+    ['an element without a length', 2, [1, 0, 0, 0, 7, 0, 0, 0], '#/inputs/0/data/1', '0 bytes left', 'an element of 0 bytes'],
+    ['bytes after the last element', 1, [0, 0, 0, 0, 7], '#/inputs/0', '5 bytes', '4, as its 1 elements take'],
+  ])('are refused with %s before anyone asks for the texts', (_, ...[count, bytes, pointer, got, expected]) => {
+    const heads = readTensorHeads([framed(count, { parameters: { binary_data_size: bytes.length } })], '#/inputs');
+    expect(() => takeTensors(heads, Buffer.from(bytes), 0)).toThrow(
+      expect.objectContaining({ type: 'malformed-request', errors: [expect.objectContaining({ pointer, got, expected })] }),
+    );
   });
 
   it.each<[string, object, string, string, string]>([

@@ -130,6 +130,46 @@ describe('an input under an older name', () => {
   });
 });
 
+describe('the texts of an input', () => {
+  const tags = fieldWith({ name: 'tags', kind: 'array', itemKind: 'string' });
+  const lists = compileContract(contractWith({ inputs: [{ ...tensorOf([tags], 'BYTES'), shape: [-1, 3] }] }), inputRules());
+  const scalar = compiled([fieldWith()]);
+  const image = compileContract(
+    contractWith({ inputs: [{ ...tensorOf([fieldWith({ name: 'photo', kind: 'image' })], 'FP32', 'images'), shape: [-1, 3, 8, 8] }] }),
+    inputRules(),
+  );
+  const unread = (name: string, shape: readonly number[]): WireTensor => ({
+    name,
+    datatype: 'BYTES',
+    shape,
+    get data(): readonly Uint8Array[] {
+      throw new Error('the texts were made');
+    },
+  });
+  const broken = (got: string, expected: string) =>
+    expect.objectContaining({ type: 'contract-violation', errors: [expect.objectContaining({ got, expected })] });
+
+  it.each<[string, CompiledContract, WireTensor, string, string]>([
+    ['a tensor of the graph', lists, unread('features', [1, 4_000_000]), '[1, 4000000]', '[-1, 3], -1 being the rows'],
+    ['a list of the graph', lists, unread('tags', [1, 4_000_000]), '[1, 4000000]', '[-1, 3]: tags is a list of that many texts a row'],
+    ['one value a row', scalar, unread('amount', [1, 4_000_000]), '[1, 4000000]', '[-1] or [-1, 1]: amount is one value a row'],
+    ['an image', image, unread('images', [1, 4_000_000]), '[1, 4000000]', '[-1] or [-1, 1]: one image a row'],
+    ['nothing that the model has', scalar, unread('other', [1, 4_000_000]), '"other"', 'an input of the model: features, amount'],
+  ])('are not made where the model takes %s and not so many', (_, contract, ...[sent, got, expected]) => {
+    expect(() => tensorRows([sent]).read(alone(contract))).toThrow(broken(got, expected));
+  });
+
+  it('are not made for their rows to be counted', () => {
+    expect(tensorRows([unread('tags', [4_000_000, 3])])).toMatchObject({ length: 4_000_000 });
+  });
+
+  it('are made where they are what the model takes', () => {
+    const data = ['a', 'b', 'c', 'd', 'e', 'f'].map((text) => Buffer.from(text));
+    for (const name of ['features', 'tags'])
+      expect(tensorRows([{ name, datatype: 'BYTES', shape: [2, 3], data }]).read(alone(lists))).toEqual([{ tags: ['a', 'b', 'c'] }, { tags: ['d', 'e', 'f'] }]);
+  });
+});
+
 describe('an input of no field of the versions in force', () => {
   it('is taken as it is, if some loaded version declares it', () => {
     const baseline = compiled([fieldWith()]);
@@ -163,6 +203,30 @@ describe('a nullable field of a numeric tensor', () => {
   });
 });
 
+describe('a whole number of 64 bits', () => {
+  const beyond = BigInt64Array.of(2n ** 53n + 1n);
+  const id = fieldWith({ name: 'id', kind: 'integer' });
+
+  it.each(['features', 'id'])('is exact in the tensor of the input %s', (name) => {
+    expect(outcomeOf([input(name, 'INT64', beyond)], alone(compiled([id], { datatype: 'INT64' })))).toMatchObject({ features: [...beyond] });
+  });
+
+  it('is refused where it does not fit', () => {
+    const { problem } = outcomeOf(
+      [input('features', 'UINT64', BigUint64Array.of(2n ** 64n - 1n))],
+      alone(compiled([{ ...id, maximum: 2 ** 63 }], { datatype: 'UINT64' })),
+    );
+    expect(problem?.errors).toMatchObject([{ got: '18446744073709551615' }]);
+  });
+
+  it('is exact in a list', () => {
+    const ids = fieldWith({ name: 'ids', kind: 'array', itemKind: 'integer' });
+    const lists = compileContract(contractWith({ inputs: [{ ...tensorOf([ids], 'INT64'), shape: [-1, 2] }] }), inputRules());
+    const data = BigInt64Array.of(2n ** 53n + 1n, -(2n ** 63n));
+    expect(outcomeOf([{ name: 'features', datatype: 'INT64', shape: [1, 2], data }], alone(lists))).toMatchObject({ features: [...data] });
+  });
+});
+
 describe('a pass-through field', () => {
   const kinds = [
     ['integer', 'INT64', BigInt64Array.of(5n), 5],
@@ -192,6 +256,15 @@ describe('a pass-through field', () => {
   it.each(kinds.slice(0, 2))('of kind %s may be text no more than any other number', (kind) => {
     const { problem } = outcomeOf([features, input('id', 'BYTES', ['5'])], alone(withId({ kind }).checked));
     expect(problem?.errors).toMatchObject([{ pointer: '#/inputs/1/data/0', got: 'text "5"' }]);
+  });
+
+  it('comes back with all of its 64 bits', () => {
+    const { contract, checked, guard } = withId({ kind: 'integer' });
+    const ids = BigInt64Array.of(-(2n ** 63n));
+    const { rows } = outcomeOf([features, input('id', 'INT64', ids)], alone(checked));
+    expect(guard({ rows, outputs: scores, luma: null })).toMatchObject({ ok: true, rows: [{ id: ids[0] }] });
+    const answer = answerTensors({ contract, tensors: scores, outputs: [{ id: ids[0] }] }, { outputs: [{ name: 'id', binary: false }], binaryOutput: false });
+    expect(writeTensors(answer).json).toContain('"data":[-9223372036854775808]');
   });
 
   it('is nothing for NaN if it may be absent', () => {

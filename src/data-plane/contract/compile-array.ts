@@ -5,6 +5,7 @@ import { numberInWords, textInWords } from './field-in-words.ts';
 import { isRoundedMultiple } from './is-multiple.ts';
 import { roundedLimits, roundingOf } from './rounded-limits.ts';
 import type { NumericData, TensorData } from './tensor.ts';
+import { isWide, wideTest } from './wide-test.ts';
 
 /** Values of one row: a list as JSON gave it, or a view of a tensor that was sent. */
 export type ArrayValue = readonly unknown[] | NumericData;
@@ -86,29 +87,13 @@ const withLimits = (field: Field, datatype: Datatype): ItemTest => {
   if (!hasLimits(field)) return test;
   const { imputeValue: _none, ...single } = field;
   const { holds } = compileField({ ...single, kind: field.itemKind ?? (datatype === 'BYTES' ? 'string' : 'number'), required: true }, datatype);
-  return (value) => test(value) && holds(typeof value === 'bigint' ? Number(value) : value);
+  return (value) => test(value) && holds(typeof value === 'bigint' && !isWide(datatype) ? Number(value) : value);
 };
 
 const shown = (item: unknown): string =>
   typeof item === 'number' || typeof item === 'bigint' || typeof item === 'boolean' ? String(item) : `a ${typeof item}`;
 
 const isText = (value: unknown): boolean => typeof value === 'string' && isWholeText(value);
-
-/** What 64 bits hold: JSON cannot tell all of it apart, a tensor that was sent can. */
-const wideLimits: Partial<Readonly<Record<Datatype, readonly [bigint, bigint]>>> = {
-  INT64: [-(2n ** 63n), 2n ** 63n - 1n],
-  UINT64: [0n, 2n ** 64n - 1n],
-};
-
-/** Numbers and bigints compare exactly, and a bigint that is written into a smaller datatype wraps without a word. */
-const wideTest = ({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Field, datatype: Datatype): ((value: bigint) => boolean) => {
-  const [lowest, highest] = wideLimits[datatype] ?? datatypeLimits[datatype];
-  const low = minimum !== undefined && minimum > lowest ? minimum : lowest;
-  const high = maximum !== undefined && maximum < highest ? maximum : highest;
-  const above = exclusiveMinimum ?? Number.NEGATIVE_INFINITY;
-  const below = exclusiveMaximum ?? Number.POSITIVE_INFINITY;
-  return (value) => value >= low && value <= high && value > above && value < below;
-};
 
 const itemTest = (field: Field, datatype: Datatype): ItemTest => {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, itemKind } = field;

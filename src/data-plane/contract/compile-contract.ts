@@ -104,7 +104,7 @@ const writer = (data: TensorData): Write => {
   }
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
     return (index, column, value) => {
-      data[index] = BigInt(column.read(value));
+      data[index] = typeof value === 'bigint' ? value : BigInt(column.read(value));
     };
   }
   return (index, column, value) => {

@@ -3,11 +3,12 @@ import { type Datatype, datatypeLimits, isWhole } from '../../bundle/datatype.ts
 import { numberInWords, textInWords } from './field-in-words.ts';
 import { isMultiple } from './is-multiple.ts';
 import { createLocalTimeReader } from './local-time.ts';
+import { isWide, wideStepAndDomain, wideTest } from './wide-test.ts';
 
 /**
  * A field made ready for the request path.
  * `read` turns a valid value into the number that enters the tensor and gives NaN for an invalid one, so that one pass
- * both checks and converts. `holds` is the check for fields that enter no numeric tensor.
+ * both checks and converts; of a bigint it is the nearest number, and the tensor gets the bigint itself. `holds` is the check for fields that enter no numeric tensor.
  */
 export interface CompiledField {
   readonly field: Field;
@@ -60,6 +61,21 @@ const inDeclaredUnit = (quantity: object, factors: ReadonlyMap<string, number>):
   return convertUnit(value, factor);
 };
 
+/** Whole numbers of 64 bits: JSON tells fewer of them apart, so the words have the bounds of a number and where larger ones may come from. */
+const inWords = (field: Field, datatype: Datatype, { minimum, maximum }: { readonly minimum: number; readonly maximum: number }): string => {
+  if (!isWide(datatype) || field.kind === 'boolean') return numberInWords(field, minimum, maximum);
+  const [lowest, highest] = datatypeLimits[datatype];
+  const isOpen = (field.minimum ?? Number.NEGATIVE_INFINITY) < lowest || (field.maximum ?? Number.POSITIVE_INFINITY) > highest;
+  return `${numberInWords({ ...field, minimum, maximum }, minimum, maximum)}${isOpen ? '; send larger ones as binary tensors of /v2' : ''}`;
+};
+
+/** Bigints stand for whole numbers beyond those of JSON, and come from tensors of 64 bits. */
+const wideReader = (field: Field, datatype: Datatype): ((value: bigint) => number) => {
+  if (!isWide(datatype) || field.kind === 'boolean') return () => Number.NaN;
+  const [isWithin, isListed] = [wideTest(field, datatype), wideStepAndDomain(field)];
+  return (value) => (isWithin(value) && isListed(value) ? Number(value) : Number.NaN);
+};
+
 const compileNumber = (field: Field, datatype: Datatype): CompiledField => {
   const [lowest, highest] = datatypeLimits[datatype];
   const minimum = Math.max(field.minimum ?? lowest, lowest);
@@ -68,6 +84,7 @@ const compileNumber = (field: Field, datatype: Datatype): CompiledField => {
   const convert = createConversion(field);
   const takesNumbers = field.kind !== 'boolean';
   const imputed = imputedFor(field);
+  const readWide = wideReader(field, datatype);
   const inContract = (number: number): number => {
     if (!(number >= minimum && number <= maximum)) return Number.NaN;
     for (const test of tests) if (!test(number)) return Number.NaN;
@@ -75,9 +92,17 @@ const compileNumber = (field: Field, datatype: Datatype): CompiledField => {
   };
   const read = (value: unknown): number => {
     if (typeof value === 'number') return takesNumbers ? inContract(value) : Number.NaN;
+    if (typeof value === 'bigint') return readWide(value);
     return value === null || value === undefined ? imputed : inContract(convert(value));
   };
-  return { field, name: field.name, numeric: true, read, holds: (value) => !Number.isNaN(read(value)), expected: numberInWords(field, minimum, maximum) };
+  return {
+    field,
+    name: field.name,
+    numeric: true,
+    read,
+    holds: (value) => !Number.isNaN(read(value)),
+    expected: inWords(field, datatype, { minimum, maximum }),
+  };
 };
 
 /** What stands in for null: NaN, that is nothing, in a required field. */
@@ -125,7 +150,7 @@ const numericKinds: readonly Field['kind'][] = ['number', 'integer', 'boolean'];
 export const compilePassThrough = (field: Field): CompiledField => {
   if (!numericKinds.includes(field.kind)) return compileField(field, 'BYTES');
   const { timePart: _part, timeZone: _zone, imputeValue: _value, ...plain } = field;
-  const compiled = compileNumber({ ...plain, acceptedUnits: {} }, 'FP64');
+  const compiled = compileNumber({ ...plain, acceptedUnits: {} }, field.kind === 'integer' ? 'INT64' : 'FP64');
   const holds = (value: unknown): boolean => (value === null || value === undefined ? !field.required : typeof value !== 'object' && compiled.holds(value));
   return { ...compiled, holds };
 };

@@ -6,7 +6,7 @@ export type FindValue = (row: Readonly<Record<string, unknown>>) => unknown;
 
 /** Bare numbers are in the older unit. A number that names its unit, or a time stamp, says itself what it is. */
 const converted = (value: unknown, factor: number | undefined): unknown =>
-  factor !== undefined && typeof value === 'number' ? convertUnit(value, factor) : value;
+  factor !== undefined && (typeof value === 'number' || typeof value === 'bigint') ? convertUnit(Number(value), factor) : value;
 
 /**
  * Makes the declared migration of a field ready for the request path: its own name first, then the older one, then what

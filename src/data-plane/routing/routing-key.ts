@@ -13,7 +13,7 @@ interface KeySources {
 /** A key longer than this is cut off by no one and refused: it names no person or query. */
 const maxKeyLength = 256;
 
-const asText = (value: unknown): string | null => (typeof value === 'string' || typeof value === 'number' ? String(value) : null);
+const asText = (value: unknown): string | null => (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' ? String(value) : null);
 
 /**
  * The routing key of a request: a header, or a field that all of its rows share (one request is one assignment); without

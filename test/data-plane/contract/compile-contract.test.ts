@@ -124,6 +124,14 @@ describe('encode', () => {
     ]);
   });
 
+  it.each([
+    ['INT64', BigInt64Array.of(2n ** 53n + 1n, -(2n ** 63n), 7n)],
+    ['UINT64', BigUint64Array.of(2n ** 53n + 1n, 2n ** 64n - 1n, 7n)],
+  ] as const)('keeps every bit of %s', (datatype, ids) => {
+    const contract = compileContract(contractWith({ inputs: [tensorOf([fieldWith({ name: 'id', kind: 'integer' })], datatype)] }), inputRules());
+    expect(contract.encode([{ id: ids[0] }, { id: ids[1] }, { id: 7 }]).features?.data).toEqual(ids);
+  });
+
   it('gives back every value that holds, in rows and columns, to 32 bits', () => {
     const names = ['a', 'b', 'c'];
     const contract = compileContract(contractWith({ inputs: [tensorOf(names.map((name) => fieldWith({ name })))] }), inputRules());

@@ -28,6 +28,12 @@ describe('a version with migrations', () => {
     expect(read(row)).toEqual(expected);
   });
 
+  it('converts a whole number that JSON does not hold like any other', () => {
+    const seconds = fieldWith({ name: 'at', kind: 'integer' });
+    const contract = compileContract(contractWith({ inputs: [tensorOf([seconds], 'INT64')] }), inputRules([], [{ field: 'at', from: 'at_ns', factor: 1e-9 }]));
+    expect(contract.encode([{ at_ns: 1_700_000_000_000_000_000n }]).features?.data).toEqual(BigInt64Array.of(1_700_000_000n));
+  });
+
   it('holds the converted value against its own contract', () => {
     expect(newer.holds({ amount: 501 })).toBe(false);
     expect(newer.holds({ channel: 1 })).toBe(false);

@@ -24,6 +24,7 @@ describe('routingKeyOf', () => {
     ['nothing for an empty header', [{ header: 'x-key' }, [], from({ 'x-key': '' })], null],
     ['the field that all rows share', [byField, [{ query_id: 'q1' }, { query_id: 'q1' }], none], 'q1'],
     ['a number as its text', [byField, [{ query_id: 42 }], none], '42'],
+    ['a number of 64 bits as its text', [byField, [{ query_id: 2n ** 53n + 1n }, { query_id: 2n ** 53n + 1n }], none], '9007199254740993'],
     ['nothing when no row has the field', [byField, [{}, {}], none], null],
     ['nothing when the field is null in every row', [byField, [{ query_id: null }, {}], none], null],
     ['nothing without rows', [byField, [], none], null],
