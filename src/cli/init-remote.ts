@@ -9,10 +9,12 @@ import { modelName, type RemotePlacement, remotePlacement, semver } from '../bun
 import { systemClock } from '../clock.ts';
 import { InferenceFailure } from '../data-plane/inference/inference-failure.ts';
 import { createRemoteHttp, type RemoteHttp } from '../data-plane/inference/remote-http.ts';
-import { createRemotePlacement, describeRemote } from '../data-plane/inference/remote-placement.ts';
+import { remoteRunId } from '../data-plane/inference/remote-message.ts';
+import { createRemotePlacement, describeRemote, jsonOf, modelPath } from '../data-plane/inference/remote-placement.ts';
 import { type InferenceRequest, readRequestHead, withTensors } from '../open-inference/inference-request.ts';
-import type { ModelMetadata } from '../open-inference/model-metadata.ts';
+import { type ModelMetadata, readModelMetadata } from '../open-inference/model-metadata.ts';
 import { bundleModelName, bundleVersion } from '../open-inference/protocol-names.ts';
+import { isFields } from '../open-inference/read-tensors.ts';
 import { tensorRows } from '../open-inference/tensor-rows.ts';
 import { ProblemError } from '../problem.ts';
 import type { InitResult } from './init-result.ts';
@@ -44,8 +46,21 @@ interface Chosen {
   readonly remote: string | undefined;
 }
 
-const chooseVersions = ({ versions }: ModelMetadata, asked: string | undefined): readonly Chosen[] => {
-  if (asked !== undefined) return [{ bundle: bundleVersion(asked), remote: versions.find((version) => bundleVersion(version) === bundleVersion(asked)) }];
+const isNameable = (version: string): boolean => semver.safeParse(bundleVersion(version)).success;
+
+/** The server's word for the version that was asked for. A server without versions, or with a single one that no bundle can be called after, has no say in the name. */
+const remoteVersion = ({ versions }: ModelMetadata, asked: string, { remote, model }: RemoteInitOptions): string | undefined => {
+  const [only] = versions;
+  if (only === undefined || (versions.length === 1 && !isNameable(only))) return only;
+  const found = versions.find((version) => bundleVersion(version) === bundleVersion(asked));
+  if (found === undefined) throw new Refusal(`--version: got ${asked}, expected one that ${remote} has of ${model}: ${versions.join(', ')}`);
+  return found;
+};
+
+const chooseVersions = (metadata: ModelMetadata, options: RemoteInitOptions): readonly Chosen[] => {
+  const { version: asked } = options;
+  if (asked !== undefined) return [{ bundle: bundleVersion(asked), remote: remoteVersion(metadata, asked, options) }];
+  const { versions } = metadata;
   if (versions.length === 0) return [{ bundle: '1.0.0', remote: undefined }];
   return [...versions]
     .sort((left, right) => compareVersions(bundleVersion(left), bundleVersion(right)))
@@ -65,7 +80,7 @@ const readSample = async (file: string | undefined): Promise<Sample> => {
   }
 };
 
-const named = ({ name, datatype, shape }: DraftTensor): DraftTensor => ({ name, datatype, shape: [-1, ...shape.slice(1)] });
+const named = ({ name, datatype, shape }: DraftTensor): DraftTensor => ({ name, datatype, shape: shape.map((size, place) => (place === 0 ? -1 : size)) });
 
 /** The tensors of the model: as the server lists them, else as the sample and its answer show them. */
 const tensorsOf = async (metadata: ModelMetadata, sample: Sample, { http, remote }: Server): Promise<Pick<BundleDraft, 'inputs' | 'outputs'>> => {
@@ -77,14 +92,22 @@ const tensorsOf = async (metadata: ModelMetadata, sample: Sample, { http, remote
   return { inputs, outputs: await askForOutputs(http, remote, sample) };
 };
 
+/** Of an answer that is refused so much is shown. */
+const shownCharacters = 200;
+
 const askForOutputs = async (http: RemoteHttp, remote: RemotePlacement, sample: Exclude<Sample, null | { raw: Buffer }>): Promise<readonly DraftTensor[]> => {
   const inputs = sample.map(({ name, datatype, shape, data }) => ({ name, datatype, shape, data: Array.from(data as ArrayLike<unknown>) }));
-  const path = `/v2/models/${encodeURIComponent(remote.model)}${remote.version === undefined ? '' : `/versions/${encodeURIComponent(remote.version)}`}/infer`;
-  const body = Buffer.from(JSON.stringify({ inputs }, (_, value: unknown) => (typeof value === 'bigint' ? Number(value) : value)));
-  const answer = await http.call({ method: 'POST', path, headers: { 'content-type': 'application/json' }, body, timeoutMs: callTimeoutMs });
-  const outputs = answer.status === 200 ? (JSON.parse(answer.body.toString('utf8')) as { readonly outputs?: readonly DraftTensor[] }).outputs : undefined;
-  if (outputs === undefined || outputs.length === 0) throw new Refusal(`${remote.url} answered ${answer.status} to the sample, expected 200 with outputs`);
-  return outputs.map(named);
+  const request = { id: remoteRunId(randomUUID), inputs };
+  const body = Buffer.from(JSON.stringify(request, (_, value: unknown) => (typeof value === 'bigint' ? Number(value) : value)));
+  const content = () => ({ headers: { 'content-type': 'application/json' }, body });
+  const answer = await http.call({ method: 'POST', path: `${modelPath(remote)}/infer`, content, timeoutMs: callTimeoutMs });
+  const said = jsonOf(answer);
+  // An output of an answer has what metadata says of it, and its data.
+  const outputs = isFields(said) ? (readModelMetadata({ name: remote.model, outputs: said.outputs })?.outputs ?? []) : [];
+  if (answer.status === 200 && outputs.length > 0) return outputs.map(named);
+  const text = answer.body.toString('utf8');
+  const shown = text.length > shownCharacters ? `${text.slice(0, shownCharacters)}…` : text;
+  throw new Refusal(`${remote.url} answered ${answer.status} to the sample, expected 200 with outputs that have name, datatype and shape: got ${shown}`);
 };
 
 interface Server {
@@ -106,6 +129,7 @@ const openTrial = async (draft: BundleDraft, remote: RemotePlacement): Promise<R
     maxLoadMs: 0,
     maxResponseBytes,
     monotonicMs,
+    newId: randomUUID,
   });
   return { ...createTrial(draft, placement.run), close: placement.close };
 };
@@ -164,8 +188,8 @@ const writeAll = async (steps: Steps): Promise<InitResult> => {
   const name = bundleModelName(options.as ?? options.model);
   if (!modelName.safeParse(name).success) throw new Refusal(`${options.as ?? options.model}: expected a name with letters or digits`);
   const { metadata } = await describeRemote(http, { url: options.remote, model: options.model });
-  const chosen = chooseVersions(metadata, options.version);
-  const odd = chosen.find(({ bundle }) => !semver.safeParse(bundle).success);
+  const chosen = chooseVersions(metadata, options);
+  const odd = chosen.find(({ bundle }) => !isNameable(bundle));
   if (odd !== undefined) throw new Refusal(`version: got ${odd.bundle}, expected a semantic version like 1.4.0: give --version`);
   const there = await existingVersions(options.out, name);
   const again = chosen.find(({ bundle }) => there.includes(bundle));
@@ -197,7 +221,7 @@ const failed = (error: unknown, { remote }: RemoteInitOptions): InitResult => {
 export const initRemote = async (options: RemoteInitOptions): Promise<InitResult> => {
   if (!remotePlacement.shape.url.safeParse(options.remote).success)
     return { ok: false, reason: 'refused', detail: `--remote: got ${options.remote}, expected an http or https URL without user, password or query` };
-  const http = createRemoteHttp({ url: options.remote, maxConnections: 1, maxResponseBytes });
+  const http = createRemoteHttp({ url: options.remote, maxConnections: 1, maxResponseBytes, monotonicMs: systemClock.monotonicMs });
   try {
     return await writeAll({ http, options, sample: await readSample(options.sample) });
   } catch (error) {

@@ -56,7 +56,7 @@ export const initCommand = (io: CliIo): Command =>
     .argument('[graph]', 'the exported graph, such as model.onnx')
     .addOption(new Option('--remote <url>', 'base URL of the server, such as http://triton:8000, in place of a graph'))
     .addOption(new Option('--model <name>', 'name of the model; with --remote its name on the server'))
-    .addOption(new Option('--version <version>', 'version of the bundle (1.0.0 for a graph); with --remote of the model too, if the server has that version'))
+    .addOption(new Option('--version <version>', 'version of the bundle (1.0.0 for a graph); with --remote of the model too, if the server lists versions'))
     .addOption(new Option('--as <name>', 'with --remote: name of the model here; made from --model when it is left out'))
     .addOption(
       new Option(

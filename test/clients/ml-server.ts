@@ -1,11 +1,12 @@
 /** MLServer in a process of its own. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../support/free-port.ts';
 import { pythonEnvironment } from './python-environment.ts';
+import { untilReady } from './until-ready.ts';
 
 const repository = new URL('../..', import.meta.url).pathname;
 
@@ -31,22 +32,6 @@ const settingsOf = ({ name, width }: ServedGraph, folder: string) => ({
   inputs: [{ name: 'features', datatype: 'FP32', shape: [-1, width] }],
   outputs: [{ name: 'fraud_probability', datatype: 'FP32', shape: [-1, 1] }],
 });
-
-const startupMs = 60_000;
-
-const untilReady = async (url: string, child: ChildProcess): Promise<void> => {
-  const limit = Date.now() + startupMs;
-  for (;;) {
-    const ready = await fetch(`${url}/v2/health/ready`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (ready) return;
-    if (child.exitCode !== null) throw new Error(`MLServer ended with ${child.exitCode}`);
-    if (Date.now() > limit) throw new Error('MLServer is not ready');
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-};
 
 /** Starts MLServer with these graphs and waits until it is ready. */
 export const startMlServer = async (graphs: readonly ServedGraph[]): Promise<MlServer> => {

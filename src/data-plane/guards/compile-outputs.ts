@@ -116,11 +116,15 @@ const compileOutput = (spec: TensorSpec, steps: readonly OutputStep[], labels: r
   };
 };
 
+/** A dimension that the contract leaves open may be of any size. */
+const fits = (shape: readonly number[], expected: readonly number[]): boolean =>
+  shape.length === expected.length && expected.every((size, place) => size === -1 || size === shape[place]);
+
 const shapeBreach = ({ spec, width }: CompiledOutput, tensor: Tensor | undefined, rows: number): string | null => {
   if (tensor === undefined) return `output ${spec.name} is missing`;
-  if (tensor.shape[0] !== rows || tensor.data.length !== rows * width)
-    return `output ${spec.name}: got shape [${tensor.shape.join(', ')}], expected [${[rows, ...spec.shape.slice(1)].join(', ')}]`;
-  return null;
+  const expected = [rows, ...spec.shape.slice(1)];
+  if (fits(tensor.shape, expected) && tensor.data.length === rows * width) return null;
+  return `output ${spec.name}: got shape [${tensor.shape.join(', ')}], expected [${expected.join(', ')}]`;
 };
 
 /** Before the transforms: what overflowed in the graph would come out of them as a probability of 0 or 1. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { ModelContract } from '../../bundle/contract.ts';
 import type { Manifest, RemotePlacement } from '../../bundle/manifest.ts';
 import type { Placement } from './placement.ts';
@@ -17,5 +18,5 @@ export interface OpenRemoteDeps {
 export const openRemote = async ({ manifest, ...deps }: OpenRemoteDeps): Promise<Placement> => {
   // Loaded on first use: its HTTP client takes longer to load than a tabular model to prove.
   const { createRemotePlacement } = await import('./remote-placement.ts');
-  return createRemotePlacement({ ...deps, maxLoadMs: maxWaitMs, maxResponseBytes: manifest.budgets.memoryMiB * 2 ** 20 });
+  return createRemotePlacement({ ...deps, maxLoadMs: maxWaitMs, maxResponseBytes: manifest.budgets.memoryMiB * 2 ** 20, newId: randomUUID });
 };

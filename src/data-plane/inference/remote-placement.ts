@@ -1,17 +1,15 @@
 /** A version that another server of the Open Inference Protocol runs. @see https://github.com/kserve/open-inference-protocol */
 import type { ModelContract, TensorSpec } from '../../bundle/contract.ts';
 import type { RemotePlacement } from '../../bundle/manifest.ts';
-import { jsonBytesOf, lengthHeader, parseJson } from '../../open-inference/framing.ts';
 import { type ModelMetadata, readModelMetadata, readServerMetadata } from '../../open-inference/model-metadata.ts';
-import { isFields, readTensorHeads, takeTensors, type WireTensor } from '../../open-inference/read-tensors.ts';
-import { readTexts } from '../../open-inference/tensor-bytes.ts';
-import { messageBytes, messageOf, type WrittenMessage, writeTensors } from '../../open-inference/write-tensors.ts';
-import type { Tensor, TensorData, Tensors } from '../contract/tensor.ts';
+import { isFields } from '../../open-inference/read-tensors.ts';
+import type { Tensors } from '../contract/tensor.ts';
 import type { RunResult } from './executor.ts';
 import { type FailureReason, InferenceFailure } from './inference-failure.ts';
 import type { GraphSignature } from './onnx-session.ts';
 import type { Placement, RunCall } from './placement.ts';
-import { createRemoteHttp, type RemoteAnswer, type RemoteHttp } from './remote-http.ts';
+import { createRemoteHttp, type RemoteAnswer, type RemoteContent, type RemoteHttp } from './remote-http.ts';
+import { readRun, remoteRunId, writeRun } from './remote-message.ts';
 
 export interface RemotePlacementDeps {
   readonly remote: RemotePlacement;
@@ -22,6 +20,8 @@ export interface RemotePlacementDeps {
   /** A server that comes up at the same time as the gateway gets this long. */
   readonly maxLoadMs: number;
   readonly monotonicMs: () => number;
+  /** Text that no other call gives, here or in another process. */
+  readonly newId: () => string;
 }
 
 /** Servers of this kind batch by themselves or run in parallel; more in flight than they have cores only waits there instead of here. */
@@ -35,7 +35,7 @@ const retryMs = 200;
 const fairShare = 0.25;
 
 /** The path of a model below the server's base URL. */
-const modelPath = ({ model, version }: RemotePlacement): string =>
+export const modelPath = ({ model, version }: RemotePlacement): string =>
   `/v2/models/${encodeURIComponent(model)}${version === undefined ? '' : `/versions/${encodeURIComponent(version)}`}`;
 
 /** What a server says of a model, and whether it takes tensors as bytes. */
@@ -44,7 +44,8 @@ export interface RemoteDescription {
   readonly hasBinary: boolean;
 }
 
-const jsonOf = ({ body }: RemoteAnswer): unknown => {
+/** The JSON of an answer; null when there is none. */
+export const jsonOf = ({ body }: RemoteAnswer): unknown => {
   try {
     return JSON.parse(body.toString('utf8'));
   } catch {
@@ -100,8 +101,8 @@ const signatureOf = ({ metadata }: RemoteDescription, contract: RemotePlacementD
 
 /** @throws InferenceFailure when the server does not describe the model in time */
 export const createRemotePlacement = async (deps: RemotePlacementDeps): Promise<Placement> => {
-  const { remote, contract, maxResponseBytes } = deps;
-  const http = createRemoteHttp({ url: remote.url, maxConnections: maxInFlight, maxResponseBytes });
+  const { remote, contract, maxResponseBytes, monotonicMs } = deps;
+  const http = createRemoteHttp({ url: remote.url, maxConnections: maxInFlight, maxResponseBytes, monotonicMs });
   const underWay = new Set<Promise<unknown>>();
   let closed: Promise<void> | null = null;
   try {
@@ -141,26 +142,15 @@ interface Inference extends RemotePlacementDeps {
 }
 
 const infer = async (feeds: Tensors, inference: Inference): Promise<RunResult> => {
-  const { http, remote, contract, call, maxRunMs, monotonicMs } = inference;
+  const { call, maxRunMs, monotonicMs } = inference;
   const startedMs = monotonicMs();
   const fullMs = maxRunMs();
   const timeoutMs = Math.min(fullMs, (call?.deadlineMs ?? Number.POSITIVE_INFINITY) - startedMs);
   const isHurried = timeoutMs < fullMs * fairShare;
   if (timeoutMs <= 0) throw new InferenceFailure('timeout', 'the deadline passed before the remote server was asked', { isHurried });
-  const message = requestMessage(feeds, inference, timeoutMs);
-  const hasBytes = message.binary.length > 0;
   const trace = startTrace(inference, startedMs);
-  const headers = {
-    'content-type': hasBytes ? 'application/octet-stream' : 'application/json',
-    ...(hasBytes ? { [lengthHeader]: String(message.jsonBytes) } : {}),
-    'x-request-timeout-ms': String(Math.ceil(timeoutMs)),
-    ...trace.headers,
-  };
-  const body = hasBytes ? messageBytes(message) : message.json;
   try {
-    const answer = await http.call({ method: 'POST', path: `${modelPath(remote)}/infer`, headers, body, timeoutMs });
-    if (answer.status !== 200) throw statusFailure(answer);
-    const outputs = readOutputs(answer, contract.outputs);
+    const outputs = await ask(feeds, inference, { timeoutMs, headers: trace.headers });
     trace.end(null);
     return { outputs, luma: null, computeMs: monotonicMs() - startedMs };
   } catch (error) {
@@ -168,6 +158,29 @@ const infer = async (feeds: Tensors, inference: Inference): Promise<RunResult> =
     trace.end(failure.reason);
     throw failure.reason === 'timeout' ? new InferenceFailure('timeout', failure.message, { cause: failure, isHurried }) : failure;
   }
+};
+
+interface Asking {
+  readonly timeoutMs: number;
+  /** The trace's. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const ask = async (feeds: Tensors, { http, remote, contract, isBinary, newId }: Inference, { timeoutMs, headers }: Asking): Promise<Tensors> => {
+  const id = remoteRunId(newId);
+  const write = writeRun(feeds, { id, contract, isBinary });
+  const content = (leftMs: number): RemoteContent => {
+    const written = write(leftMs);
+    return { ...written, headers: { ...written.headers, ...headers } };
+  };
+  const answer = await http.call({ method: 'POST', path: `${modelPath(remote)}/infer`, content, timeoutMs });
+  if (answer.status !== 200) throw statusFailure(answer);
+  const { isForeign, outputs } = readRun(answer);
+  if (isForeign(id)) {
+    http.renew();
+    throw new InferenceFailure('lost-worker', 'the remote server answered another run');
+  }
+  return outputs(contract.outputs);
 };
 
 /** Every request of the run gets a client span; the header, which has room for one, continues the first. */
@@ -186,36 +199,4 @@ const startTrace = ({ call, remote, monotonicMs }: Inference, startMs: number) =
       for (const child of children) child.end({ endMs, ...(errorType === null ? {} : { errorType }) });
     },
   };
-};
-
-const requestMessage = (feeds: Tensors, { contract, isBinary }: Inference, timeoutMs: number): WrittenMessage => {
-  const inputs = contract.inputs.flatMap(({ name }) => {
-    const tensor = feeds[name];
-    return tensor === undefined ? [] : [{ name, tensor, binary: isBinary }];
-  });
-  const { json, binary } = writeTensors(inputs);
-  const outputs = JSON.stringify(contract.outputs.map(({ name }) => ({ name, ...(isBinary ? { parameters: { binary_data: true } } : {}) })));
-  // Microseconds, as the protocol's schedule policy counts them.
-  const parameters = JSON.stringify({ timeout: Math.ceil(timeoutMs * 1_000) });
-  return messageOf(`{"parameters":${parameters},"inputs":${json},"outputs":${outputs}}`, binary);
-};
-
-const readOutputs = ({ body, header }: RemoteAnswer, specs: readonly TensorSpec[]): Tensors => {
-  const jsonBytes = jsonBytesOf(body, header(lengthHeader));
-  const json = parseJson(body.subarray(0, jsonBytes));
-  const tensors = takeTensors(readTensorHeads(isFields(json) ? json.outputs : undefined, '#/outputs'), body, jsonBytes);
-  return Object.fromEntries(
-    specs.flatMap((spec) => {
-      const index = tensors.findIndex(({ name }) => name === spec.name);
-      const tensor = tensors[index];
-      return tensor === undefined ? [] : [[spec.name, outputTensor(tensor, spec, index)]];
-    }),
-  );
-};
-
-const isElements = (data: WireTensor['data']): data is readonly Uint8Array[] => Array.isArray(data) && data[0] instanceof Uint8Array;
-
-const outputTensor = ({ datatype, shape, data }: WireTensor, spec: TensorSpec, index: number): Tensor => {
-  if (datatype !== spec.datatype) throw new InferenceFailure('breach', `output ${spec.name}: got datatype ${datatype}, expected ${spec.datatype}`);
-  return { datatype, shape, data: (isElements(data) ? readTexts(data, { pointer: `#/outputs/${index}` }) : data) as TensorData };
 };

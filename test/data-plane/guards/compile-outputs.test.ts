@@ -156,8 +156,23 @@ describe('the shape', () => {
     ['fewer values than its shape says', tensor([3, 1], 2), 'got shape [3, 1], expected [3, 1]'],
     ['no rows at all', tensor([0, 1], 0), 'got shape [0, 1], expected [3, 1]'],
     ['one value for all rows', tensor([], 1), 'got shape [], expected [3, 1]'],
+    ['a dimension less', tensor([3], 3), 'got shape [3], expected [3, 1]'],
+    ['a dimension more', tensor([3, 1, 1], 3), 'got shape [3, 1, 1], expected [3, 1]'],
   ])('rejects %s', (_, score, breach) => {
     expect(guardOf({})({ rows: rowsOf(3), outputs: { score }, luma: null })).toEqual({ ok: false, breach: `output score: ${breach}` });
+  });
+
+  it('rejects other dimensions with as many values', () => {
+    const guard = guardOf({ fields: [fieldWith({ name: 'score', kind: 'array' })], shape: [-1, 2, 3] });
+    const answer = (shape: readonly number[]) => guard({ rows: rowsOf(1), outputs: { score: tensor(shape, 6) }, luma: null });
+    expect(answer([1, 2, 3]).ok).toBe(true);
+    expect(answer([1, 3, 2])).toEqual({ ok: false, breach: 'output score: got shape [1, 3, 2], expected [1, 2, 3]' });
+    expect(answer([1, 6])).toEqual({ ok: false, breach: 'output score: got shape [1, 6], expected [1, 2, 3]' });
+  });
+
+  it('takes any size where the contract leaves it open', () => {
+    const answer = (...shape: readonly number[]) => guardOf({ shape: [-1, -1, -1] })({ rows: rowsOf(2), outputs: { score: tensor(shape, 2) }, luma: null });
+    expect([answer(2, 1, 1).ok, answer(2, 1).ok]).toEqual([true, false]);
   });
 
   it('rejects a missing output', () => {

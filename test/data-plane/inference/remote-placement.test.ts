@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
@@ -14,6 +15,8 @@ interface Seen {
   readonly headers: IncomingMessage['headers'];
   readonly url: string;
   readonly body: Buffer;
+  /** Of the connection that it came on. */
+  readonly port: number | undefined;
 }
 
 const spec = (name: string): TensorSpec => ({ name, datatype: 'FP32', shape: [-1, 2], fields: [] });
@@ -41,17 +44,23 @@ const serve = async (infer: (seen: Seen, response: ServerResponse) => void, exte
   const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.url === '/v2') json(response, { name: 'test', version: '1', extensions });
     else if (request.url?.endsWith('/infer') !== true) json(response, metadata);
-    else infer({ headers: request.headers, url: request.url, body: await buffer(request) }, response);
+    else infer({ headers: request.headers, url: request.url, body: await buffer(request), port: request.socket.remotePort }, response);
   };
   running = createServer((request, response) => void respond(request, response));
   await new Promise<void>((resolve) => running?.listen(0, '127.0.0.1', resolve));
   return `http://127.0.0.1:${(running.address() as AddressInfo).port}`;
 };
 
-const open = async (remote: RemotePlacement, { maxRunMs = 5_000, maxResponseBytes = 1_000_000 } = {}): Promise<Placement> => {
-  placement = await createRemotePlacement({ remote, contract, maxRunMs: () => maxRunMs, maxResponseBytes, maxLoadMs: 0, monotonicMs: systemClock.monotonicMs });
+const open = async (
+  remote: RemotePlacement,
+  { maxRunMs = 5_000, maxResponseBytes = 1_000_000, monotonicMs = systemClock.monotonicMs } = {},
+): Promise<Placement> => {
+  placement = await createRemotePlacement({ remote, contract, maxRunMs: () => maxRunMs, maxResponseBytes, maxLoadMs: 0, monotonicMs, newId: randomUUID });
   return placement;
 };
+
+/** What a message says besides its tensors. */
+const saidIn = ({ body }: Seen) => JSON.parse(body.toString()) as { readonly id: string; readonly parameters: { readonly timeout: number } };
 
 const failureOf = async (run: Promise<unknown>): Promise<InferenceFailure> => {
   const error = await run.then(
@@ -111,12 +120,11 @@ describe('a remote placement', () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00';
     const span = createUnrecordedSpan({ traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', traceparent, tracestate: 'vendor=1' });
     await (await open({ url, model: 'm' })).run(feeds, { deadlineMs: systemClock.monotonicMs() + 900, spans: [span] });
-    const { headers, body } = seen as unknown as Seen;
+    const { headers } = seen as unknown as Seen;
     expect(headers).toMatchObject({ traceparent, tracestate: 'vendor=1' });
     expect(Number(headers['x-request-timeout-ms'])).toBeGreaterThan(0);
     expect(Number(headers['x-request-timeout-ms'])).toBeLessThanOrEqual(900);
-    const { timeout } = JSON.parse(body.toString()).parameters as { readonly timeout: number };
-    expect(timeout).toBeLessThanOrEqual(900_000);
+    expect(saidIn(seen as unknown as Seen).parameters.timeout).toBeLessThanOrEqual(900_000);
   });
 
   it('gives up at the deadline', async () => {
@@ -176,11 +184,108 @@ describe('a remote placement', () => {
       calls += 1;
       json(response, answer);
     });
-    const remote = await open({ url, model: 'm' });
+    const remote = await open({ url, model: 'm' }, { monotonicMs: () => 0 });
     await remote.run(feeds);
     running?.closeAllConnections();
     expect((await remote.run(feeds)).outputs.y?.data).toEqual(Float32Array.of(3, 4));
     expect(calls).toBe(2);
+  });
+
+  describe('of a server that closes a kept connection without an answer', () => {
+    /** Closes the first connection that is used a second time, so many milliseconds after the run came on it. What was seen begins with that run. */
+    const interrupted = async (closesAfterMs: number) => {
+      let nowMs = 0;
+      const ports = new Set<number | undefined>();
+      const seen: Seen[] = [];
+      const url = await serve((asked, response) => {
+        if (seen.length > 0 || ports.has(asked.port)) seen.push(asked);
+        ports.add(asked.port);
+        if (seen.length !== 1) return json(response, answer);
+        nowMs += closesAfterMs;
+        response.destroy();
+      });
+      const remote = await open({ url, model: 'm' }, { monotonicMs: () => nowMs });
+      let last: Promise<unknown> = Promise.resolve();
+      while (seen.length === 0) {
+        last = remote.run(feeds);
+        await Promise.allSettled([last]);
+      }
+      return { seen, last };
+    };
+
+    it('asks once more where it closed just as the run came, with the time that is left', async () => {
+      const { seen, last } = await interrupted(4);
+      expect(await last).toMatchObject({ outputs: { y: { data: Float32Array.of(3, 4) } } });
+      expect(seen.map(({ headers }) => headers['x-request-timeout-ms'])).toEqual(['5000', '4996']);
+      expect(seen.map((asked) => saidIn(asked).parameters.timeout)).toEqual([5_000_000, 4_996_000]);
+      expect(new Set(seen.map((asked) => saidIn(asked).id)).size).toBe(1);
+    });
+
+    it('does not ask again where the server had the run for longer', async () => {
+      const { seen, last } = await interrupted(11);
+      expect(await failureOf(last)).toMatchObject({ reason: 'lost-worker', message: expect.stringContaining('cannot be reached') });
+      expect(seen).toHaveLength(1);
+    });
+  });
+
+  describe('gives each run an id', () => {
+    it('that is another one each time', async () => {
+      const ids: string[] = [];
+      const url = await serve((asked, response) => {
+        ids.push(saidIn(asked).id);
+        json(response, { ...answer, id: saidIn(asked).id });
+      });
+      const remote = await open({ url, model: 'm' });
+      for (let run = 0; run < 3; run += 1) expect((await remote.run(feeds)).outputs.y?.data).toEqual(Float32Array.of(3, 4));
+      expect(new Set(ids).size).toBe(3);
+      expect(ids.every((id) => id.length > 20)).toBe(true);
+    });
+
+    it.each([null, '', 7, '0b6c0e0c-7d5b-4f2a-9a53-6c5a5c1f6a10'])('and takes an answer that the server names %j itself', async (id) => {
+      const url = await serve((_, response) => json(response, { ...answer, id }));
+      expect((await (await open({ url, model: 'm' })).run(feeds)).outputs.y?.data).toEqual(Float32Array.of(3, 4));
+    });
+
+    it('and takes an answer to another run for a lost worker, whose connection is not used again', async () => {
+      const ids: string[] = [];
+      const ports: (number | undefined)[] = [];
+      const url = await serve((asked, response) => {
+        const { id } = saidIn(asked);
+        ids.push(id);
+        ports.push(asked.port);
+        json(response, { ...answer, id: ids.length === 2 ? ids[0] : id });
+      });
+      const remote = await open({ url, model: 'm' });
+      await remote.run(feeds);
+      expect(await failureOf(remote.run(feeds))).toMatchObject({ reason: 'lost-worker', message: 'the remote server answered another run' });
+      for (let run = 0; run < remote.maxInFlight; run += 1) await remote.run(feeds);
+      expect(ports.slice(2)).not.toContain(ports[1]);
+    });
+  });
+
+  it.each([
+    ['of a datatype that nobody reads', { name: 'z', datatype: 'BF16', shape: [1, 2], parameters: { binary_data_size: 4 } }],
+    ['of no dimension', { name: 'z', datatype: 'FP32', shape: [], parameters: { binary_data_size: 4 } }],
+    ['that says less than a tensor', { name: 'z', parameters: { binary_data_size: 4 } }],
+    ['of the same name as the one before', { name: 'also', datatype: 'INT32', shape: [1], parameters: { binary_data_size: 4 } }],
+  ])('passes over an output that it did not ask for, %s', async (_, extra) => {
+    const also = { name: 'also', datatype: 'BF16', shape: [], data: [1], parameters: null };
+    const asked = { name: 'y', datatype: 'FP32', shape: [1, 2], parameters: { binary_data_size: 8 } };
+    const url = await serve((_seen, response) => {
+      const head = JSON.stringify({ outputs: [also, extra, asked] });
+      response.writeHead(200, { 'inference-header-content-length': String(head.length) });
+      response.end(Buffer.concat([Buffer.from(head), Buffer.alloc(4, 1), Buffer.from(Float32Array.of(5, 6).buffer)]));
+    });
+    const { outputs } = await (await open({ url, model: 'm' })).run(feeds);
+    expect(outputs).toEqual({ y: { datatype: 'FP32', shape: [1, 2], data: Float32Array.of(5, 6) } });
+  });
+
+  it('reads the outputs that it asked for as strictly as ever, and says where they are', async () => {
+    const extra = { name: 'z', datatype: 'BF16', shape: [], data: [1] };
+    const url = await serve((_, response) => json(response, { outputs: [extra, { name: 'y', datatype: 'FP32', shape: [1, 2], data: [1] }] }));
+    expect(await failureOf((await open({ url, model: 'm' })).run(feeds))).toMatchObject({
+      message: 'outputs[1].data: got 1 values, expected 2, as the shape says.',
+    });
   });
 
   it('cannot be opened when nobody answers', async () => {
