@@ -1,5 +1,6 @@
 /** The composition root. What it puts together is made in `composition/`, part by part, in the order in which a start needs it. */
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createBundles } from './composition/bundles.ts';
@@ -11,6 +12,7 @@ import { readinessOf } from './composition/readiness.ts';
 import { createRequests } from './composition/requests.ts';
 import { createRollouts } from './composition/rollouts.ts';
 import type { Launcher } from './data-plane/processes/launcher.ts';
+import { ProblemError } from './problem.ts';
 import type { Settings } from './settings.ts';
 import type { Log } from './telemetry/log.ts';
 
@@ -20,9 +22,9 @@ export interface App {
   readonly data: RequestListener;
   /** The other ports, a moment later: the data port need not wait for them. */
   readonly others: Promise<OtherPorts>;
-  /** The first look at the folders, begun already. */
+  /** The first look at the folders, begun already. Rejects when it is called off. */
   readonly loaded: Promise<RescanReport>;
-  /** From now on not ready, so that no new traffic is sent here. */
+  /** From now on not ready, so that no new traffic is sent here; what is still to be proven is called off. */
   readonly beginDrain: () => void;
   /** Ends the models, then the store. Nothing may be under way. */
   readonly close: () => Promise<void>;
@@ -39,7 +41,11 @@ export const createApp = async (settings: Settings, launcher: Launcher): Promise
   const { log, metrics, registry, random } = ground;
   const opening = openKept(settings, ground);
   const controlled = opening.then((kept) => createRollouts(settings, ground, kept));
-  const bundles = createBundles(settings, ground, { kept: opening, rollouts: controlled });
+  const ending = new AbortController();
+  // Each version listens while it is proven: as many as there are.
+  setMaxListeners(0, ending.signal);
+  const callOff = (): void => ending.abort(new ProblemError('overloaded', 'The gateway is draining.'));
+  const bundles = createBundles(settings, ground, { kept: opening, rollouts: controlled, calledOff: ending.signal });
   // Worker processes come up, and the first of them load their graphs, while the store is opened and other bundles are read.
   const loaded = bundles.loading.rescan();
   // Whoever waits for them hears of a failure; until then it must not end the process.
@@ -49,11 +55,11 @@ export const createApp = async (settings: Settings, launcher: Launcher): Promise
   const kept = await opening;
   const rollouts = await controlled;
   const ticking = await rollouts.begin();
-  let draining = false;
+  const isDraining = (): boolean => ending.signal.aborted;
   const parts = { ground, kept, bundles, rollouts, newId: randomUUID, random };
   const data = createRequests(settings, {
     ...parts,
-    isDraining: () => draining,
+    isDraining,
     others: (request, response) => void others.then((ports) => ports.data(request, response)),
   });
   metrics.observePending(data.pending);
@@ -61,7 +67,7 @@ export const createApp = async (settings: Settings, launcher: Launcher): Promise
     // Express takes as long to load as a model to prove: the models' answers come first, but not if they take long.
     await Promise.race([loaded.catch(() => undefined), pause(expressAfterMs)]);
     const { createOtherPorts } = await import('./composition/ports.ts');
-    return createOtherPorts({ ...parts, ticking, readiness: () => readinessOf({ draining, ...bundles, registry }) });
+    return createOtherPorts({ ...parts, ticking, readiness: () => readinessOf({ draining: isDraining(), ...bundles, registry }) });
   };
   const others = loadOthers();
   return {
@@ -70,11 +76,14 @@ export const createApp = async (settings: Settings, launcher: Launcher): Promise
     others,
     loaded,
     beginDrain: () => {
-      draining = true;
+      callOff();
       rollouts.comparison.drain();
       rollouts.events.end();
     },
     close: async () => {
+      // Also of a start that fails: a version whose process ends with the gateway is not to be held unavailable for that.
+      callOff();
+      await loaded.catch(() => undefined);
       await rollouts.comparison.close();
       await ticking.end();
       await close(ground, kept.store);

@@ -66,13 +66,18 @@ const listenAll = async (settings: Settings, app: App): Promise<RunningGateway> 
   if (settings.metricsPort !== undefined)
     others.push(await listen(metricsApp, { host: settings.metricsHost ?? settings.adminHost, port: settings.metricsPort }));
   const ports = { port: portOf(data), adminPort: portOf(admin) };
+  let draining = false;
   const loading = app.loaded.then(
     ({ accepted, refused }) => app.log.info({ ...ports, accepted: accepted.length, refused: refused.length }, 'listening'),
-    (error: unknown) => app.log.error({ ...ports, err: error }, 'the models could not be loaded'),
+    (error: unknown) => {
+      if (draining) app.log.info(ports, 'the loading of the models was called off');
+      else app.log.error({ ...ports, err: error }, 'the models could not be loaded');
+    },
   );
   return {
     ...ports,
     drain: async () => {
+      draining = true;
       app.beginDrain();
       await closed(data, settings.drainTimeoutMs);
       // Only now, so that probes and scrapers see the drain to its end.

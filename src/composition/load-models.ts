@@ -18,7 +18,7 @@ export interface RescanReport {
 
 /** Brings the gateway in line with the bundles and plans on disk, at start and whenever asked. */
 export interface ModelLoading {
-  /** Calls run one after the other. */
+  /** Calls run one after the other. Rejects with the reason of the signal once it is called off. */
   readonly rescan: () => Promise<RescanReport>;
   /** The models that some folder or plan names. */
   readonly expected: () => ReadonlySet<string>;
@@ -38,6 +38,8 @@ export interface ModelLoadingDeps {
   readonly rolloutDir: string;
   readonly metrics: Metrics;
   readonly log: Log;
+  /** Calls every look off: what was not proven by then says nothing about a version, so nothing is settled any more. */
+  readonly calledOff: AbortSignal;
 }
 
 export const createModelLoading = (deps: ModelLoadingDeps): ModelLoading => {
@@ -49,6 +51,7 @@ export const createModelLoading = (deps: ModelLoadingDeps): ModelLoading => {
   let last: Promise<unknown> = Promise.resolve();
 
   const rescan = async (): Promise<RescanReport> => {
+    deps.calledOff.throwIfAborted();
     const places = await library.places();
     const reading = await readPlans(deps.rolloutDir);
     const { plans, faults } = reading;
@@ -131,14 +134,17 @@ const bySize = async (places: readonly BundlePlace[]): Promise<readonly string[]
 };
 
 /** Settles baselines and rollouts for these models, then puts each version where its role wants it. */
-const settle = async ({ control, registry }: ModelLoadingDeps, models: readonly string[], { plans, broken: brokenPlans }: PlanReading) => {
+const settle = async (deps: ModelLoadingDeps, models: readonly string[], { plans, broken: brokenPlans }: PlanReading) => {
+  const { registry } = deps;
+  const control = await deps.control;
+  deps.calledOff.throwIfAborted();
   const versions = registry.list().flatMap((model) =>
     [...model.versions.values()].map(({ bundle }) => {
       const { model: name, version, digest, acceptance } = bundle;
       return { model: name, version, digest, acceptance, comparable: bundle };
     }),
   );
-  const settled = await (await control).reconcile({ versions, plans, brokenPlans, models: new Set(models) });
+  const settled = await control.reconcile({ versions, plans, brokenPlans, models: new Set(models) });
   for (const model of models) await placeVersions(registry, model);
   return settled;
 };
@@ -149,7 +155,8 @@ const placeVersions = async (registry: ModelRegistry, name: string): Promise<voi
 };
 
 /** A version whose folder is gone and that no assignment needs is drained and released. */
-const releaseGone = async ({ library, registry, metrics, log }: ModelLoadingDeps, places: readonly BundlePlace[]): Promise<readonly string[]> => {
+const releaseGone = async ({ library, registry, metrics, log, calledOff }: ModelLoadingDeps, places: readonly BundlePlace[]): Promise<readonly string[]> => {
+  calledOff.throwIfAborted();
   const there = new Set(places.map(keyOf));
   const released: string[] = [];
   for (const { name, versions, baseline, candidate } of registry.list()) {

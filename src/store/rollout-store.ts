@@ -210,3 +210,14 @@ export class DataDirectoryInUseError extends Error {
     this.dataDir = dataDir;
   }
 }
+
+/** The data directory is none in which this process can keep anything. */
+export class DataDirectoryUnusableError extends Error {
+  override readonly name = 'DataDirectoryUnusableError';
+
+  constructor(dataDir: string, reason: string) {
+    const user = process.getuid?.();
+    const who = user === undefined ? 'the gateway' : `the gateway, which runs as user ${user},`;
+    super(`the data directory ${dataDir} cannot be opened: ${reason}; ${who} needs a folder in which it can write`);
+  }
+}

@@ -57,7 +57,8 @@ export type NumberedRequest = SqliteRequest & { readonly id: number };
 /** The first message of the worker: the store is open, or why it is not. */
 export type SqliteOpening =
   | { readonly opened: true; readonly keyId: string; readonly reserveGiven: boolean }
-  | { readonly opened: false; readonly inUse: boolean; readonly reason: string };
+  /** `in-use`: another process has the directory; `unusable`: the file system refuses it; `failed`: what is in it does not hold. */
+  | { readonly opened: false; readonly why: 'in-use' | 'unusable' | 'failed'; readonly reason: string };
 
 /** The disk is full, and what has to be kept now takes the room of the reserve. */
 export interface ReserveGiven {

@@ -9,7 +9,7 @@ import { within } from '../within.ts';
 import { createGroupCommit } from './group-commit.ts';
 import type { Outbox } from './outbox.ts';
 import { createRollbackNotes } from './rollback-notes.ts';
-import { DataDirectoryInUseError, type RolloutStore } from './rollout-store.ts';
+import { DataDirectoryInUseError, DataDirectoryUnusableError, type RolloutStore } from './rollout-store.ts';
 import type { NumberedRequest, ReserveGiven, SqliteAnswers, SqliteOpening, SqliteReply, SqliteRequest, SqliteWorkerData } from './sqlite-messages.ts';
 import type { OutboxAnswer, OutboxRequest } from './sqlite-outbox.ts';
 
@@ -114,7 +114,18 @@ const openWorker = async (options: SqliteStoreOptions): Promise<{ readonly worke
   if (opening.opened) return { worker, opening };
   // The thread closes its files as it ends: whoever hears of the failure may open them at once.
   await worker.terminate();
-  throw opening.inUse ? new DataDirectoryInUseError(dataDir) : new Error(`the store in ${dataDir} cannot be opened: ${opening.reason}`);
+  throw notOpened(dataDir, opening);
+};
+
+const notOpened = (dataDir: string, { why, reason }: Extract<SqliteOpening, { opened: false }>): Error => {
+  switch (why) {
+    case 'in-use':
+      return new DataDirectoryInUseError(dataDir);
+    case 'unusable':
+      return new DataDirectoryUnusableError(dataDir, reason);
+    case 'failed':
+      return new Error(`the store in ${dataDir} cannot be opened: ${reason}`);
+  }
 };
 
 type Opened = Extract<SqliteOpening, { opened: true }>;
@@ -122,7 +133,8 @@ type Opened = Extract<SqliteOpening, { opened: true }>;
 /**
  * Opens (and creates, mode 0700) `<dataDir>/handoff.db` and takes the directory's lock until `close` or the end of the process.
  * @throws DataDirectoryInUseError when another gateway holds the lock
- * @throws Error when the directory or the database cannot be opened
+ * @throws DataDirectoryUnusableError when the file system refuses the directory or a file in it
+ * @throws Error when what is in it does not hold
  */
 export const createSqliteRolloutStore = async (options: SqliteStoreOptions): Promise<RolloutStore> => {
   const { onEntry, onDiskFull = () => undefined } = options;

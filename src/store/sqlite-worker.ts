@@ -21,9 +21,7 @@ import { createOutcomeTables } from './sqlite-outcomes.ts';
 import { createProgressTables } from './sqlite-progress.ts';
 import { migrate, transaction } from './sqlite-schema.ts';
 import { createServedBundlesTable } from './sqlite-served-bundles.ts';
-
-/** Primary result code of a file that someone else has locked, sqlite.org/rescode.html#busy. */
-const sqliteBusy = 5;
+import { whyNotOpened } from './why-not-opened.ts';
 
 /** How long a write waits for somebody who reads or backs up the file beside us. */
 const busyTimeoutMs = 5_000;
@@ -50,8 +48,6 @@ const updateRecord = `update rollouts set rollout = :rollout, attempt = :attempt
 where model = :model and revision = :expectedRevision`;
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-const isBusy = (error: unknown): boolean => error instanceof Error && Reflect.get(error, 'errcode') === sqliteBusy;
 
 /**
  * Takes the lock of the data directory: an exclusive transaction that stays open. The kernel drops it with the process,
@@ -235,7 +231,7 @@ const start = (port: MessagePort, data: SqliteWorkerData): void => {
     opening = { opened: true, keyId: store.key.id, reserveGiven };
     keepReserve(reserve, data.keepReserveAfterMs);
   } catch (error) {
-    opening = { opened: false, inUse: isBusy(error), reason: messageOf(error) };
+    opening = { opened: false, why: whyNotOpened(error), reason: messageOf(error) };
   }
   port.postMessage(opening);
 };

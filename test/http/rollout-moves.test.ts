@@ -16,6 +16,12 @@ const move = (name: string, body: unknown = { reason: 'a try' }, headers: Record
     .set({ 'content-type': 'application/json', ...headers })
     .send(JSON.stringify(body));
 
+const setWeight = (weight = 25, headers: Record<string, string> = {}) =>
+  request(admin.app)
+    .put('/rollouts/card-fraud/weight')
+    .set({ 'content-type': 'application/json', ...headers })
+    .send(JSON.stringify({ weight, reason: 'a try' }));
+
 describe('a move', () => {
   it('is in force and recorded when it is answered', async () => {
     const { body } = await move('start').expect(200).expect('etag', '"2"');
@@ -60,6 +66,27 @@ describe('a move', () => {
   });
 });
 
+describe('while the store does not answer', () => {
+  it.each([
+    { before: [], asked: ['set-weight', 'start'] },
+    { before: ['start'], asked: ['pause', 'promote'] },
+    { before: ['start', 'pause'], asked: ['resume'] },
+  ])('$asked are answered 503', async ({ before, asked }) => {
+    for (const name of before) await move(name).expect(200);
+    admin.hangStore();
+    for (const name of asked) {
+      const { body } = await (name === 'set-weight' ? setWeight() : move(name)).expect(503).expect('retry-after', /^[12]$/);
+      expect(body.type).toBe('/problems/overloaded');
+    }
+  });
+
+  it('a rollback is answered 200', async () => {
+    await move('start').expect(200);
+    admin.hangStore();
+    expect((await move('rollback').expect(200)).body.effective_weight).toBe(0);
+  });
+});
+
 describe('a new attempt', () => {
   it('of a rolled-back candidate is a new rollout that states what repeating costs', async () => {
     await move('start');
@@ -95,6 +122,27 @@ describe('an Idempotency-Key', () => {
 
   it('is refused without its quotes', async () => {
     await move('start', undefined, { 'idempotency-key': '8e03978e' }).expect(400);
+  });
+
+  it('makes a repeated weight the same move, also after another one', async () => {
+    const first = await setWeight(25, key).expect(200);
+    await setWeight(0).expect(200);
+    const again = await setWeight(25, key).expect(200).expect('etag', '"2"');
+    expect(again.body).toEqual(first.body);
+    expect(admin.rollouts.get('card-fraud')).toMatchObject({ weight: 0, revision: 3 });
+  });
+
+  it('is refused for another weight, and for a move after a weight', async () => {
+    await setWeight(25, key).expect(200);
+    expect((await setWeight(50, key).expect(422)).body.type).toBe('/problems/idempotency-mismatch');
+    await setWeight(25, { ...key, 'if-match': '"1"' }).expect(422);
+    await move('resume', undefined, key).expect(422);
+    expect(admin.rollouts.get('card-fraud')).toMatchObject({ weight: 25, revision: 2 });
+  });
+
+  it('is refused without its quotes, for a weight too', async () => {
+    await setWeight(25, { 'idempotency-key': '8e03978e' }).expect(400);
+    expect(admin.rollouts.get('card-fraud').revision).toBe(1);
   });
 
   it('may be used again for a move that was refused', async () => {

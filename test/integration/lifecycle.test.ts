@@ -67,6 +67,10 @@ describe('a gateway that is asked to end', () => {
     const ended = gateway.end('SIGTERM');
     await expect.poll(ready, { interval: 5 }).toBe(503);
     expect((await gateway.admin('GET', '/health/ready')).body).toMatchObject({ type: '/problems/model-not-ready', detail: 'The gateway is draining.' });
+    expect(await gateway.admin('POST', '/models/rescan')).toMatchObject({
+      status: 503,
+      body: { type: '/problems/overloaded', detail: 'The gateway is draining.' },
+    });
     const releasedMs = performance.now();
     held.release();
     const answers = await Promise.all(running);

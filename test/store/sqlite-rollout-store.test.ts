@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DataDirectoryInUseError } from '../../src/store/rollout-store.ts';
+import { DataDirectoryInUseError, DataDirectoryUnusableError } from '../../src/store/rollout-store.ts';
 import { createSqliteRolloutStore } from '../../src/store/sqlite-rollout-store.ts';
 import { decisionFor, recordWith } from '../support/rollout-record.ts';
 import { outboxContract } from './outbox.contract.ts';
@@ -161,6 +161,13 @@ describe('the SQLite store', () => {
   it('refuses a directory that cannot be made', async () => {
     const file = join(directory, 'file');
     await writeFile(file, '');
-    await expect(createSqliteRolloutStore({ dataDir: join(file, 'data') })).rejects.toThrow('cannot be opened');
+    const opening = createSqliteRolloutStore({ dataDir: join(file, 'data') });
+    await expect(opening).rejects.toThrow(DataDirectoryUnusableError);
+    await expect(opening).rejects.toThrow(`the data directory ${file}/data cannot be opened: ENOTDIR: not a directory, mkdir`);
+  });
+
+  it('refuses a database that is none that can be opened', async () => {
+    await mkdir(join(directory, 'handoff.db'));
+    await expect(createSqliteRolloutStore({ dataDir: directory })).rejects.toThrow(DataDirectoryUnusableError);
   });
 });

@@ -7,6 +7,7 @@ import type { Bundle } from '../../bundle/read-bundle.ts';
 import { type CompiledContract, compileContract } from '../contract/compile-contract.ts';
 import { compileOutputs } from '../guards/compile-outputs.ts';
 import type { Launcher } from '../processes/launcher.ts';
+import { onAbort } from '../processes/on-abort.ts';
 import type { RunCost } from './choose-batch.ts';
 import { chooseBatch } from './choose-batch.ts';
 import type { ImageInput } from './executor.ts';
@@ -25,6 +26,8 @@ export interface OpenVersionDeps {
   readonly launcher: Launcher;
   readonly monotonicMs: () => number;
   readonly hooks: VersionHooks;
+  /** Ends the process of a version that is still to be proven: whoever gives it wants no answer any more. */
+  readonly signal?: AbortSignal;
 }
 
 export type OpenedVersion =
@@ -64,7 +67,8 @@ export const openVersion = async (bundle: Bundle, deps: OpenVersionDeps): Promis
   const workerDeps = { ...common, model: bundle.modelBytes, image, maxLoadMs, maxMemoryMiB, warmUp, onRestart: deps.hooks.onWorkerRestart };
   const start = (first: FirstStart): Promise<Placement> =>
     remote === undefined ? createWorkerPlacement(workerDeps, first) : openRemote({ ...common, ...bundle, remote });
-  const starting = start({});
+  const { signal } = deps;
+  const starting = start(signal === undefined ? {} : { signal });
   const contract = compileContract(bundle.contract, bundle.manifest);
   let worker: Placement;
   try {
@@ -72,7 +76,8 @@ export const openVersion = async (bundle: Bundle, deps: OpenVersionDeps): Promis
   } catch (error) {
     return refusal([loadFault(remote, InferenceFailure.from(error).message)]);
   }
-  const { guard, golden, costs, faults } = await prove(bundle, { contract, placement: worker });
+  const isOver = onAbort(signal, () => void worker.close());
+  const { guard, golden, costs, faults } = await prove(bundle, { contract, placement: worker }).finally(isOver);
   if (faults.length > 0) {
     await worker.close();
     return refusal(faults, golden);

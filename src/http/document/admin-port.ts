@@ -3,8 +3,7 @@ import type { ZodOpenApiPathsObject } from 'zod-openapi';
 import { rolloutState } from '../rollout-state-schema.ts';
 import { maxLedgerEntries } from '../routes/ledger-routes.ts';
 import { rescanBody } from '../routes/model-routes.ts';
-import { moveBody, promoteBody } from '../routes/rollout-moves.ts';
-import { setWeightBody } from '../routes/rollout-routes.ts';
+import { moveBody, promoteBody, setWeightBody } from '../routes/rollout-moves.ts';
 import { signalBody } from '../routes/signal-routes.ts';
 import { anyJson, failures, guarded, ok } from './parts.ts';
 
@@ -47,26 +46,30 @@ const moveSummaries = {
   rollback: 'Give all traffic back to the baseline, for good',
 } as const;
 
+const moveHeaders = z.object({ 'if-match': z.string().optional(), 'idempotency-key': z.string().optional() });
+
+/** A rollback is in force without the store, so it alone never waits for an answer of it. */
+const moveFailures = (move: 'set-weight' | keyof typeof moveSummaries) =>
+  failures(
+    'malformed-request',
+    'model-not-found',
+    'rollout-conflict',
+    'idempotency-mismatch',
+    'request-too-large',
+    'unsupported-media-type',
+    ...guarded,
+    ...(move === 'rollback' ? [] : (['overloaded'] as const)),
+  );
+
 const movePaths: ZodOpenApiPathsObject = Object.fromEntries(
-  Object.entries(moveSummaries).map(([move, summary]) => [
+  (Object.keys(moveSummaries) as (keyof typeof moveSummaries)[]).map((move) => [
     `/rollouts/{model}/${move}`,
     {
       post: {
-        summary,
-        requestParams: { path: model, header: z.object({ 'if-match': z.string().optional(), 'idempotency-key': z.string().optional() }) },
+        summary: moveSummaries[move],
+        requestParams: { path: model, header: moveHeaders },
         requestBody: { required: true, content: { 'application/json': { schema: move === 'promote' ? promoteBody : moveBody } } },
-        responses: {
-          ...ok(rolloutState, 'In force for the next request.'),
-          ...failures(
-            'malformed-request',
-            'model-not-found',
-            'rollout-conflict',
-            'idempotency-mismatch',
-            'request-too-large',
-            'unsupported-media-type',
-            ...guarded,
-          ),
-        },
+        responses: { ...ok(rolloutState, 'In force for the next request.'), ...moveFailures(move) },
       },
     },
   ]),
@@ -123,12 +126,9 @@ export const adminPaths: ZodOpenApiPathsObject = {
   '/rollouts/{model}/weight': {
     put: {
       summary: 'Set the canary weight',
-      requestParams: { path: model, header: z.object({ 'if-match': z.string().optional() }) },
+      requestParams: { path: model, header: moveHeaders },
       requestBody: { required: true, content: { 'application/json': { schema: setWeightBody } } },
-      responses: {
-        ...ok(rolloutState, 'In force for the next request.'),
-        ...failures('malformed-request', 'model-not-found', 'not-found', 'rollout-conflict', 'request-too-large', 'unsupported-media-type', ...guarded),
-      },
+      responses: { ...ok(rolloutState, 'In force for the next request.'), ...moveFailures('set-weight') },
     },
   },
   ...movePaths,
@@ -186,7 +186,7 @@ export const adminPaths: ZodOpenApiPathsObject = {
       },
       responses: {
         ...ok(anyJson, 'What was accepted and what was refused, and why.'),
-        ...failures('malformed-request', 'request-too-large', 'unsupported-media-type', ...guarded),
+        ...failures('malformed-request', 'request-too-large', 'unsupported-media-type', 'overloaded', ...guarded),
       },
     },
   },

@@ -191,3 +191,14 @@ describe('openVersion on a bundle with a defect', { timeout: 60_000 }, () => {
     expect(new Set(faults.map(({ file }) => file)).size).toBeGreaterThan(1);
   });
 });
+
+test('a version that is called off while its graph is loaded is not served, and its process ends', async () => {
+  const calledOff = new AbortController();
+  const start = (entry: string) => {
+    queueMicrotask(() => calledOff.abort());
+    return launcher.start(entry);
+  };
+  const deps = { launcher: { ...launcher, start }, monotonicMs: () => performance.now(), hooks: createRecordingHooks().hooks, signal: calledOff.signal };
+  expect((await openVersion(await fraud(), deps)).version).toBeNull();
+  await expect.poll(livingWorkers).toEqual([]);
+});
