@@ -69,18 +69,23 @@ export const createInfer =
     return respond(result, { model, routed, context, deps, validatedMs, routedMs });
   };
 
-const findModel = ({ registry, isExpected }: InferDeps, name: string): ServingModel => {
+const findModel = ({ registry, isExpected, observer }: InferDeps, name: string): ServingModel => {
   const model = registry.get(name);
   if (model !== undefined) return model;
-  if (isExpected(name, null)) throw new ProblemError('model-not-ready', `No version of model ${name} is served yet.`);
+  if (isExpected(name, null)) {
+    observer.notReady(null);
+    throw new ProblemError('model-not-ready', `No version of model ${name} is served yet.`);
+  }
   throw new ProblemError('model-not-found', `No model ${JSON.stringify(name)} is served.`);
 };
 
-const findPinned = ({ isExpected }: InferDeps, model: ServingModel, name: string | null): ServingVersion | null => {
+const findPinned = ({ isExpected, observer }: InferDeps, model: ServingModel, name: string | null): ServingVersion | null => {
   if (name === null) return null;
   const version = model.versions.get(name);
-  if (version === undefined && isExpected(model.name, name))
+  if (version === undefined && isExpected(model.name, name)) {
+    observer.notReady(model);
     throw new ProblemError('model-not-ready', `Version ${name} of model ${model.name} is not served yet.`);
+  }
   if (version === undefined)
     throw new ProblemError('version-not-found', `Model ${model.name} has no version ${JSON.stringify(name)}; it has ${[...model.versions.keys()].join(', ')}.`);
   return version;
@@ -92,9 +97,9 @@ interface Step {
   readonly deps: InferDeps;
 }
 
-const contractsFor = ({ model, pinned }: Step): ContractPair => {
+const contractsFor = ({ model, pinned, deps }: Step): ContractPair => {
   if (pinned !== null) return { baseline: pinned.contract, candidate: null, known: model.known };
-  if (model.contracts === null) throw notReady(model);
+  if (model.contracts === null) throw notReady(model, deps.observer);
   return model.contracts;
 };
 
@@ -148,7 +153,13 @@ interface OfferStep {
 
 /** Failed requests too: a sample of those that some version could answer would favour it. */
 const offerForComparison = (model: ServingModel, { checked, routed, context, deps }: OfferStep): void =>
-  deps.comparison.offer(model, { rows: checked.rows, requestId: context.requestId, assignment: routed.assignment, routingKeyHash: routed.routingKeyHash });
+  deps.comparison.offer(model, {
+    rows: checked.rows,
+    form: context.form.kind,
+    requestId: context.requestId,
+    assignment: routed.assignment,
+    routingKeyHash: routed.routingKeyHash,
+  });
 
 interface RespondStep {
   readonly model: ServingModel;

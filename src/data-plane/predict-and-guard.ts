@@ -44,7 +44,7 @@ export const predictAndGuard = async (model: ServingModel, step: PredictStep): P
   const { checked, routed, context, deps } = step;
   const { assignment, version, unit } = routed;
   const { callerMs, attemptMs } = deadlinesOf(model, step);
-  const whole: Attempt = { rows: checked.rows, deadlineMs: callerMs, span: context.span, monotonicMs: deps.monotonicMs };
+  const whole: Attempt = { rows: checked.rows, deadlineMs: callerMs, form: context.form, span: context.span, monotonicMs: deps.monotonicMs };
   const rescuer = assignment.arm === 'candidate' ? model.baseline : null;
   try {
     const answer = await attempt(version, rescuer === null ? whole : { ...whole, deadlineMs: attemptMs });

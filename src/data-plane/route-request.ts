@@ -46,7 +46,11 @@ interface RouteStep {
   readonly deps: RouteDeps;
 }
 
-export const notReady = (model: ServingModel): ProblemError => new ProblemError('model-not-ready', `Model ${model.name} has no serving baseline.`);
+/** Counts a request that no version can answer, and gives its problem to be thrown. */
+export const notReady = (model: ServingModel, observer: Observer): ProblemError => {
+  observer.notReady(model);
+  return new ProblemError('model-not-ready', `Model ${model.name} has no serving baseline.`);
+};
 
 const readRoutingKey = (model: ServingModel, rule: RoutingKeyRule | null, { checked, context, deps }: Omit<RouteStep, 'pinned'>): string | null => {
   try {
@@ -72,7 +76,7 @@ export const routeRequest = (model: ServingModel, { checked, pinned, context, de
     randomU32: deps.randomU32,
   });
   const version = assignment === null ? undefined : model.versions.get(assignment.version);
-  if (assignment === null || version === undefined) throw notReady(model);
+  if (assignment === null || version === undefined) throw notReady(model, deps.observer);
   const assignedAtMs = deps.wallMs();
   const routingKeyHash = routingKey === null ? null : deps.predictionIds.hashKey(routingKey);
   // A cohort was chosen, not drawn: it counts for nothing, not even as eligible or not.

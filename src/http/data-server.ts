@@ -10,7 +10,7 @@ import { createAdmission } from './admission.ts';
 import { createEndTogether } from './end-together.ts';
 import { inferEdge } from './infer-edge.ts';
 import type { Exchange, InferEdge } from './infer-exchange.ts';
-import { logFailure } from './log-failure.ts';
+import { createLogFailure } from './log-failure.ts';
 import { createOpenInferenceEdge } from './open-inference-edge.ts';
 import { createOutcomesEndpoint, isOutcomes, type OutcomesEndpointDeps } from './outcomes-endpoint.ts';
 import { readBody } from './read-body.ts';
@@ -58,6 +58,7 @@ interface Failed {
 export const createDataServer = (deps: DataServerDeps): DataServer => {
   const outcomes = createOutcomesEndpoint(deps);
   const edgeOf = createEdges(deps);
+  const logFailure = createLogFailure(deps);
   const end = createEndTogether();
   const admission = createAdmission({ ...deps, what: 'requests', onRefused: () => deps.metrics.unrouted.request('shed', 0) });
 
@@ -79,8 +80,8 @@ export const createDataServer = (deps: DataServerDeps): DataServer => {
       deps.authorize(request);
       admit();
       const body = await readBody(request, { maxBytes: deps.maxBodyBytes, hold });
-      const infer: Exchange['infer'] = async (asked, { timeoutMs, routingKey }) => {
-        const answer = await deps.infer(asked, { header, routingKey, arrivedMs, timeoutMs: earlier(readTimeoutMs(header), timeoutMs), span, requestId });
+      const infer: Exchange['infer'] = async (asked, { timeoutMs, routingKey, form }) => {
+        const answer = await deps.infer(asked, { header, routingKey, arrivedMs, timeoutMs: earlier(readTimeoutMs(header), timeoutMs), form, span, requestId });
         endConnection(response);
         return answer;
       };
@@ -105,7 +106,7 @@ export const createDataServer = (deps: DataServerDeps): DataServer => {
     if (beforeTheModel.has(type)) deps.metrics.unrouted.request('client_error', (deps.monotonicMs() - arrivedMs) / 1_000);
     // What is left of the body flows past, so that the connection can serve the next request.
     request.resume();
-    if (status >= 500) logFailure(deps.log, error, { type, requestId, traceId: span.traceId });
+    if (status >= 500) logFailure(error, { type, requestId, traceId: span.traceId });
     span.end({ status, endMs: deps.monotonicMs(), ...(status >= 500 ? { errorType: type } : {}) });
   };
 

@@ -1,8 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { InferAnswer, InferRequest } from '../data-plane/infer.ts';
+import type { InferContext } from '../data-plane/infer-context.ts';
 import type { RequestSpan } from '../telemetry/request-span.ts';
 import type { HoldBytes } from './body-budget.ts';
 import type { EndResponse } from './end-together.ts';
+
+/** What the request itself says; headers are heard beside it. */
+type OwnWords = Pick<InferContext, 'timeoutMs' | 'routingKey' | 'form'>;
 
 /** One request for predictions, its body read. */
 export interface Exchange {
@@ -15,8 +19,7 @@ export interface Exchange {
   readonly hold: HoldBytes;
   /** The first value of a header, by lower-case name. */
   readonly header: (name: string) => string | undefined;
-  /** `timeoutMs` and `routingKey` are what the request itself says; headers are heard beside it. */
-  readonly infer: (request: InferRequest, own: { readonly timeoutMs: number | null; readonly routingKey: string | null }) => Promise<InferAnswer>;
+  readonly infer: (request: InferRequest, own: OwnWords) => Promise<InferAnswer>;
   readonly requestId: string;
   readonly span: RequestSpan;
 }

@@ -1,7 +1,8 @@
 /** `POST /v2/models/{model}[/versions/{version}]/infer`: tensors in, tensors out. @see https://github.com/kserve/open-inference-protocol */
 import type { InferAnswer } from '../data-plane/infer.ts';
+import type { AnswerForm } from '../data-plane/infer-context.ts';
 import type { ModelRegistry } from '../data-plane/registry.ts';
-import { answerTensors, checkRequestedOutputs } from '../open-inference/answer-tensors.ts';
+import { answerTensors, checkRequestedOutputs, unwritable } from '../open-inference/answer-tensors.ts';
 import { jsonBytesOf, lengthHeader } from '../open-inference/framing.ts';
 import { type InferenceRequest, rawRequest, withTensors } from '../open-inference/inference-request.ts';
 import { createKnownHeads, type ReadHead, readHead } from '../open-inference/known-heads.ts';
@@ -91,6 +92,8 @@ const readRequest = (body: Buffer, header: string | undefined, readKnown: ReadHe
   return withTensors(head, body, jsonBytes);
 };
 
+const formOf = (inference: InferenceRequest): AnswerForm => ({ kind: 'tensors', unwritable: (answer) => unwritable(answer, inference) });
+
 const serve = async (exchange: Exchange, asked: AskedModel, { registry, maxBodyBytes, readKnown }: Shared): Promise<void> => {
   const { request, header } = exchange;
   const encoding = request.headers['content-encoding'];
@@ -106,7 +109,8 @@ const serve = async (exchange: Exchange, asked: AskedModel, { registry, maxBodyB
   if (answering != null) checkRequestedOutputs(answering.bundle.contract, inference);
   const rows = tensorRows(inference.inputs);
   try {
-    const answer = await exchange.infer({ model, version, inputs: rows }, inference);
+    const { timeoutMs, routingKey } = inference;
+    const answer = await exchange.infer({ model, version, inputs: rows }, { timeoutMs, routingKey, form: formOf(inference) });
     send(exchange, answer, answerMessage(answer, { asked, inference }));
   } catch (error) {
     throw error instanceof ProblemError ? rows.locate(error) : error;

@@ -5,7 +5,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { RequestSpan, Tracing } from '../telemetry/request-span.ts';
 import { createAdmission, type Place } from './admission.ts';
 import type { BodyBudget } from './body-budget.ts';
-import { logFailure } from './log-failure.ts';
+import { createLogFailure } from './log-failure.ts';
 import { parseOutcomesRequest } from './outcomes-request.ts';
 import { parseJsonBody, readBody } from './read-body.ts';
 import { requestIdOf } from './request-id.ts';
@@ -40,6 +40,7 @@ interface Arrived {
 /** `POST /outcomes`: authorize ▶ admit ▶ read ▶ post ▶ answer. A batch is answered 202 once everything that it accepts is durable. */
 export const createOutcomesEndpoint = (deps: OutcomesEndpointDeps): RequestListener => {
   const admission = createAdmission({ ...deps, what: 'requests with outcomes', onRefused: () => undefined });
+  const logFailure = createLogFailure(deps);
 
   const serve = async ({ request, response, requestId, span }: Arrived, { admit, hold }: Place): Promise<void> => {
     deps.authorizeOutcome(request);
@@ -63,7 +64,7 @@ export const createOutcomesEndpoint = (deps: OutcomesEndpointDeps): RequestListe
     const { status } = problems[type];
     // What is left of the body flows past, so that the connection can serve the next request.
     request.resume();
-    if (status >= 500) logFailure(deps.log, error, { type, requestId, traceId: span.traceId });
+    if (status >= 500) logFailure(error, { type, requestId, traceId: span.traceId });
     span.end({ status, endMs: deps.monotonicMs(), ...(status >= 500 ? { errorType: type } : {}) });
   };
 

@@ -53,7 +53,7 @@ export interface Metrics extends Recorders {
   readonly setBoundBroken: (bound: BrokenBound) => void;
   /** The limits of the model are not held any more. */
   readonly releaseBounds: (labels: { readonly model: string }) => void;
-  /** Requests that end before their model is known: unreadable, shed, or for a model that is not there. All labels are `none`. */
+  /** Requests that end before their model is known: unreadable, shed, or for a model that is not there, also not yet. All labels are `none`. */
   readonly unrouted: ArmRecorder;
   readonly setModelInfo: (info: ModelInfo) => void;
   /** Adds a boundary at each latency objective, in seconds, to the request durations. */

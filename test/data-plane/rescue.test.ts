@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { GivenParts } from '../../src/data-plane/infer-context.ts';
 import { InferenceFailure } from '../../src/data-plane/inference/inference-failure.ts';
 import { openVersion } from '../../src/data-plane/inference/open-version.ts';
 import type { ServingVersion } from '../../src/data-plane/inference/serving-version.ts';
@@ -11,6 +12,7 @@ import { testLauncher } from '../support/test-launcher.ts';
 const launcher = testLauncher();
 
 const monotonicMs = (): number => performance.now();
+const form = { kind: 'rows' } as const;
 const span = createUnrecordedSpan({ traceId: '0'.repeat(32), spanId: '0'.repeat(16), traceparent: '', tracestate: undefined });
 
 describe('attemptDeadline', () => {
@@ -70,7 +72,7 @@ describe('attempt', { timeout: 60_000 }, () => {
 
   test('answers with guarded rows', async () => {
     const opened = await open(null);
-    const answer = await attempt(opened, { rows: rows(opened), deadlineMs: monotonicMs() + 30_000, span, monotonicMs });
+    const answer = await attempt(opened, { rows: rows(opened), deadlineMs: monotonicMs() + 30_000, form, span, monotonicMs });
     expect(answer.rows).toEqual([{ fraud_probability: expect.closeTo(0.00043, 4), flagged: false }]);
     expect(answer.prediction.batchRows).toBe(1);
     expect(answer.guardMs).toBeGreaterThanOrEqual(0);
@@ -82,9 +84,23 @@ describe('attempt', { timeout: 60_000 }, () => {
   ] as const)('fails as a breach when the output is %s, and only then', async (way, got) => {
     const opened = await open(way);
     const attemptWith = (amount: number) =>
-      attempt(opened, { rows: rows(opened).map((row) => ({ ...row, amount })), deadlineMs: monotonicMs() + 30_000, span, monotonicMs });
+      attempt(opened, { rows: rows(opened).map((row) => ({ ...row, amount })), deadlineMs: monotonicMs() + 30_000, form, span, monotonicMs });
     const [sound, broken] = await Promise.allSettled([attemptWith(45.5), attemptWith(5_000)]);
     expect(sound.status).toBe('fulfilled');
     expect(broken).toMatchObject({ reason: { reason: 'breach', message: expect.stringContaining(got) } });
+  });
+
+  test('fails as a breach when the answer cannot be given in the form that was asked for, and says why to the caller', async () => {
+    const opened = await open(null);
+    const attemptAs = (unwritable: (answer: GivenParts) => string | null) =>
+      attempt(opened, { rows: rows(opened), deadlineMs: monotonicMs() + 30_000, form: { kind: 'tensors', unwritable }, span, monotonicMs });
+    const seen: GivenParts[] = [];
+    const { rows: outputs, prediction } = await attemptAs((answer) => {
+      seen.push(answer);
+      return null;
+    });
+    expect(seen).toEqual([{ contract: opened.bundle.contract, tensors: prediction.outputs, outputs }]);
+    const failure = { reason: 'breach', message: 'There is no such form.', detail: 'There is no such form.' };
+    await expect(attemptAs(() => 'There is no such form.')).rejects.toMatchObject(failure);
   });
 });

@@ -32,7 +32,15 @@ const route = (headers: Readonly<Record<string, string>>, eligible: boolean) => 
   const evidence = createEvidence({ monotonicMs: () => 0, incarnation: 'a-life' });
   const predictionIds = createPredictionIds({ key: Buffer.alloc(32, 1), incarnation: Buffer.alloc(4) });
   const deps = { evidence, predictionIds, observer: {} as RouteDeps['observer'], randomU32: () => 0, wallMs: () => 0 };
-  const context = { header: (name: string) => headers[name], routingKey: null, requestId: 'a', span, arrivedMs: 0, timeoutMs: null };
+  const context = {
+    header: (name: string) => headers[name],
+    routingKey: null,
+    requestId: 'a',
+    span,
+    arrivedMs: 0,
+    timeoutMs: null,
+    form: { kind: 'rows' } as const,
+  };
   const { unit, version } = routeRequest(model, { checked: { rows: [{}], eligible }, pinned: null, context, deps });
   const { eligible: counted, ineligible } = evidence.observe(rollout.id);
   return { isUnit: unit !== null, version: version.bundle.version, counted, ineligible };

@@ -116,7 +116,7 @@ export const openSimulatedGateway = async (deps: SimulatedGatewayDeps): Promise<
         tracestate: header('tracestate'),
         startMs: arrivedMs,
       });
-      return clock.follow(infer(request, { header, routingKey: null, arrivedMs, timeoutMs: readTimeoutMs(header), span, requestId }));
+      return clock.follow(infer(request, { header, routingKey: null, arrivedMs, timeoutMs: readTimeoutMs(header), form: { kind: 'rows' }, span, requestId }));
     },
     tick: async () => {
       await engine.tick();

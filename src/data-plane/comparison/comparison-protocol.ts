@@ -8,6 +8,7 @@ import type { ModelContract } from '../../bundle/contract.ts';
 import type { Manifest } from '../../bundle/manifest.ts';
 import type { DifferenceRule } from '../../store/traffic-assignment.ts';
 import type { Row } from '../contract/compile-contract.ts';
+import type { AnswerForm } from '../infer-context.ts';
 import type { ImageInput } from '../inference/executor.ts';
 
 export type Side = 'baseline' | 'candidate';
@@ -27,6 +28,8 @@ export interface ComparedVersion {
 export interface PairWork {
   readonly runs: readonly Side[];
   readonly rows: readonly Row[];
+  /** As the caller asked for it: rows that cannot say an output are a breach here too. */
+  readonly form: AnswerForm['kind'];
   readonly differences: readonly DifferenceRule[];
   /** Send back the two outputs and the input, redacted, if they differ. */
   readonly wantsExample: boolean;

@@ -53,7 +53,7 @@ const runPair = async (sides: Sides, id: number, work: PairWork): Promise<void> 
   const answers: (Answered | null)[] = [];
   for (const [index, name] of work.runs.entries()) {
     const side = sides[name];
-    const run = await side.run(work.rows);
+    const run = await side.run(work);
     answers.push(answeredBy(side, run));
     const compared = index === work.runs.length - 1 ? comparedOf(work, answers) : null;
     await send({ kind: 'ran', id, ran: { result: run.result, us: run.us, why: run.why, cpuMs: cpuMs() }, compared });

@@ -14,7 +14,7 @@ import { createLane, type Lane, type LaneHooks } from './lane.ts';
 import type { DrawnRequest } from './pair-runner.ts';
 
 /** A request as it was answered, or failed by the versions' fault. */
-export interface AnsweredPairRequest extends Pick<DrawnRequest, 'rows' | 'requestId'> {
+export interface AnsweredPairRequest extends Pick<DrawnRequest, 'rows' | 'form' | 'requestId'> {
   readonly assignment: Assignment;
   /** Keyed hash of the routing key, 16 hexadecimal characters; null without one. */
   readonly routingKeyHash: string | null;

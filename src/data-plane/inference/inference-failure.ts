@@ -15,6 +15,8 @@ export interface InvalidInput {
 
 interface FailureDetails {
   readonly cause?: unknown;
+  /** Shown to the caller in place of the general words for the reason: nothing internal goes in. */
+  readonly detail?: string;
   readonly invalid?: InvalidInput;
   readonly isHurried?: boolean;
 }
@@ -22,6 +24,7 @@ interface FailureDetails {
 /** A failed attempt to get an answer from one version. */
 export class InferenceFailure extends Error {
   readonly reason: FailureReason;
+  readonly detail: string | null;
   readonly invalid: InvalidInput | null;
   /** The caller left too little time for this to say anything of the version. */
   readonly isHurried: boolean;
@@ -30,6 +33,7 @@ export class InferenceFailure extends Error {
     super(message, { cause: details.cause });
     this.name = 'InferenceFailure';
     this.reason = reason;
+    this.detail = details.detail ?? null;
     this.invalid = details.invalid ?? null;
     this.isHurried = details.isHurried ?? false;
   }

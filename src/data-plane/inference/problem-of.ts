@@ -18,7 +18,7 @@ export const problemOf = (error: unknown): ProblemError => {
   const failure = InferenceFailure.from(error);
   if (failure.reason === 'invalid-input') return invalidInput(failure);
   const [type, detail] = problemTypes[failure.reason];
-  return new ProblemError(type, detail, { cause: failure });
+  return new ProblemError(type, failure.detail ?? detail, { cause: failure });
 };
 
 const invalidInput = (failure: InferenceFailure): ProblemError => {

@@ -38,6 +38,8 @@ export interface AnsweredRequest {
 export interface Observer {
   readonly violated: (model: ServingModel, broken: readonly BrokenRule[]) => void;
   readonly shed: (model: ServingModel) => void;
+  /** A request for what is not served yet, before its assignment; null while no version of its model is there. */
+  readonly notReady: (model: ServingModel | null) => void;
   readonly rescued: (attempt: FailedAttempt, reason: AttemptFailure) => void;
   /** Records a request that got no answer, and gives its problem back to be thrown. */
   readonly failed: (attempt: FailedAttempt, problem: ProblemError) => ProblemError;
@@ -68,8 +70,21 @@ const rescueReasonOf: Readonly<Record<AttemptFailure, RescueReason>> = {
   breach: 'breach',
 };
 
-export const createObserver = (deps: ObserverDeps): Observer => {
+/** The recorder of a version's arm, kept so that a request hashes no labels. */
+const keepRecorders = (metrics: Metrics): ((version: ServingVersion, arm: ArmLabel) => ArmRecorder) => {
   const recorders = new WeakMap<ServingVersion, Map<ArmLabel, ArmRecorder>>();
+  return (version, arm) => {
+    const kept = recorders.get(version)?.get(arm);
+    if (kept !== undefined) return kept;
+    const { model, version: name } = version.bundle;
+    const made = metrics.forArm({ model, version: name, arm });
+    recorders.set(version, new Map(recorders.get(version)).set(arm, made));
+    return made;
+  };
+};
+
+export const createObserver = (deps: ObserverDeps): Observer => {
+  const recorderOf = keepRecorders(deps.metrics);
   const onceASecond = createOnceASecond(deps.monotonicMs);
   const bounds = createBoundWatch({
     monotonicMs: deps.monotonicMs,
@@ -77,15 +92,6 @@ export const createObserver = (deps: ObserverDeps): Observer => {
     onEnd: (model) => deps.metrics.releaseBounds({ model }),
   });
 
-  /** The recorder of a version's arm, kept so that a request hashes no labels. */
-  const recorderOf = (version: ServingVersion, arm: ArmLabel): ArmRecorder => {
-    const kept = recorders.get(version)?.get(arm);
-    if (kept !== undefined) return kept;
-    const { model, version: name } = version.bundle;
-    const made = deps.metrics.forArm({ model, version: name, arm });
-    recorders.set(version, new Map(recorders.get(version)).set(arm, made));
-    return made;
-  };
   const record = (
     { failure, answer }: Pick<EndedRequest, 'failure' | 'answer'>,
     { model, version, assignment, arrivedMs }: Pick<FailedAttempt, 'model' | 'version' | 'assignment'> & { readonly arrivedMs: number },
@@ -107,6 +113,7 @@ export const createObserver = (deps: ObserverDeps): Observer => {
       for (const rule of broken) recorder.violated(rule);
     },
     shed: (model) => unassigned(model, 'shed'),
+    notReady: (model) => (model === null ? deps.metrics.unrouted.request('error', 0) : unassigned(model, 'error')),
     rescued: ({ model, version, error, context }, reason) => {
       const { version: name } = version.bundle;
       deps.metrics.forVersion({ model: model.name, version: name }).rescued(rescueReasonOf[reason]);

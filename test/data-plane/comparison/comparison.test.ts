@@ -68,7 +68,7 @@ const start = async () => {
   const offer = (assignment: Assignment, times = 1): void => {
     const serving = registry.get(model);
     for (let time = 0; serving !== undefined && time < times; time += 1)
-      comparison.offer(serving, { assignment, rows: [], requestId: 'a-request', routingKeyHash: '0123456789abcdef' });
+      comparison.offer(serving, { assignment, rows: [], form: 'rows', requestId: 'a-request', routingKeyHash: '0123456789abcdef' });
   };
   return { assign, offer, started, drawn: () => offered, evidence, comparison };
 };

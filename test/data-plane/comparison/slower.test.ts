@@ -69,7 +69,7 @@ test('a slower candidate is found in the shadow step, before it got traffic', { 
         async () => {
           // A budget that is spent, and the start of the process, wait for the clock.
           nowMs += 10;
-          for (let offered = 0; offered < 16; offered += 1) lane.offer({ rows: [row], key: null, requestId: 'a-request', rule });
+          for (let offered = 0; offered < 16; offered += 1) lane.offer({ rows: [row], form: 'rows', key: null, requestId: 'a-request', rule });
           if (pairs - lookedAtPairs >= 33) {
             lookedAtPairs = pairs;
             assessment = await measure.assess(model, record);

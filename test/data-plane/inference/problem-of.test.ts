@@ -20,6 +20,11 @@ describe('problemOf', () => {
     expect(problem.message).not.toContain('internal words');
   });
 
+  test('tells the caller what a failure has for the caller', () => {
+    const failure = new InferenceFailure('breach', 'internal words', { detail: 'It is too large for JSON.' });
+    expect(problemOf(failure)).toMatchObject({ type: 'output-rejected', message: 'It is too large for JSON.', cause: failure });
+  });
+
   test('points at the row and field of an unreadable input', () => {
     const invalid = { row: 3, field: 'image', got: 'a dog', expected: 'a cat' };
     const problem = problemOf(new InferenceFailure('invalid-input', 'unreadable', { invalid }));
