@@ -40,7 +40,7 @@ export const outcomesRequestSchema = z
 export const outcomesResponseSchema = z
   .object({
     accepted: z.int().meta({ description: 'Kept now; they are on the disk.' }),
-    duplicate: z.int().meta({ description: 'Known already: nothing was changed.' }),
+    duplicate: z.int().meta({ description: 'Known already: counted no second time.' }),
     refused: z.array(
       z.object({
         index: z.int(),

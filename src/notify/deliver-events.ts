@@ -60,12 +60,15 @@ const postedOf = (content: QueuedContent): PostedEvent => {
 
 interface DeliveryState extends DeliveryDeps {
   readonly lanes: Map<string, Lane>;
+  /** Monotonic time before which the receiver wants no event of any lane, milliseconds. */
+  receiverNotBeforeMs: number;
   lastTroubleMs: number;
   isGone: boolean;
   isStopped: boolean;
 }
 
-const isDue = ({ lanes, monotonicMs }: DeliveryState, { lane }: QueuedEvent): boolean => (lanes.get(lane)?.notBeforeMs ?? 0) <= monotonicMs();
+const isDue = ({ lanes, receiverNotBeforeMs, monotonicMs }: DeliveryState, { lane }: QueuedEvent): boolean =>
+  Math.max(receiverNotBeforeMs, lanes.get(lane)?.notBeforeMs ?? 0) <= monotonicMs();
 
 /** The receiver is back: lanes that waited for it are due, those whose event it refuses wait on. */
 const receiverAnswers = ({ lanes }: DeliveryState): void => {
@@ -74,8 +77,10 @@ const receiverAnswers = ({ lanes }: DeliveryState): void => {
 
 const failed = (state: DeliveryState, lane: string, outcome: Exclude<PostResult, { readonly result: 'delivered' }>): void => {
   const failures = (state.lanes.get(lane)?.failures ?? 0) + 1;
+  const nowMs = state.monotonicMs();
   const delayMs = Math.max(retryDelayMs(failures, state.random), outcome.retryAfterMs ?? 0);
-  state.lanes.set(lane, { failures, notBeforeMs: state.monotonicMs() + delayMs, lastResult: outcome.result === 'refused' ? 'refused' : 'failed' });
+  state.lanes.set(lane, { failures, notBeforeMs: nowMs + delayMs, lastResult: outcome.result === 'refused' ? 'refused' : 'failed' });
+  if (outcome.result === 'failed') state.receiverNotBeforeMs = nowMs + (outcome.retryAfterMs ?? 0);
 };
 
 /** Sends a lane's first event. @returns what became of it; null when it was not there any more */
@@ -139,7 +144,7 @@ const lookOnce = async (state: DeliveryState): Promise<void> => {
 
 /** Makes the delivery. It reads no clock and draws no number but what it is given. */
 export const createDelivery = (deps: DeliveryDeps): Delivery => {
-  const state: DeliveryState = { ...deps, lanes: new Map(), lastTroubleMs: Number.NEGATIVE_INFINITY, isGone: false, isStopped: false };
+  const state: DeliveryState = { ...deps, lanes: new Map(), receiverNotBeforeMs: 0, lastTroubleMs: Number.NEGATIVE_INFINITY, isGone: false, isStopped: false };
   let underWay: Promise<void> | null = null;
   return {
     look: () => {

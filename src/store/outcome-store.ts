@@ -49,7 +49,10 @@ export interface OutcomeCounts {
 
 /** Keeps posted outcomes. Every method rejects when the store cannot be reached; nothing is then changed. */
 export interface OutcomeStore {
-  /** Keeps what is new; one entry an outcome: whether it was. Durable when it resolves. Many calls at once are written together. */
+  /**
+   * Keeps what is new; one entry an outcome: whether it was. Of a `keyed` one that is known already, an earlier first event is kept all the same.
+   * Durable when it resolves. Many calls at once are written together.
+   */
   readonly record: (outcomes: readonly PostedOutcome[]) => Promise<readonly boolean[]>;
   /** Idempotent: what was recorded for these buckets until now. */
   readonly counts: (range: OutcomeRange) => Promise<OutcomeCounts>;

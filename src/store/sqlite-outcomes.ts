@@ -73,10 +73,11 @@ export const createOutcomeTables = (database: DatabaseSync) => {
   /** @returns whether it was new */
   const keep = (posted: PostedOutcome, counts: ReturnType<typeof addUp>): boolean => {
     const { digest, expiresAtMs, rollout, outcome, count, firstEvent } = posted;
-    if (statements.insertPosted.run({ digest, expiresHour: Math.ceil(expiresAtMs / hourMs) }).changes === 0) return false;
-    if (count !== null) counts.add(posted, count);
-    if (firstEvent !== null) statements.addFirstEvent.run({ rollout, outcome, ...firstEvent });
-    return true;
+    const isNew = statements.insertPosted.run({ digest, expiresHour: Math.ceil(expiresAtMs / hourMs) }).changes > 0;
+    if (isNew && count !== null) counts.add(posted, count);
+    // One that names only its key is known already when another event of the key has come, at whatever time: this may be the earlier one.
+    if (firstEvent !== null && (isNew || count?.source === 'keyed')) statements.addFirstEvent.run({ rollout, outcome, ...firstEvent });
+    return isNew;
   };
 
   const record = (outcomes: readonly PostedOutcome[]): readonly boolean[] =>

@@ -39,17 +39,28 @@ const ratioFrom = (text: string | undefined, log: Log): number => {
   return 1;
 };
 
-/** Limits of the batch processor that the environment sets; the SDK's defaults stand for the others: 2048 spans queued, 512 sent at a time, every 5 s. */
-export const batchLimitsFrom = (environment: Environment): Readonly<Record<string, number>> =>
+/** The limits of the batch processor, with the least that each can be: with a queue or a batch of none the processor would empty its queue for ever. */
+const batchLimits = {
+  maxQueueSize: { variable: 'OTEL_BSP_MAX_QUEUE_SIZE', least: 1 },
+  scheduledDelayMillis: { variable: 'OTEL_BSP_SCHEDULE_DELAY', least: 0 },
+  exportTimeoutMillis: { variable: 'OTEL_BSP_EXPORT_TIMEOUT', least: 0 },
+  maxExportBatchSize: { variable: 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE', least: 1 },
+} as const;
+
+/**
+ * Limits of the batch processor that the environment sets; the SDK's defaults stand for the others: 2048 spans queued, 512 sent at a time,
+ * every 5 s. A value that means nothing is reported and replaced by its default.
+ */
+export const batchLimitsFrom = (environment: Environment, log: Log): Readonly<Record<string, number>> =>
   Object.fromEntries(
-    Object.entries({
-      maxQueueSize: environment.OTEL_BSP_MAX_QUEUE_SIZE,
-      scheduledDelayMillis: environment.OTEL_BSP_SCHEDULE_DELAY,
-      exportTimeoutMillis: environment.OTEL_BSP_EXPORT_TIMEOUT,
-      maxExportBatchSize: environment.OTEL_BSP_MAX_EXPORT_BATCH_SIZE,
-    })
-      .map(([name, text]) => [name, text === undefined || text.trim() === '' ? Number.NaN : Number(text)] as const)
-      .filter(([, value]) => Number.isInteger(value) && value >= 0),
+    Object.entries(batchLimits).flatMap(([name, { variable, least }]) => {
+      const text = environment[variable]?.trim() ?? '';
+      if (text === '') return [];
+      const value = Number(text);
+      if (Number.isInteger(value) && value >= least) return [[name, value]];
+      log.warn({ got: text }, `${variable} is not a whole number of at least ${least}; using the default`);
+      return [];
+    }),
   );
 
 /** Says so when the environment asks for a way of sending that is not there. */

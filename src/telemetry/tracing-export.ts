@@ -24,6 +24,7 @@ import {
 } from '@opentelemetry/resources';
 import { BatchSpanProcessor, type ReadableSpan } from '@opentelemetry/sdk-trace';
 import type { Clock } from '../clock.ts';
+import { within } from '../within.ts';
 import type { Log } from './log.ts';
 import { type BatchRun, createUnrecordedSpan, type RequestSpan, type RequestStart, type Tracing } from './request-span.ts';
 import { addFacts, batchAttributes, type SpanAttributes } from './span-attributes.ts';
@@ -58,7 +59,7 @@ export const createExportingTracing = (deps: TracingDeps, ids: TraceIds): Tracin
   const processor = new BatchSpanProcessor({
     exporter: new OTLPTraceExporter(),
     selfObsMeterProvider: countUndelivered(deps.onDropped),
-    ...batchLimitsFrom(environment),
+    ...batchLimitsFrom(environment, log),
   });
   const recording: Recording = { ids, clock: deps.clock, record: (span) => processor.onEnd(toReadable(span, { resource, version: deps.version })) };
   const sample = sampleFrom(environment, log);
@@ -71,7 +72,8 @@ export const createExportingTracing = (deps: TracingDeps, ids: TraceIds): Tracin
       return createUnrecordedSpan({ ...context, traceparent: formatTraceparent(context, false), tracestate: remote?.tracestate });
     },
     batchRun: (run) => recordBatchRun(recording, run),
-    shutdown: (limitMs) => within(limitMs, processor.shutdown()).catch((error: unknown) => log.warn({ err: error }, 'the last spans were not delivered')),
+    shutdown: (limitMs) =>
+      within(processor.shutdown(), limitMs, `not after ${limitMs} ms`).catch((error: unknown) => log.warn({ err: error }, 'the last spans were not delivered')),
   };
 };
 
@@ -235,11 +237,4 @@ const warnThrough = (log: Log): void => {
   const warn = (message: string): void => log.warn({ source: 'opentelemetry' }, message);
   const silent = (): void => {};
   diag.setLogger({ error: warn, warn, info: silent, debug: silent, verbose: silent }, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
-};
-
-/** The work, or nothing after the limit; rejects if the work does so before. */
-const within = async (limitMs: number, work: Promise<void>): Promise<void> => {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, limitMs);
-  await Promise.race([work, promise]).finally(() => clearTimeout(timer));
 };

@@ -174,6 +174,27 @@ describe('the delivery of events', () => {
     expect(receiver.posts).toHaveLength(2);
   });
 
+  it('asks a receiver that wants time with no event of another rollout either', async () => {
+    receiver.treat(answer(503, { 'retry-after': '30' }));
+    await decide('card-fraud', 'start');
+    await seconds(1);
+    receiver.treat(take);
+    await decide('search-ranker', 'start');
+    await seconds(29);
+    expect(receiver.posts).toHaveLength(1);
+    await seconds(1);
+    expect(types().slice(1).sort()).toEqual(['card-fraud handoff.rollout.start', 'search-ranker handoff.rollout.start']);
+  });
+
+  it('holds up no other rollout for as long as the receiver wants to refuse an event', async () => {
+    receiver.treat((response, post) => (post.event.subject === 'card-fraud' ? answer(422, { 'retry-after': '30' }) : take)(response, post));
+    await decide('card-fraud', 'start');
+    await seconds(1);
+    await decide('search-ranker', 'start');
+    await seconds(1);
+    expect(types()).toEqual(['card-fraud handoff.rollout.start', 'search-ranker handoff.rollout.start']);
+  });
+
   it('lets an event that is refused hold up its own rollout only', async () => {
     receiver.treat((response, post) => (post.event.subject === 'card-fraud' ? answer(422) : take)(response, post));
     await decide('card-fraud', 'start');

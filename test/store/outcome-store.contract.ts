@@ -80,6 +80,23 @@ export const outcomeStoreContract = (driver: string, open: () => Promise<Rollout
       ]);
     });
 
+    it('takes an earlier event of a key for its first also when the key has been counted before', async () => {
+      const ofKey = (bucket: number, value: 0 | 100): PostedOutcome => ({
+        ...unit('k1', { source: 'keyed', bucket, value }),
+        firstEvent: value === 0 ? null : { keyHash: 'k1', bucket, arm: 'candidate', w: 0.25, assignedAtMs: bucket * hourMs },
+      });
+      const isNew = [];
+      for (const posted of [ofKey(700, 0), ofKey(703, 100), ofKey(701, 100), ofKey(702, 100)]) isNew.push(...(await store.outcomes.record([posted])));
+      expect(isNew).toEqual([true, false, false, false]);
+      expect(await store.outcomes.counts(all)).toEqual({ units: [], firstEvents: [{ bucket: 701, w: 0.25, arm: 'candidate', count: 1 }] });
+    });
+
+    it('takes no other value for a prediction than its first', async () => {
+      const event: PostedOutcome = { ...firstEvent('k1', { bucket: 700 }), digest: unit('a').digest };
+      expect(await store.outcomes.record([unit('a', { value: 0 }), event])).toEqual([true, false]);
+      expect(await store.outcomes.counts(all)).toMatchObject({ units: [{ value: 0, count: 1 }], firstEvents: [] });
+    });
+
     it('changes nothing when one outcome of a batch cannot be written', async () => {
       const broken = unit('b', { value: 101 });
       await expect(store.outcomes.record([unit('a'), broken])).rejects.toThrow();

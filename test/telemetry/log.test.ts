@@ -1,4 +1,6 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { createLog, type LogLevel } from '../../src/telemetry/log.ts';
 
@@ -6,6 +8,16 @@ const makeLog = (level: LogLevel = 'debug') => {
   const lines: Record<string, unknown>[] = [];
   return { lines, log: createLog({ level, destination: { write: (line) => lines.push(JSON.parse(line)) } }) };
 };
+
+const module = new URL('../../src/telemetry/log.ts', import.meta.url).href;
+
+/** Arguments of a process that does this with a `log` on its standard output and a `mebibyte` of text. */
+const programOf = (body: string): readonly string[] => [
+  '--input-type=module',
+  '--eval',
+  `import { createLog } from ${JSON.stringify(module)}; const log = createLog({ level: 'info' }); const mebibyte = 'x'.repeat(2 ** 20); ${body}`,
+];
+const twentyMebibytes = "for (let i = 0; i < 20; i += 1) log.info({ i, mebibyte }, 'line');";
 
 describe('createLog', () => {
   it('writes the level as a word, the time in ISO 8601, the message and the fields', () => {
@@ -70,11 +82,36 @@ describe('createLog', () => {
     ['an uncaught error', 'throw new Error("crash")', 1],
     ['an unhandled rejection', 'Promise.reject(new Error("crash"))', 1],
   ])('loses no line at %s', (_, ending, status) => {
-    const module = new URL('../../src/telemetry/log.ts', import.meta.url).href;
-    const script = `import { createLog } from ${JSON.stringify(module)}; const log = createLog({ level: 'info' }); for (let i = 0; i < 500; i += 1) log.info({ i }, 'line'); ${ending}`;
-    const child = spawnSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' });
+    const child = spawnSync(process.execPath, programOf(`for (let i = 0; i < 500; i += 1) log.info({ i }, 'line'); ${ending}`), { encoding: 'utf8' });
     const lines = child.stdout.trimEnd().split('\n');
     expect(child.status).toBe(status);
-    expect(lines.map((line) => JSON.parse(line).i)).toEqual(Array.from({ length: 500 }, (_value, index) => index));
+    // In any order: what is being written in the background when the process ends may come after what is flushed then.
+    expect(new Set(lines.map((line) => JSON.parse(line).i))).toEqual(new Set(Array.from({ length: 500 }, (_value, index) => index)));
+    expect(lines).toHaveLength(500);
+  });
+
+  it('keeps 16 MiB for a reader that is behind, and says then how many lines it dropped', () => {
+    const child = spawnSync(process.execPath, programOf(twentyMebibytes), {
+      encoding: 'utf8',
+      maxBuffer: 2 ** 26,
+      timeout: 20_000,
+    });
+    const lines = child.stdout.trimEnd().split('\n');
+    expect(lines.slice(0, -1).map((line) => JSON.parse(line).i)).toEqual(Array.from({ length: 15 }, (_value, index) => index));
+    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ level: 'warn', lines: 5, msg: 'log lines were dropped: standard output took no more' });
+  });
+
+  it.each([
+    ['after a burst', 'process.exit(3)', 3],
+    ['when it has waited for the reader', 'setTimeout(() => process.exit(0), 300)', 0],
+  ])('lets the process end %s although nobody reads', async (_, ending, status) => {
+    const child = spawn(process.execPath, programOf(`${twentyMebibytes} ${ending}`), {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 20_000,
+    });
+    const stderr = text(child.stderr);
+    const [code] = await once(child, 'exit');
+    child.stdout.destroy();
+    expect({ code, stderr: await stderr }).toEqual({ code: status, stderr: '' });
   });
 });

@@ -265,6 +265,19 @@ describe('with an endpoint', () => {
     expect(dropped.length).toBeGreaterThan(0);
   });
 
+  it.each([
+    ['OTEL_BSP_MAX_EXPORT_BATCH_SIZE', '0'],
+    ['OTEL_BSP_MAX_QUEUE_SIZE', '0'],
+    ['OTEL_BSP_MAX_QUEUE_SIZE', 'many'],
+    ['OTEL_BSP_SCHEDULE_DELAY', '-1'],
+  ])('says that %s=%s cannot be, and sends with the default', async (name, value) => {
+    const tracing = await toReceiver({ [name]: value });
+    end(tracing.startRequest(start));
+    await tracing.shutdown(5000);
+    expect(receiver.spans()).toHaveLength(1);
+    expect(logged.map((line) => JSON.parse(line))).toMatchObject([{ level: 'warn', got: value, msg: expect.stringContaining(name) }]);
+  });
+
   it('counts the spans that the collector refuses, and says so', async () => {
     const refusing = await startOtlpReceiver({ refuse: true });
     const tracing = await toReceiver({ OTEL_EXPORTER_OTLP_ENDPOINT: refusing.endpoint });
@@ -281,5 +294,14 @@ describe('with an endpoint', () => {
     const begun = performance.now();
     await tracing.shutdown(50);
     expect(performance.now() - begun).toBeLessThan(1000);
+  });
+
+  it('says so when the limit passes before the last spans are delivered', async () => {
+    const tracing = await toReceiver({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' });
+    end(tracing.startRequest(start));
+    await tracing.shutdown(50);
+    expect(logged.map((line) => JSON.parse(line))).toMatchObject([
+      { level: 'warn', msg: 'the last spans were not delivered', err: { message: 'not after 50 ms' } },
+    ]);
   });
 });
