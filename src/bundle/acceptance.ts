@@ -56,7 +56,7 @@ const metric = z.discriminatedUnion(
 const offlineKinds = ['recallAtPrecision', 'areaUnderPrecisionRecall', 'ndcg', 'accuracy', 'cost', 'sliceGap', 'latency', 'breachRate', 'outputRate'];
 const liveKinds = ['errorRate', 'latency', 'breachRate', 'outputRate', 'abstainRate', 'disagreement', 'outcomeRate', 'outcomeMean'];
 
-/** How far the candidate may be off, in the metric's own unit or as a share of the baseline's; negative is a required gain. */
+/** How far the candidate may be off, in the metric's own unit or as a share of the baseline's; negative is a required gain, where one can be asked for. */
 const margin = z.union([
   z.strictObject({ absolute: z.number() }),
   z.strictObject({
@@ -77,9 +77,9 @@ const bound = z
   .refine((limits) => Object.keys(limits).length > 0, 'expected a limit');
 
 interface CriterionFields {
-  readonly metric: { readonly kind: string };
+  readonly metric: { readonly kind: string; readonly harm?: z.infer<typeof harm> };
   readonly compareTo?: 'baseline' | undefined;
-  readonly margin?: object | undefined;
+  readonly margin?: { readonly absolute?: number; readonly relative?: number; readonly atLeastMs?: number | undefined } | undefined;
   readonly bound?: object | undefined;
   readonly appliesTo: readonly ('offline' | 'live')[];
 }
@@ -88,6 +88,10 @@ const latencyLimits = ['p50Ms', 'p95Ms', 'p99Ms'];
 /** Measured in pairs or of outcomes: no arm has a value of its own while it is live. */
 const unboundedKinds = ['disagreement', 'outcomeRate', 'outcomeMean'];
 const harmfulRates = ['errorRate', 'breachRate', 'abstainRate'];
+/** Rates and means of 0 to 1: an absolute margin of 1 allows every value. */
+const shareKinds = ['errorRate', 'breachRate', 'outputRate', 'abstainRate', 'disagreement', 'outcomeRate', 'outcomeMean'];
+/** Run times are held to be no slower only, versions cannot differ less than the baseline from itself, and of the two rates more and fewer are harm alike. */
+const gainlessKinds = ['latency', 'disagreement', 'outputRate', 'abstainRate'];
 
 /** What a limit asks of the kind of metric. */
 const boundRules = ({ metric: { kind }, bound: limit = {} }: CriterionFields) => {
@@ -101,6 +105,32 @@ const boundRules = ({ metric: { kind }, bound: limit = {} }: CriterionFields) =>
   ];
 };
 
+/** What a margin asks of the kind of metric. */
+const marginRules = ({ metric: { kind, harm: harmful }, margin: allowed = {} }: CriterionFields) => {
+  const { absolute, relative, atLeastMs } = allowed;
+  const size = absolute ?? relative ?? 0;
+  return [
+    {
+      wrong: kind === 'latency' && absolute !== undefined,
+      message: 'expected a relative margin, and atLeastMs beside it where a short time more does no harm',
+    },
+    {
+      wrong: kind === 'disagreement' && relative !== undefined,
+      message: 'expected an absolute margin: a share of the pairs, 0 to 1, beyond those of the baseline with itself',
+    },
+    { wrong: kind !== 'latency' && atLeastMs !== undefined, message: 'expected atLeastMs with latency only' },
+    {
+      wrong: shareKinds.includes(kind) && absolute !== undefined && Math.abs(absolute) >= 1,
+      message: 'expected an absolute margin below 1: it is a share, 0.02 is two points',
+    },
+    { wrong: gainlessKinds.includes(kind) && size < 0, message: `expected a margin of 0 or more: no gain can be asked of ${kind}` },
+    {
+      wrong: harmful === 'lower' && relative !== undefined && relative >= 1,
+      message: 'expected a relative margin below 1: where less is harm, 1 lets all of it be lost',
+    },
+  ].map((rule) => ({ ...rule, field: 'margin' }));
+};
+
 /** What the fields of a criterion ask of each other. */
 const criterionRules = ({ metric: { kind }, compareTo, margin: allowed, bound: limit, appliesTo }: CriterionFields) => [
   { wrong: compareTo === undefined && allowed !== undefined, field: 'compareTo', message: 'expected baseline, since there is a margin' },
@@ -108,17 +138,6 @@ const criterionRules = ({ metric: { kind }, compareTo, margin: allowed, bound: l
   { wrong: compareTo === undefined && limit === undefined, field: 'bound', message: 'expected a bound, or compareTo and a margin' },
   { wrong: appliesTo.includes('offline') && !offlineKinds.includes(kind), field: 'appliesTo', message: `expected live alone: ${kind} is not measured offline` },
   { wrong: appliesTo.includes('live') && !liveKinds.includes(kind), field: 'appliesTo', message: `expected offline alone: ${kind} is not measured live` },
-  {
-    wrong: kind === 'latency' && allowed !== undefined && 'absolute' in allowed,
-    field: 'margin',
-    message: 'expected a relative margin, and atLeastMs beside it where a short time more does no harm',
-  },
-  {
-    wrong: kind === 'disagreement' && allowed !== undefined && !('absolute' in allowed),
-    field: 'margin',
-    message: 'expected an absolute margin: a share of the pairs, 0 to 1, beyond the noise of the baseline',
-  },
-  { wrong: kind !== 'latency' && allowed !== undefined && 'atLeastMs' in allowed, field: 'margin', message: 'expected atLeastMs with latency only' },
 ];
 
 const criterion = z
@@ -131,7 +150,7 @@ const criterion = z
     appliesTo: z.array(z.enum(['offline', 'live'])).min(1),
   })
   .superRefine((entry, context) => {
-    for (const { wrong, field, message } of [...criterionRules(entry), ...boundRules(entry)])
+    for (const { wrong, field, message } of [...criterionRules(entry), ...marginRules(entry), ...boundRules(entry)])
       if (wrong) context.addIssue({ code: 'custom', path: [field], message });
   });
 

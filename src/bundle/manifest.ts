@@ -1,16 +1,18 @@
 import { z } from 'zod';
 import { durationText } from './duration.ts';
+import { isOutsideDigest } from './outside-digest.ts';
 
 /** A lower-case SHA-256 in hexadecimal, 64 characters. */
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hexadecimal characters');
 /** A name that stands in a path, a metric label and a host name alike. */
 export const modelName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected [a-z0-9][a-z0-9-]*');
 export const semver = z.string().regex(/^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?$/, 'expected a semantic version like 1.4.0');
-/** A path inside the bundle: relative, forward slashes, no way out of the folder. */
+/** A path inside the bundle: relative, forward slashes, no way out of the folder. What it names is run and read, so it is signed with the rest. */
 const bundlePath = z
   .string()
   .regex(/^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/, 'expected a relative path with forward slashes')
-  .refine((path) => !path.split('/').includes('..'), 'must not leave the bundle');
+  .refine((path) => !path.split('/').includes('..'), 'must not leave the bundle')
+  .refine((path) => !isOutsideDigest(path), 'expected a file that the digest covers');
 
 const team = z.strictObject({ team: z.string().min(1), contact: z.string().min(1) });
 

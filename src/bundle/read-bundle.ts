@@ -7,6 +7,7 @@ import type { GoldenCase } from './golden-case.ts';
 import { goldenCaseSchema } from './golden-case.ts';
 import type { Manifest } from './manifest.ts';
 import { manifestSchema } from './manifest.ts';
+import { filesOutsideDigest, signatureFile } from './outside-digest.ts';
 import { readContract } from './read-contract.ts';
 import { type Files, type ReadFile, readFolder } from './read-folder.ts';
 import { parsedYaml } from './yaml.ts';
@@ -15,9 +16,6 @@ export const manifestFile = 'handoff.yaml';
 const modelFile = 'model.onnx';
 const contractFile = 'contract.odcs.yaml';
 const acceptanceFile = 'acceptance.yaml';
-export const signatureFile = 'model.sig';
-/** Made after the bundle and about it, so outside its digest and its signature. */
-export const filesOutsideDigest: readonly string[] = ['signoffs.yaml', signatureFile];
 const outsideDigest: ReadonlySet<string> = new Set(filesOutsideDigest);
 
 /** Where a bundle lies: its folder `<models>/<model>/<version>` and its golden cases `<golden>/<model>/<version>`. */

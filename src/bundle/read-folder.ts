@@ -1,8 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
+import { ignoredByVersionControl } from './outside-digest.ts';
 
-/** What version control leaves in a folder; never part of a bundle. */
-export const ignoredByVersionControl: readonly string[] = ['.git', '.gitattributes', '.github', '.gitignore'];
 const ignored: ReadonlySet<string> = new Set(ignoredByVersionControl);
 
 /** One file as it was read, with the digest of these very bytes. */

@@ -28,6 +28,11 @@ const criterionRow = ({ criterion, offline, live }: CriterionReport): readonly s
   live === null ? '-' : `${armWords(live.candidate)}, baseline ${armWords(live.baseline)}`,
 ];
 
+const costWords = ({ candidateRequests, rescuedRequests }: RolloutReport['cost']): string =>
+  candidateRequests === 0
+    ? "None of the evidence requests was the candidate's."
+    : `${candidateRequests ?? 'An unknown number of'} evidence requests were the candidate's; ${rescuedRequests ?? 'an unknown number'} of them failed or were rejected and were answered by the baseline.`;
+
 /** The report for people. */
 export const reportMarkdown = (report: RolloutReport): string => {
   const { rollout, model, attempt, baseline, candidate, outcome, reason, caught, criteria, cost, seconds, stretches, gaps, candidateDigest } = report;
@@ -35,7 +40,7 @@ export const reportMarkdown = (report: RolloutReport): string => {
     `# ${model}: ${baseline} to ${candidate}, ${outcome}\n\nRollout ${rollout}, attempt ${attempt}, ${duration(seconds)}. Candidate ${candidateDigest}.\n\n${cell(reason)}\n`,
     `## What failed, and how it was caught\n\n${caught === null ? 'Nothing was taken back.' : `${cell(caught.sentence)} Caught by ${cell(caught.by)}${caught.criterion === null ? '' : `, criterion ${caught.criterion}`}.`}\n`,
     `## Offline against live\n\n${table(['criterion', 'offline effect', 'offline', 'live effect', 'live interval', 'live', 'live counts'], criteria.map(criterionRow))}`,
-    `## What it cost users\n\n${cost.candidateRequests ?? 'An unknown number of'} evidence requests were the candidate's; ${cost.rescuedRequests ?? 'an unknown number'} of them failed or were rejected and were answered by the baseline.\n`,
+    `## What it cost users\n\n${costWords(cost)}\n`,
     `## How long each step took\n\n${table(
       ['from', 'lasted', 'move', 'by', 'phase', 'step', 'weight', 'reason'],
       stretches.map((one) => [one.from, duration(one.seconds), one.move, one.actor, one.phase, String(one.step), `${one.weight} %`, one.reason]),

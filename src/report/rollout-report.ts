@@ -1,6 +1,7 @@
 /** What the next handoff should know of a rollout, taken from the ledger's entries alone and the offline judgements beside it. Pure. */
 import { z } from 'zod';
 import type { AnyLedgerEntry } from '../ledger/verify-chain.ts';
+import { type CountedBlock, countedBlock, type RolloutCost, rolloutCost } from './rollout-cost.ts';
 
 const state = z.object({
   attempt: z.number(),
@@ -31,12 +32,13 @@ const decision = z.object({
   fromWeightHundredths: z.number(),
   toWeightHundredths: z.number(),
   state,
+  rules: z.object({ guards: z.array(z.object({ name: z.string(), kind: z.string() })) }).optional(),
   evidence: z
     .object({
+      open: z.array(countedBlock),
       findings: z.object({
         blamed: z.string().nullable().optional(),
         guards: z.array(guard).default([]),
-        exposure: z.object({ candidateRequests: z.number() }).optional(),
       }),
     })
     .optional(),
@@ -88,7 +90,7 @@ export interface RolloutReport {
   readonly caught: { readonly by: string; readonly criterion: string | null; readonly sentence: string } | null;
   readonly criteria: readonly CriterionReport[];
   /** What users paid. A failed or rejected candidate request was answered by the baseline: rescued. Null: the ledger has no figures. */
-  readonly cost: { readonly candidateRequests: number | null; readonly rescuedRequests: number | null };
+  readonly cost: Omit<RolloutCost, 'gaps'>;
   /** Ticked or not, by the wall clock of the ledger. */
   readonly seconds: number;
   readonly stretches: readonly Stretch[];
@@ -106,6 +108,12 @@ const decidedOf = (entries: readonly AnyLedgerEntry[], rollout: string): readonl
   entries.flatMap((entry) => {
     const parsed = entry.rollout === rollout && entry.kind === 'decision' ? decision.safeParse(entry.body) : null;
     return parsed?.success === true ? [{ at: entry.at, model: entry.model, body: parsed.data }] : [];
+  });
+
+const blocksOf = (entries: readonly AnyLedgerEntry[], rollout: string): readonly CountedBlock[] =>
+  entries.flatMap((entry) => {
+    const parsed = entry.rollout === rollout && entry.kind === 'block' ? countedBlock.safeParse(entry.body) : null;
+    return parsed?.success === true ? [parsed.data] : [];
   });
 
 const secondsBetween = (from: string, to: string): number => Math.round((Date.parse(to) - Date.parse(from)) / 1_000);
@@ -130,11 +138,6 @@ const criteriaOf = (offline: readonly OfflineJudgement[], guards: readonly Guard
   });
 };
 
-const rescuedOf = (guards: readonly Guard[]): number | null => {
-  const failing = guards.filter(({ kind, candidate }) => (kind === 'errorRate' || kind === 'breachRate') && candidate?.events !== undefined);
-  return failing.length === 0 ? null : failing.reduce((sum, { candidate }) => sum + (candidate?.events ?? 0), 0);
-};
-
 /** @returns null when the ledger has no decision of this rollout that says a state */
 export const rolloutReport = (
   entries: readonly AnyLedgerEntry[],
@@ -151,6 +154,8 @@ export const rolloutReport = (
   const guards = findings?.guards ?? [];
   const { attempt, baseline, candidate, candidateDigest, phase } = last.body.state;
   const taken = decisions.findLast(({ body }) => body.move === 'rollback');
+  const counted = { guards: first.body.rules?.guards ?? null, sealed: blocksOf(entries, rollout), decisions: decisions.map(({ body }) => body) };
+  const { gaps: uncounted, ...cost } = rolloutCost(counted);
   return {
     rollout,
     model: last.model,
@@ -162,12 +167,13 @@ export const rolloutReport = (
     reason: last.body.reason,
     caught: taken === undefined ? null : { by: taken.body.actor, criterion: taken.body.evidence?.findings.blamed ?? null, sentence: taken.body.reason },
     criteria: criteriaOf(offline ?? [], guards),
-    cost: { candidateRequests: findings?.exposure?.candidateRequests ?? null, rescuedRequests: rescuedOf(guards) },
+    cost,
     seconds: secondsBetween(first.at, last.at),
     stretches: stretchesOf(decisions),
     gaps: [
       ...(findings === null ? ['No decision of the engine in this ledger carries the figures of its guards.'] : []),
       ...(offline === null ? ['The bundle of the candidate is not there with the files that were tried, so nothing was evaluated offline.'] : []),
+      ...uncounted,
     ],
   };
 };

@@ -44,8 +44,43 @@ describe('an acceptance file', () => {
     expect(faultsIn(acceptance({ criteria: [slow, agrees, { ...agrees, name: 'all-outputs', metric: { kind: 'disagreement' } }] }))).toEqual([]);
   });
 
-  it('may ask for a gain by a negative margin', () => {
-    expect(faultsIn(acceptance({ criteria: [{ ...errors, margin: { relative: -0.02 } }] }))).toEqual([]);
+  it.each([
+    ['live', { ...errors, margin: { relative: -0.02 } }],
+    ['live, in points', { ...errors, margin: { absolute: -0.002 } }],
+    ['of an outcome', { ...caught, margin: { relative: -0.02 } }],
+    ['offline', { ...errors, metric: { kind: 'ndcg', k: 10 }, margin: { relative: -0.02 }, appliesTo: ['offline'] }],
+  ])('may ask for a gain by a negative margin, %s', (_, criterion) => {
+    expect(faultsIn(acceptance({ criteria: [criterion] }))).toEqual([]);
+  });
+
+  it.each([
+    ['a rate that may double', { ...errors, margin: { relative: 1 } }],
+    ['a share of the outputs that may triple', { ...errors, metric: { kind: 'outputRate', output: 'flagged' }, margin: { relative: 2 } }],
+    ['an outcome that does harm and may double', { ...caught, metric: { ...outcome, harm: 'higher' }, margin: { relative: 1 } }],
+    [
+      'a cost in a unit of its own',
+      { ...errors, metric: { kind: 'cost', falsePositive: 1, falseNegative: 25 }, margin: { absolute: 2 }, appliesTo: ['offline'] },
+    ],
+    ['run times that may double', { ...slow, margin: { relative: 1.5 } }],
+  ])('may have a margin of %s', (_, criterion) => {
+    expect(faultsIn(acceptance({ criteria: [criterion] }))).toEqual([]);
+  });
+
+  it.each([
+    ['errorRate', errors],
+    ['breachRate', { ...errors, metric: { kind: 'breachRate' }, appliesTo: ['offline', 'live'] }],
+    ['outputRate', { ...errors, metric: { kind: 'outputRate', output: 'flagged' } }],
+    ['abstainRate', { ...errors, metric: { kind: 'abstainRate' } }],
+    ['outcomeRate', caught],
+    ['outcomeMean', { ...caught, metric: { ...outcome, kind: 'outcomeMean' } }],
+    ['disagreement', agrees],
+  ])('says that the margin of %s is a share, where it is the whole rate or more', (_, criterion) => {
+    for (const absolute of [1, 2]) {
+      expect(faultsIn(acceptance({ criteria: [{ ...criterion, margin: { absolute } }] }))).toEqual([
+        { file: 'acceptance.yaml', field: 'criteria.0.margin', got: expect.any(String), expected: expect.stringContaining('0.02 is two points') },
+      ]);
+    }
+    expect(faultsIn(acceptance({ criteria: [{ ...criterion, margin: { absolute: 0.99 } }] }))).toEqual([]);
   });
 
   it.each([
@@ -67,6 +102,22 @@ describe('an acceptance file', () => {
     { what: 'an absolute margin for latency', criteria: [{ ...slow, margin: { absolute: 5 } }], field: 'criteria.0.margin' },
     { what: 'a quantile that is none', criteria: [{ ...slow, metric: { kind: 'latency', quantiles: [95] } }], field: 'criteria.0.metric.quantiles.0' },
     { what: 'latency without quantiles', criteria: [{ ...slow, metric: { kind: 'latency' } }], field: 'criteria.0.metric.quantiles' },
+    { what: 'a gain of the whole rate', criteria: [{ ...errors, margin: { absolute: -1 } }], field: 'criteria.0.margin' },
+    { what: 'a gain of run times', criteria: [{ ...slow, margin: { relative: -0.2 } }], field: 'criteria.0.margin' },
+    { what: 'a gain of run times offline', criteria: [{ ...slow, margin: { relative: -0.2 }, appliesTo: ['offline'] }], field: 'criteria.0.margin' },
+    {
+      what: 'a gain where more and fewer are harm',
+      criteria: [{ ...errors, metric: { kind: 'outputRate', output: 'flagged' }, margin: { relative: -0.02 } }],
+      field: 'criteria.0.margin',
+    },
+    { what: 'a gain in abstentions', criteria: [{ ...errors, metric: { kind: 'abstainRate' }, margin: { absolute: -0.01 } }], field: 'criteria.0.margin' },
+    { what: 'an outcome that may be gone', criteria: [{ ...caught, margin: { relative: 1 } }], field: 'criteria.0.margin' },
+    {
+      what: 'a mean of outcomes that may be gone',
+      criteria: [{ ...caught, metric: { ...outcome, kind: 'outcomeMean' }, margin: { relative: 1.5 } }],
+      field: 'criteria.0.margin',
+    },
+    { what: 'versions that agree more than the baseline with itself', criteria: [{ ...agrees, margin: { absolute: -0.01 } }], field: 'criteria.0.margin' },
     { what: 'a relative margin for disagreement', criteria: [{ ...agrees, margin: { relative: 0.1 } }], field: 'criteria.0.margin' },
     { what: 'a negative tolerance', criteria: [{ ...agrees, metric: { kind: 'disagreement', tolerance: -1 } }], field: 'criteria.0.metric.tolerance' },
     { what: 'a live criterion that is offline only', criteria: [{ ...errors, metric: { kind: 'ndcg', k: 10 } }], field: 'criteria.0.appliesTo' },

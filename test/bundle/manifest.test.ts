@@ -33,6 +33,23 @@ describe('manifestSchema', () => {
       'a/../../b',
       'must not leave the bundle',
     ],
+    ...(
+      [
+        ['script', '.github/train.py'],
+        ['script', '.git/hooks/train.py'],
+        ['script', '.GitHub/train.py'],
+        ['script', './.github/train.py'],
+        ['requirements', '.gitignore'],
+        ['requirements', 'signoffs.yaml'],
+        ['metrics', 'model.sig'],
+      ] as const
+    ).map(([field, path]): [string, (document: Document) => void, string, string, string] => [
+      `a training ${field} that no digest covers: ${path}`,
+      (d) => Object.assign(d.training, { [field]: path }),
+      `training.${field}`,
+      path,
+      'a file that the digest covers',
+    ]),
     [
       'an absolute artifact',
       (d) => Object.assign(d.artifacts[0], { path: '/etc/passwd' }),

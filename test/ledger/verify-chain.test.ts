@@ -31,6 +31,17 @@ describe('a ledger that nobody touched', () => {
     expect(await verify(lines)).toMatchObject({ verifies: false, sequence: 2, fault: 'unknown-key' });
   });
 
+  it('verifies over a change of the key that was taken back; only a head tells that from a tail that who has the old key wrote anew', async () => {
+    const entries = chainOf([contentWith('first')]);
+    const second = linkEntry(contentWith('second'), { head: headOf(entries), key: otherKey });
+    const keys = keysOf(ledgerKey, otherKey);
+    const back = linesOf([...entries, second, linkEntry(contentWith('third'), { head: second, key: ledgerKey })]);
+    expect(await verifyChain(back, { keys, head: headOf([second]) })).toMatchObject({ verifies: true, entries: 3 });
+    const anew = linesOf([...entries, linkEntry(contentWith('anew'), { head: headOf(entries), key: ledgerKey })]);
+    expect(await verifyChain(anew, { keys, head: null })).toMatchObject({ verifies: true, entries: 2 });
+    expect(await verifyChain(anew, { keys, head: headOf([second]) })).toMatchObject({ verifies: false, sequence: 2, fault: 'other-head' });
+  });
+
   it('verifies entries of kinds that are not known yet', async () => {
     const block = { ...contentWith(''), kind: 'block', body: { counts: [1, 2.5, 1e-9] } } as unknown as ReturnType<typeof contentWith>;
     expect(await verify(linesOf(chainOf([block, contentWith('after')])))).toMatchObject({ verifies: true, entries: 2 });

@@ -1,5 +1,6 @@
 import type { Fault } from '../fault.ts';
-import { type Bundle, type FileDigest, filesOutsideDigest, signatureFile } from '../read-bundle.ts';
+import { filesOutsideDigest, signatureFile } from '../outside-digest.ts';
+import type { Bundle, FileDigest } from '../read-bundle.ts';
 import { payloadIsSignedBy } from './dsse.ts';
 import type { TrustedKey } from './keys.ts';
 import { type ModelSignature, parseSignature, parseStatement } from './model-signature.ts';

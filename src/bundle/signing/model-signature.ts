@@ -5,8 +5,8 @@
  * @see https://github.com/ossf/model-signing-spec/blob/main/spec/v1.0.md
  */
 import { z } from 'zod';
-import { type FileDigest, filesOutsideDigest, rootDigestOf } from '../read-bundle.ts';
-import { ignoredByVersionControl } from '../read-folder.ts';
+import { filesOutsideDigest, ignoredByVersionControl } from '../outside-digest.ts';
+import { type FileDigest, rootDigestOf } from '../read-bundle.ts';
 import type { DssePayload } from './dsse.ts';
 
 const mediaType = 'application/vnd.dev.sigstore.bundle.v0.3+json';

@@ -1,7 +1,8 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { type Bundle, signatureFile } from '../read-bundle.ts';
+import { signatureFile } from '../outside-digest.ts';
+import type { Bundle } from '../read-bundle.ts';
 import { signPayload } from './dsse.ts';
 import { hintOf } from './keys.ts';
 import { signatureText, statementOf } from './model-signature.ts';
