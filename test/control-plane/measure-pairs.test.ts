@@ -211,7 +211,7 @@ describe('errors, breaches and differences in pairs', () => {
     expect((await watch(createRandom(9), { differ: 0.05, noise: 0.05 }, 300)).assessment.worse).toBeNull();
   });
 
-  test('wait for a pair of the baseline with itself that has begun, and count it against the rollback', async () => {
+  test('count a pair of the baseline with itself that has begun against the rollback', async () => {
     const asked = { rollout: record.rollout, key: null, differences: 1 };
     nowMs = 59_000;
     const pending = evidence.beginSelfPair(asked);
