@@ -2,7 +2,7 @@ import type { RequestSpan } from '../telemetry/request-span.ts';
 import type { Row } from './contract/compile-contract.ts';
 import type { OutputRow } from './guards/compile-outputs.ts';
 import { inexactNumber } from './guards/inexact-number.ts';
-import type { AnswerForm, GivenParts } from './infer-context.ts';
+import type { AnswerForm } from './infer-context.ts';
 import type { Prediction } from './inference/batcher.ts';
 import type { FailureReason } from './inference/inference-failure.ts';
 import { InferenceFailure } from './inference/inference-failure.ts';
@@ -31,15 +31,14 @@ export interface Attempt {
   readonly monotonicMs: () => number;
 }
 
-const unwritable = (answer: GivenParts, form: AnswerForm): string | null => (form.kind === 'rows' ? inexactNumber(answer.tensors) : form.unwritable(answer));
-
 /** predict ▶ guard on one version. @throws InferenceFailure */
 export const attempt = async (version: ServingVersion, { rows, deadlineMs, form, span, monotonicMs }: Attempt): Promise<Answer> => {
   const prediction = await version.predict({ rows, deadlineMs, span });
   const startedMs = monotonicMs();
   const guarded = version.guard({ rows, outputs: prediction.outputs, luma: prediction.luma });
   if (!guarded.ok) throw new InferenceFailure('breach', guarded.breach);
-  const detail = unwritable({ contract: version.bundle.contract, tensors: prediction.outputs, outputs: guarded.rows }, form);
+  const { outputs: tensors } = prediction;
+  const detail = form.kind === 'rows' ? inexactNumber(tensors) : form.unwritable({ contract: version.bundle.contract, tensors, outputs: guarded.rows });
   if (detail !== null) throw new InferenceFailure('breach', detail, { detail });
   return { version, rows: guarded.rows, abstained: guarded.abstained, prediction, guardMs: monotonicMs() - startedMs };
 };
