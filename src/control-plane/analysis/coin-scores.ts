@@ -16,7 +16,7 @@ export const coinScores = (w: number, { harm, rho0, delta, c0 }: Hypothesis) => 
 });
 
 /** The scores of the two arms, by the outcome. */
-export type CoinScores = ReturnType<typeof coinScores>;
+type CoinScores = ReturnType<typeof coinScores>;
 
 /** The most that one request can take off a bet on this side, over both arms and Y in {0, 1}: for outcomes between them it is less. */
 export const largestLossOf = ({ candidate, baseline }: CoinScores, side: Side): number =>
